@@ -1,0 +1,5 @@
+//! 词汇: the vocabulary everything else speaks. Pure: no I/O, no clock but the one behind [`time::Clock`].
+
+pub mod id;
+pub mod problem;
+pub mod time;
