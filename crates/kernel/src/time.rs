@@ -10,7 +10,7 @@ use jiff::{civil, tz::TimeZone};
 pub struct Timestamp(pub i64);
 
 /// Offset of China Standard Time, the clock of every rule in the packs.
-const CHINA: jiff::tz::Offset = jiff::tz::constant::offset(8);
+const CHINA: jiff::tz::Offset = jiff::tz::offset(8);
 
 impl Timestamp {
     /// This moment moved by whole milliseconds (negative: earlier).
