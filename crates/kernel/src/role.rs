@@ -216,6 +216,28 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// 组织类别: what kind of organisation a person works for.
+    OrganisationKind {
+        /// 工业和信息化部
+        Ministry = "ministry",
+        /// 省通信管理局
+        Administration = "administration",
+        /// 集团总部
+        CarrierHq = "carrier_hq",
+        /// 省公司
+        Province = "province",
+        /// 地市公司
+        City = "city",
+        /// 渠道网点
+        Channel = "channel",
+        /// 呼叫中心
+        CallCentre = "call_centre",
+        /// 集中审核中心
+        AuditCentre = "audit_centre",
+    }
+}
+
 /// 岗位集合: the roles of one person, one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct RoleSet(u32);
@@ -516,13 +538,14 @@ struct Pack {
     conflict: Vec<ConflictRow>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RoleRow {
     id: Role,
     zh: String,
     en: String,
     factor: Factor,
+    kinds: Vec<OrganisationKind>,
 }
 
 #[derive(Deserialize)]
@@ -556,7 +579,7 @@ pub struct Matrix {
     by_action: Vec<Vec<Mask>>,
     rules: Vec<Rule>,
     conflicts: Vec<Conflict>,
-    names: BTreeMap<Role, (String, String, Factor)>,
+    posts: BTreeMap<Role, RoleRow>,
     /// The clocks of a session.
     pub session: SessionClocks,
     /// The day the table came into force.
@@ -573,13 +596,13 @@ impl Matrix {
         if pack.format != 1 {
             return Err(MatrixError::Shape(format!("format {} is not known here", pack.format)));
         }
-        let mut names = BTreeMap::new();
+        let mut posts = BTreeMap::new();
         for row in pack.role {
-            if names.insert(row.id, (row.zh, row.en, row.factor)).is_some() {
-                return Err(MatrixError::Twice(row.id.as_str().to_owned()));
+            if let Some(before) = posts.insert(row.id, row) {
+                return Err(MatrixError::Twice(before.id.as_str().to_owned()));
             }
         }
-        if let Some(role) = Role::ALL.iter().find(|role| !names.contains_key(role)) {
+        if let Some(role) = Role::ALL.iter().find(|role| !posts.contains_key(role)) {
             return Err(MatrixError::Missing(*role));
         }
         let rules = pack.rule.into_iter().map(rule).collect::<Result<Vec<_>, _>>()?;
@@ -591,7 +614,7 @@ impl Matrix {
             }
         }
         let by_action = Action::ALL.iter().map(|action| masks(&rules, *action)).collect();
-        Ok(Self { by_action, rules, conflicts, names, session: pack.session, in_force: pack.in_force })
+        Ok(Self { by_action, rules, conflicts, posts, session: pack.session, in_force: pack.in_force })
     }
 
     /// The embedded table.
@@ -672,15 +695,20 @@ impl Matrix {
 
     /// The strongest factor any of the roles asks for.
     pub fn factor(&self, roles: RoleSet) -> Factor {
-        roles.iter().filter_map(|role| self.names.get(&role)).map(|(_, _, factor)| *factor).max().unwrap_or(Factor::Passkey)
+        roles.iter().filter_map(|role| self.posts.get(&role)).map(|post| post.factor).max().unwrap_or(Factor::Passkey)
     }
 
     /// What a role is called.
     pub fn role_name(&self, role: Role, language: Language) -> &str {
-        self.names.get(&role).map_or(role.as_str(), |(zh, en, _)| match language {
-            Language::Chinese => zh.as_str(),
-            Language::English => en.as_str(),
+        self.posts.get(&role).map_or(role.as_str(), |post| match language {
+            Language::Chinese => post.zh.as_str(),
+            Language::English => post.en.as_str(),
         })
+    }
+
+    /// Whether such an organisation employs people in this role.
+    pub fn fits(&self, role: Role, kind: OrganisationKind) -> bool {
+        self.posts.get(&role).is_some_and(|post| post.kinds.contains(&kind))
     }
 
     /// Every row, for the page that shows the rules.
@@ -1012,6 +1040,8 @@ mod tests {
         }
         assert_eq!(matrix.factor(RoleSet::of(&[Role::Clerk])), Factor::Totp);
         assert_eq!(matrix.factor(RoleSet::EMPTY), Factor::Passkey);
+        assert!(matrix.fits(Role::Clerk, OrganisationKind::Channel));
+        assert!(!matrix.fits(Role::CarrierAdministrator, OrganisationKind::City), "a city cannot appoint the headquarters");
         assert_eq!(matrix.conflict(RoleSet::of(&[Role::Clerk, Role::Auditor])).unwrap().id, "C01");
         assert_eq!(matrix.conflict(RoleSet::of(&[Role::Auditor, Role::SeniorAuditor])), None);
         for action in [Action::AuditView, Action::AuditExport, Action::RevealField, Action::ImageView, Action::OrderView] {
