@@ -1,7 +1,6 @@
 use jiff::civil::{Date, date};
 
 use super::*;
-use crate::document::DocumentKind as Kind;
 
 /// The packs of the repository, as the binary embeds them.
 pub(crate) const PACKS: &[(&str, &str)] = &[
