@@ -14,6 +14,7 @@ pub mod organisation;
 pub mod phone;
 pub mod problem;
 pub mod region;
+pub mod role;
 pub mod rulebook;
 mod text;
 pub mod time;

@@ -231,7 +231,20 @@ mod tests {
         assert_eq!(PersonName::parse(&"张".repeat(10_000)), Err(NameError::TooLong { max: 64 }));
         assert_eq!(PersonName::parse(&"张".repeat(65)), Err(NameError::TooLong { max: 64 }));
         assert!(PersonName::parse(&"张".repeat(64)).is_ok());
-        for c in ['\u{0}', '\n', '\u{1b}', '\u{202e}', '\u{200b}', '\u{200d}', '\u{2066}', '\u{feff}', '\u{fe00}', '\u{e0100}', '\u{3164}', '\u{85}'] {
+        for c in [
+            '\u{0}',
+            '\n',
+            '\u{1b}',
+            '\u{202e}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{fe00}',
+            '\u{e0100}',
+            '\u{3164}',
+            '\u{85}',
+        ] {
             assert_eq!(PersonName::parse(&format!("张{c}伟")), Err(NameError::Invisible { position: 2 }), "{:x}", u32::from(c));
             assert_eq!(Address::parse(&format!("张{c}伟")), Err(NameError::Invisible { position: 2 }));
         }

@@ -147,7 +147,13 @@ fn shape(number: &str, length: usize, expected: &'static str, allowed: impl Fn(u
     between(number, length, length, expected, allowed)
 }
 
-fn between(number: &str, least: usize, most: usize, expected: &'static str, allowed: impl Fn(usize, char) -> bool) -> Result<(), DocumentError> {
+fn between(
+    number: &str,
+    least: usize,
+    most: usize,
+    expected: &'static str,
+    allowed: impl Fn(usize, char) -> bool,
+) -> Result<(), DocumentError> {
     let found = number.chars().count();
     if !(least..=most).contains(&found) {
         return Err(DocumentError::Length { found, expected });

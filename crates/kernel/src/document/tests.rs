@@ -42,7 +42,8 @@ fn golden_vectors_of_resident_ids() {
 
 #[test]
 fn a_number_may_be_typed_in_any_usual_way() {
-    for text in ["11010519491231002x", "110105 19491231 002X", "１１０１０５１９４９１２３１００２Ｘ", "　11010519491231002X\n"] {
+    for text in ["11010519491231002x", "110105 19491231 002X", "１１０１０５１９４９１２３１００２Ｘ", "　11010519491231002X\n"]
+    {
         assert_eq!(resident(text).unwrap().number(), "11010519491231002X");
     }
 }
@@ -171,7 +172,9 @@ fn validity_by_age_at_issue() {
     let issued = date(2020, 7, 1);
     let check = |document: &Document, until: Option<Date>| document.check_validity(Some(issued), until, today, &periods);
     let after = |years: i16| Some(date(2020 + years, 7, 1));
-    for (age, good) in [(10, after(5)), (15, after(5)), (16, after(10)), (25, after(10)), (26, after(20)), (45, after(20)), (46, None), (90, None)] {
+    for (age, good) in
+        [(10, after(5)), (15, after(5)), (16, after(10)), (25, after(10)), (26, after(20)), (45, after(20)), (46, None), (90, None)]
+    {
         let expected = match good {
             Some(until) if until < today => Err(DocumentError::Expired { until }),
             _ => Ok(()),
@@ -214,7 +217,9 @@ fn lifetime_of_permits() {
     let permit = parse(DocumentKind::HongKongMacauTravelPermit, "H1234567801").unwrap();
     let issued = Some(date(2024, 5, 1));
     // Without a birth date both periods of the time are possible; with one, only that of the age.
-    for (years, unknown, adult, child) in [(3, false, false, false), (5, true, false, true), (10, true, true, false), (20, false, false, false)] {
+    for (years, unknown, adult, child) in
+        [(3, false, false, false), (5, true, false, true), (10, true, true, false), (20, false, false, false)]
+    {
         let until = Some(date(2024 + years, 5, 1));
         assert_eq!(permit.check_validity(issued, until, today, &periods).is_ok(), unknown, "{years}");
         let aged = |birth| permit.clone().with_birth(birth).unwrap().check_validity(issued, until, today, &periods).is_ok();

@@ -56,7 +56,12 @@ impl Validity {
     }
 
     pub(super) fn check(
-        &self, kind: DocumentKind, birth: Option<Date>, issued: Option<Date>, until: Option<Date>, today: Date,
+        &self,
+        kind: DocumentKind,
+        birth: Option<Date>,
+        issued: Option<Date>,
+        until: Option<Date>,
+        today: Date,
     ) -> Result<(), DocumentError> {
         if let Some(from) = issued
             && (birth.is_some_and(|birth| birth > from) || until.is_some_and(|until| until <= from))
@@ -69,7 +74,8 @@ impl Validity {
             _ => {}
         }
         let Some(issued) = issued else { return Ok(()) };
-        let candidates: Vec<&ValidityRule> = self.rules.iter().filter(|rule| rule.kind == kind && rule.could_apply(birth, issued)).collect();
+        let candidates: Vec<&ValidityRule> =
+            self.rules.iter().filter(|rule| rule.kind == kind && rule.could_apply(birth, issued)).collect();
         // Nothing known about this kind at that time: nothing to doubt.
         if candidates.is_empty() || candidates.iter().any(|rule| rule.gives(issued, until)) {
             return Ok(());
@@ -97,7 +103,9 @@ impl ValidityRule {
                 let span = self.years.unwrap_or(0).years().months(self.months.unwrap_or(0));
                 // The last day is the same calendar day; some issuers print the day before, and 29 February has to go somewhere.
                 !self.long_term
-                    && issued.checked_add(span).is_ok_and(|last| until >= last.saturating_sub(1.day()) && until <= last.saturating_add(1.day()))
+                    && issued
+                        .checked_add(span)
+                        .is_ok_and(|last| until >= last.saturating_sub(1.day()) && until <= last.saturating_add(1.day()))
             }
         }
     }

@@ -202,10 +202,7 @@ fn breadth(rule: &Rule) -> (usize, bool) {
 fn may_replace(law: &Rule, narrower: &Rule) -> bool {
     match law.tighter {
         Tighter::Free => true,
-        tighter => matches!(
-            tighter.compare(law.unit, &law.order, &narrower.value, &law.value),
-            Some(Ordering::Equal | Ordering::Greater)
-        ),
+        tighter => matches!(tighter.compare(law.unit, &law.order, &narrower.value, &law.value), Some(Ordering::Equal | Ordering::Greater)),
     }
 }
 

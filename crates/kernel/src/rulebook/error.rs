@@ -168,7 +168,11 @@ impl Refuse for Finding {
             Fault::LooserThanGeneral(detail) => (&code::LOOSER, detail.clone()),
             Fault::UnknownRule => (&code::UNKNOWN_RULE, String::new()),
             Fault::Loosened { law, local } => {
-                return Problem::new(&code::LOOSENED).with("pack", &self.pack).with("rule", &self.rule).with("law", law).with("local", local);
+                return Problem::new(&code::LOOSENED)
+                    .with("pack", &self.pack)
+                    .with("rule", &self.rule)
+                    .with("law", law)
+                    .with("local", local);
             }
             Fault::LocalTable => (&code::LOCAL_TABLE, String::new()),
             Fault::Region(detail) => (&code::REGION, detail.clone()),

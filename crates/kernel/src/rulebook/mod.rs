@@ -386,10 +386,22 @@ impl Rulebook {
     }
 
     fn ruling<T>(&self, rule: &Rule, value: T) -> Ruling<T> {
-        Ruling { value, rule: rule.id.clone(), article: rule.article.clone(), source: rule.source.clone(), pack_version: self.version.clone() }
+        Ruling {
+            value,
+            rule: rule.id.clone(),
+            article: rule.article.clone(),
+            source: rule.source.clone(),
+            pack_version: self.version.clone(),
+        }
     }
 
     fn permit_ruling<T>(&self, permit: &Permit, value: T) -> Ruling<T> {
-        Ruling { value, rule: permit.id.clone(), article: permit.article.clone(), source: permit.source.clone(), pack_version: self.version.clone() }
+        Ruling {
+            value,
+            rule: permit.id.clone(),
+            article: permit.article.clone(),
+            source: permit.source.clone(),
+            pack_version: self.version.clone(),
+        }
     }
 }

@@ -318,7 +318,9 @@ fn covers(unit: Unit, a: &[String], b: &[String]) -> bool {
     let windows = |list: &[String]| list.iter().filter_map(|w| Window::parse(w)).collect::<Vec<_>>();
     let (a, b) = (windows(a), windows(b));
     let inside = |list: &[Window], time| list.iter().any(|w| w.contains(time));
-    (0..24).flat_map(|hour| (0..60).filter_map(move |minute| Time::new(hour, minute, 0, 0).ok())).all(|time| !inside(&b, time) || inside(&a, time))
+    (0..24)
+        .flat_map(|hour| (0..60).filter_map(move |minute| Time::new(hour, minute, 0, 0).ok()))
+        .all(|time| !inside(&b, time) || inside(&a, time))
 }
 
 impl Rule {
@@ -359,7 +361,8 @@ impl Rule {
         if !is_article(&article) {
             faults.push(Fault::Article(article.clone()));
         }
-        let or_base = |text: String, of: fn(&Self) -> &String| if text.is_empty() { base.map_or(String::new(), |b| of(b).clone()) } else { text };
+        let or_base =
+            |text: String, of: fn(&Self) -> &String| if text.is_empty() { base.map_or(String::new(), |b| of(b).clone()) } else { text };
         let (zh, en) = (or_base(raw.zh, |b| &b.zh), or_base(raw.en, |b| &b.en));
         if zh.trim().is_empty() || en.trim().is_empty() {
             faults.push(Fault::MissingExplanation);
@@ -413,7 +416,8 @@ impl Rule {
             Some(Ordering::Greater) => true,
             Some(Ordering::Less) => false,
             Some(Ordering::Equal) | None => {
-                (self.local, self.jurisdiction.len(), self.licence.is_some()) > (other.local, other.jurisdiction.len(), other.licence.is_some())
+                (self.local, self.jurisdiction.len(), self.licence.is_some())
+                    > (other.local, other.jurisdiction.len(), other.licence.is_some())
             }
         }
     }
