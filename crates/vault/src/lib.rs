@@ -19,6 +19,7 @@ mod local;
 pub mod merkle;
 pub mod note;
 mod suite;
+pub mod tile;
 mod vault;
 
 pub use agent::{Destruction, KeyAgent, Month, Owner, Shelf, shelf};
