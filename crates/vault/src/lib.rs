@@ -16,11 +16,14 @@ pub mod checkpoint;
 pub mod error;
 mod keys;
 mod local;
+pub mod log_export;
 pub mod merkle;
 pub mod note;
+pub mod proof;
 mod suite;
 pub mod tile;
 mod vault;
+pub mod witness;
 
 pub use agent::{Destruction, KeyAgent, Month, Owner, Shelf, shelf};
 pub use error::VaultError;
