@@ -178,6 +178,8 @@ pub struct Verified {
     pub root: Hash,
     /// Checkpoints in the file.
     pub checkpoints: u64,
+    /// How many of the checkpoints a witness saw were found again here. One below the start of the file cannot be.
+    pub witnessed: u64,
     /// When it was exported, RFC 3339, as signed.
     pub exported_at: String,
 }
@@ -369,8 +371,9 @@ impl<'a> Check<'a> {
         if let Some(seen) = self.seen.iter().find(|seen| seen.size > size) {
             return Err(Broken { index: size, ..self.broken(Fault::Truncated { size: seen.size }) });
         }
+        let witnessed = self.seen.iter().filter(|seen| seen.size >= self.start).count() as u64;
         let root = self.log.root();
-        Ok(Verified { origin: self.origin, start: self.start, size, root, checkpoints: self.checkpoints, exported_at })
+        Ok(Verified { origin: self.origin, start: self.start, size, root, checkpoints: self.checkpoints, witnessed, exported_at })
     }
 }
 
