@@ -1,7 +1,7 @@
 //! 翻页: keyset pages. A cursor names the last row seen; it is opaque, checked, and gives no right: the list's own reach is applied to every page.
 
-use chuangsha_kernel::problem::Problem;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chuangsha_kernel::problem::Problem;
 use ring::digest;
 use uuid::Uuid;
 

@@ -22,7 +22,10 @@ const ALWAYS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     // The camera is for the capture page; everything else a browser offers is off.
-    (HeaderName::from_static("permissions-policy"), "camera=(self), publickey-credentials-get=(self), publickey-credentials-create=(self), microphone=(), geolocation=()"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(self), publickey-credentials-get=(self), publickey-credentials-create=(self), microphone=(), geolocation=()",
+    ),
 ];
 
 /// Sets them. A route that serves fixed assets sets its own `Cache-Control`; all else is personal and is not stored.

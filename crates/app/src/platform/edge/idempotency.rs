@@ -149,7 +149,8 @@ async fn once_keyed(app: App, key: HeaderValue, request: Request, next: Next) ->
     }
     let request = Request::from_parts(parts, Body::from(body));
     // A task of its own: a client that hangs up does not leave the request half done and the key in flight.
-    let work = tokio::spawn(LANGUAGE.scope(failure::language(), async move { settle(app, id, mark, staff, next.run(request).await).await }));
+    let work =
+        tokio::spawn(LANGUAGE.scope(failure::language(), async move { settle(app, id, mark, staff, next.run(request).await).await }));
     work.await.map_err(Failure::internal)?
 }
 
@@ -158,7 +159,8 @@ async fn replay(app: &App, staff: StaffId, sealed: Vec<u8>) -> Result<Response> 
     let answer = app
         .store
         .read(move |tx| -> Result<Answer> {
-            let key = reading.key_if_any(tx, staff.0, Domain::Staff)?.ok_or_else(|| Failure::internal("the key of a kept answer is gone"))?;
+            let key =
+                reading.key_if_any(tx, staff.0, Domain::Staff)?.ok_or_else(|| Failure::internal("the key of a kept answer is gone"))?;
             serde_json::from_slice(&key.open(PLACE, &sealed)?).map_err(Failure::internal)
         })
         .await?;

@@ -13,6 +13,7 @@ use chuangsha_kernel::{problem::Problem, time::Clock};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock as GovernorClock, Reference},
+    middleware::NoOpMiddleware,
     nanos::Nanos,
     state::keyed::DashMapStateStore,
 };
@@ -77,7 +78,7 @@ impl GovernorClock for Ticks {
     }
 }
 
-type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, Ticks>;
+type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, Ticks, NoOpMiddleware<Tick>>;
 
 /// 限流器
 pub struct Limits {

@@ -63,12 +63,18 @@ mod tests {
         for site in ["cross-site", "same-site", "", "sneaky"] {
             assert!(!of(Method::POST, &[host, ("sec-fetch-site", site)]), "{site}");
         }
-        assert!(!of(Method::DELETE, &[host, ("sec-fetch-site", "cross-site"), ("origin", "https://shop.example:8443")]), "the stronger header decides");
+        assert!(
+            !of(Method::DELETE, &[host, ("sec-fetch-site", "cross-site"), ("origin", "https://shop.example:8443")]),
+            "the stronger header decides"
+        );
         assert!(of(Method::POST, &[host, ("origin", "https://shop.example:8443")]));
         for origin in ["https://evil.example", "null", "https://shop.example", "https://shop.example:8443.evil.example"] {
             assert!(!of(Method::POST, &[host, ("origin", origin)]), "{origin}");
         }
         assert!(of(Method::POST, &[host]), "a program");
-        assert!(of(Method::POST, &[host, ("authorization", "Bearer csk_x"), ("origin", "https://elsewhere.example")]), "a key is no cookie");
+        assert!(
+            of(Method::POST, &[host, ("authorization", "Bearer csk_x"), ("origin", "https://elsewhere.example")]),
+            "a key is no cookie"
+        );
     }
 }

@@ -103,7 +103,14 @@ impl App {
                         now.plus_ms(new.days.saturating_mul(DAY_MS))
                     ],
                 )?;
-                let entry = Entry { action: Action::ApikeyManage.as_str(), case_kind: "api_key", case: Some(id), step: "made", facts: &names, ..Entry::default() };
+                let entry = Entry {
+                    action: Action::ApikeyManage.as_str(),
+                    case_kind: "api_key",
+                    case: Some(id),
+                    step: "made",
+                    facts: &names,
+                    ..Entry::default()
+                };
                 app.audit(tx, By::Actor(&actor), &entry, now).map(drop)
             })
             .await?;
@@ -124,7 +131,13 @@ impl App {
                 actor.require(&app, Action::ApikeyManage, &organisation.resource(None))?;
                 tx.push_one("UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", &params![&id, now])?;
                 epoch::bump(tx, id, 1, now)?;
-                let entry = Entry { action: Action::ApikeyManage.as_str(), case_kind: "api_key", case: Some(id), step: "revoked", ..Entry::default() };
+                let entry = Entry {
+                    action: Action::ApikeyManage.as_str(),
+                    case_kind: "api_key",
+                    case: Some(id),
+                    step: "revoked",
+                    ..Entry::default()
+                };
                 app.audit(tx, By::Actor(&actor), &entry, now).map(drop)
             })
             .await?;

@@ -189,7 +189,9 @@ impl Actor {
             Within::Region { carrier: self.carrier, from, to }
         };
         match (scope, region.province(), region.city()) {
-            (Scope::Own | Scope::Organisation, _, _) | (Scope::City, _, None) | (Scope::Province, None, _) => Within::Organisation(self.organisation),
+            (Scope::Own | Scope::Organisation, _, _) | (Scope::City, _, None) | (Scope::Province, None, _) => {
+                Within::Organisation(self.organisation)
+            }
             (Scope::City, _, Some(city)) => range(city),
             (Scope::Province, Some(province), _) => range(province),
             (Scope::Carrier | Scope::All, _, _) => Within::Region { carrier: self.carrier, from: String::new(), to: "~".to_owned() },
@@ -198,7 +200,12 @@ impl Actor {
 
     /// A thing of one's own, in one's own organisation.
     pub fn here(&self) -> Resource {
-        Resource { owner: Some(self.staff), organisation: Some(self.organisation), carrier: self.carrier, region: RegionCode::read(&self.region) }
+        Resource {
+            owner: Some(self.staff),
+            organisation: Some(self.organisation),
+            carrier: self.carrier,
+            region: RegionCode::read(&self.region),
+        }
     }
 }
 

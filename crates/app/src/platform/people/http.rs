@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{FromRequest, Path, Query, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use chuangsha_kernel::{
     id::{OrganisationId, StaffId},
     problem::Problem,
-    role::{Action, Role, RoleSet, Scope},
+    role::{Action, Role, RoleSet},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use webauthn_rs::prelude::{PublicKeyCredential, RegisterPublicKeyCredential};
 
 use super::{
     apikey::{self, KeyView, MadeKey, NewKey},
-    code, epoch,
+    code,
     extract::{DEVICE_COOKIE, Origin, SESSION_COOKIE, SignedIn},
     login::{Credentials, Opened},
     passkey::{self, PasskeyView},
@@ -33,7 +33,10 @@ use crate::{
     platform::{
         actor::Actor,
         audit::{By, Entry},
-        edge::{cursor::{Cursor, Page}, headers},
+        edge::{
+            cursor::{Cursor, Page},
+            headers,
+        },
         failure::{self, Failure, Result},
     },
 };
@@ -194,7 +197,12 @@ struct PasswordChange {
 
 /// Change one's own password. Other sessions end.
 #[utoipa::path(post, path = "/session/password", tag = "people", request_body = PasswordChange, responses((status = 200, body = Me)))]
-async fn change_password(State(app): State<App>, SignedIn(live): SignedIn, origin: Origin, Body(body): Body<PasswordChange>) -> Result<Response> {
+async fn change_password(
+    State(app): State<App>,
+    SignedIn(live): SignedIn,
+    origin: Origin,
+    Body(body): Body<PasswordChange>,
+) -> Result<Response> {
     Ok(opened(&app.change_password(&live, &body.old, &body.new, origin).await?, StatusCode::OK))
 }
 
@@ -241,7 +249,12 @@ struct MadePasskey {
 
 /// Enrol the passkey. It counts as this session's second factor.
 #[utoipa::path(post, path = "/passkeys/finish", tag = "people", request_body = MadePasskey, responses((status = 201, body = Me)))]
-async fn finish_passkey(State(app): State<App>, SignedIn(live): SignedIn, origin: Origin, Body(made): Body<MadePasskey>) -> Result<Response> {
+async fn finish_passkey(
+    State(app): State<App>,
+    SignedIn(live): SignedIn,
+    origin: Origin,
+    Body(made): Body<MadePasskey>,
+) -> Result<Response> {
     Ok(opened(&app.finish_passkey(&live, &made.name, made.credential, origin).await?, StatusCode::CREATED))
 }
 

@@ -142,7 +142,15 @@ impl App {
         live.ok_or_else(|| Problem::new(&code::CREDENTIALS).into())
     }
 
-    pub(super) fn log_session(&self, tx: &mut Tx<'_>, actor: &Actor, action: &str, session: uuid::Uuid, step: &str, now: Timestamp) -> Result<()> {
+    pub(super) fn log_session(
+        &self,
+        tx: &mut Tx<'_>,
+        actor: &Actor,
+        action: &str,
+        session: uuid::Uuid,
+        step: &str,
+        now: Timestamp,
+    ) -> Result<()> {
         let entry = Entry { action, case_kind: "session", case: Some(session), step, ..Entry::default() };
         self.audit(tx, By::Actor(actor), &entry, now).map(drop)
     }

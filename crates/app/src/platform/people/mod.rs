@@ -9,7 +9,13 @@
 //! | apikey | how another system acts |
 //! | http | the JSON of all that |
 
-use chuangsha_kernel::{id::Ids, role::OrganisationKind as Kind, time::{MINUTE_MS, Timestamp}};
+use std::sync::OnceLock;
+
+use chuangsha_kernel::{
+    id::{Ids, OrganisationId},
+    role::OrganisationKind as Kind,
+    time::{MINUTE_MS, Timestamp},
+};
 use chuangsha_store::{Tx, params};
 use webauthn_rs::{Webauthn, WebauthnBuilder, prelude::Url};
 
@@ -168,6 +174,7 @@ pub struct People {
     pub passwords: password::Passwords,
     /// The passkey ceremonies.
     pub webauthn: Webauthn,
+    carrier: OnceLock<OrganisationId>,
 }
 
 impl People {
@@ -176,11 +183,24 @@ impl People {
     /// # Errors
     /// An origin that is no address, or that does not lie under the host.
     pub fn new(config: PeopleConfig, ids: &Ids) -> Result<Self> {
-        let wrong = |error: &dyn std::fmt::Display| Failure::internal(format!("people.origin {} and people.host {}: {error}", config.origin, config.host));
+        let wrong = |error: &dyn std::fmt::Display| {
+            Failure::internal(format!("people.origin {} and people.host {}: {error}", config.origin, config.host))
+        };
         let origin = Url::parse(&config.origin).map_err(|error| wrong(&error))?;
         let builder = WebauthnBuilder::new(&config.host, &origin).map_err(|error| wrong(&error))?;
         let webauthn = builder.rp_name("窗纱 Chuangsha").build().map_err(|error| wrong(&error))?;
-        Ok(Self { passwords: password::Passwords::new(ids)?, cache: session::Cache::default(), webauthn, config })
+        Ok(Self { passwords: password::Passwords::new(ids)?, cache: session::Cache::default(), webauthn, carrier: OnceLock::new(), config })
+    }
+}
+
+impl People {
+    /// The carrier whose installation this is; `None` until one is founded ([`App::poll_epochs`] finds it).
+    pub fn carrier(&self) -> Option<OrganisationId> {
+        self.carrier.get().copied()
+    }
+
+    fn found(&self, carrier: OrganisationId) {
+        self.carrier.get_or_init(|| carrier);
     }
 }
 

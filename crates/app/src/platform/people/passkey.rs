@@ -102,7 +102,8 @@ impl App {
         self.step_up(live, "passkey", origin, move |app, tx| {
             let now = app.clock.now();
             app.recheck_enrolling(tx, own)?;
-            let state: PasskeyRegistration = serde_json::from_str(&take_ceremony(tx, session, "create", now)?).map_err(Failure::internal)?;
+            let state: PasskeyRegistration =
+                serde_json::from_str(&take_ceremony(tx, session, "create", now)?).map_err(Failure::internal)?;
             let passkey = app.people.webauthn.finish_passkey_registration(&made, &state).map_err(|error| refused(&error))?;
             let credential = serde_json::to_string(&passkey).map_err(Failure::internal)?;
             let id: &[u8] = passkey.cred_id().as_ref();

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::{
     epoch::{self, Epochs, Stakes},
+    organisation,
     staff::Account,
 };
 use crate::{
@@ -268,7 +269,9 @@ impl App {
         self.store
             .write(move |tx| -> Result<()> {
                 match presented {
-                    Presented::Session(hash) => tx.push("UPDATE session SET last_seen = $2 WHERE id = $1 AND last_seen < $2", &params![&hash, now])?,
+                    Presented::Session(hash) => {
+                        tx.push("UPDATE session SET last_seen = $2 WHERE id = $1 AND last_seen < $2", &params![&hash, now])?
+                    }
                     Presented::Key(hash) => tx.push("UPDATE api_key SET last_used = $2 WHERE hash = $1", &params![&hash, now])?,
                 }
                 Ok(())
@@ -276,7 +279,14 @@ impl App {
             .await
     }
 
-    pub(super) fn load_session(&self, tx: &mut Tx<'_>, hash: Hash, now: Timestamp, address: &str, alive: CancellationToken) -> Result<Option<Live>> {
+    pub(super) fn load_session(
+        &self,
+        tx: &mut Tx<'_>,
+        hash: Hash,
+        now: Timestamp,
+        address: &str,
+        alive: CancellationToken,
+    ) -> Result<Option<Live>> {
         let row = tx.query_opt(
             "SELECT s.public, s.staff, s.staff_epoch, s.organisation_epoch, s.created, s.last_seen, s.method, s.mfa_at,
                     f.number, f.roles, f.organisation, f.training_passed_until, f.must_change, f.totp IS NOT NULL, o.kind, o.region, o.carrier,
@@ -374,6 +384,11 @@ impl App {
     /// [`App::watch_epochs`], and after each write that raises an epoch.
     pub async fn poll_epochs(&self) -> Result<()> {
         self.people.cache.sweep(self.clock.now());
+        if self.people.carrier().is_none()
+            && let Some(carrier) = self.store.read(organisation::first_carrier).await?
+        {
+            self.people.found(carrier);
+        }
         loop {
             let seen = self.people.cache.epochs.seen();
             let entries = self.store.read(move |tx| epoch::after(tx, seen)).await?;
@@ -405,7 +420,15 @@ fn kind(text: &str) -> Result<OrganisationKind> {
 }
 
 /// Writes a new session.
-pub(super) fn open(tx: &mut Tx<'_>, account: &Account, public: Uuid, hash: &Hash, method: &str, address: &str, at: Timestamp) -> Result<()> {
+pub(super) fn open(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    public: Uuid,
+    hash: &Hash,
+    method: &str,
+    address: &str,
+    at: Timestamp,
+) -> Result<()> {
     let mfa_at = (method != "password").then_some(at);
     tx.push(
         "INSERT INTO session (id, public, staff, staff_epoch, organisation_epoch, created, last_seen, method, mfa_at, address)

@@ -304,7 +304,10 @@ pub fn leave(tx: &mut Tx<'_>, id: StaffId, at: Timestamp) -> Result<()> {
     match resource(tx, id)? {
         (_, false) => Err(Problem::new(&code::STAFF_LEFT).into()),
         (_, true) => {
-            let row = tx.query_one("UPDATE staff SET state = 'left', left_at = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch", &params![&id.0, at])?;
+            let row = tx.query_one(
+                "UPDATE staff SET state = 'left', left_at = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch",
+                &params![&id.0, at],
+            )?;
             epoch::bump(tx, id.0, row.int(0)?, at)
         }
     }
@@ -318,13 +321,17 @@ pub fn change_roles(app: &App, tx: &mut Tx<'_>, id: StaffId, roles: RoleSet, at:
     let row = tx.query_opt("SELECT organisation FROM staff WHERE id = $1 AND state = 'active'", &params![&id.0])?;
     let row = row.ok_or_else(|| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?;
     check_roles(app, roles, &organisation::active(tx, OrganisationId(row.uuid(0)?))?)?;
-    let row = tx.query_one("UPDATE staff SET roles = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch", &params![&id.0, roles.bits()])?;
+    let row =
+        tx.query_one("UPDATE staff SET roles = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch", &params![&id.0, roles.bits()])?;
     epoch::bump(tx, id.0, row.int(0)?, at)
 }
 
 /// Records training passed: known to every session at its next request.
 pub fn train(tx: &mut Tx<'_>, id: StaffId, until: Timestamp, at: Timestamp) -> Result<()> {
-    let row = tx.query_opt("UPDATE staff SET training_passed_until = $2 WHERE id = $1 AND state = 'active' RETURNING epoch", &params![&id.0, until])?;
+    let row = tx.query_opt(
+        "UPDATE staff SET training_passed_until = $2 WHERE id = $1 AND state = 'active' RETURNING epoch",
+        &params![&id.0, until],
+    )?;
     let row = row.ok_or_else(|| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?;
     epoch::bump(tx, id.0, row.int(0)?, at)
 }

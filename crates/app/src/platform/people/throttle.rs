@@ -48,7 +48,9 @@ fn wait_ms(failures: i64) -> i64 {
 pub fn gate(tx: &mut Tx<'_>, login: &[u8], origin: &Origin, now: Timestamp) -> Result<Gate> {
     let since = now.plus_ms(-WINDOW_MS);
     let known = match &origin.device {
-        Some(device) => tx.query_opt("SELECT login FROM known_device WHERE id = $1 AND login = $2", &params![device, login])?.map(|_| device),
+        Some(device) => {
+            tx.query_opt("SELECT login FROM known_device WHERE id = $1 AND login = $2", &params![device, login])?.map(|_| device)
+        }
         None => None,
     };
     let place = match known {
