@@ -7,12 +7,14 @@ mod backoff;
 pub(crate) mod client;
 #[cfg(test)]
 mod tests;
+mod worker;
 mod tmf640;
 
 use futures_util::future::BoxFuture;
 
 pub use backoff::Backoff;
 pub use client::http_client;
+pub use worker::{Handled, Handler, Worker, WorkerSettings};
 pub use tmf640::{Feedback, FeedbackRefusal, Tmf640, Tmf640Settings, read_feedback};
 
 /// 指令: what the element is asked to do.
