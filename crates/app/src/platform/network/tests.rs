@@ -182,9 +182,7 @@ mod outbox {
     async fn post(store: &Store, key: &'static str) {
         let id = Uuid::from_bytes(std::array::from_fn(|at| key.as_bytes().get(at).copied().unwrap_or(1)));
         store
-            .write(move |tx| {
-                outbox::post(tx, &Message { id, topic: "network", key, case: id, payload: b"p", due: Timestamp(0) })
-            })
+            .write(move |tx| outbox::post(tx, &Message { id, topic: "network", key, case: id, payload: b"p", due: Timestamp(0) }))
             .await
             .expect("posted");
     }
@@ -266,7 +264,10 @@ mod outbox {
         bench.clock.advance_ms(60_000);
         assert_eq!(bench.worker.turn().await.expect("works"), 1);
         assert_eq!(*bench.script.calls.lock().expect("no panic"), [("a".to_owned(), 2)]);
-        assert!(!outbox::done(&kit.store, taken[0].id, "dead-worker", bench.clock.now()).await.expect("asks"), "the late one settles nothing");
+        assert!(
+            !outbox::done(&kit.store, taken[0].id, "dead-worker", bench.clock.now()).await.expect("asks"),
+            "the late one settles nothing"
+        );
     }
 
     #[tokio::test]
