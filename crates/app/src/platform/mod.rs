@@ -2,5 +2,6 @@
 
 pub mod images;
 pub mod network;
+
 pub mod notify;
 pub mod verify;

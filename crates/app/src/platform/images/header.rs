@@ -59,7 +59,9 @@ fn jpeg_ends(bytes: &[u8]) -> bool {
             0x01 | 0xD0..=0xD8 => at += 2,
             0xD9 => return false,
             marker => {
-                let Some(length) = bytes.get(at + 2..at + 4).and_then(|two| two.try_into().ok()).map(u16::from_be_bytes) else { return false };
+                let Some(length) = bytes.get(at + 2..at + 4).and_then(|two| two.try_into().ok()).map(u16::from_be_bytes) else {
+                    return false;
+                };
                 at += 2 + usize::from(length.max(2));
                 if *marker == 0xDA {
                     // Inside a scan every 0xFF is followed by zero or a restart mark: the first D9 is the real end.

@@ -40,8 +40,7 @@ pub fn intake(bytes: &[u8], limits: &ImageLimits, mark: &Watermark) -> Result<In
     }
     let format = header::format(bytes)?;
     // The decoders are third-party code fed by strangers. A panic in one of them is a damaged picture, not a lost worker.
-    let (mut picture, orientation) =
-        std::panic::catch_unwind(|| decode(bytes, format, limits)).unwrap_or(Err(ImageRefusal::Corrupt))?;
+    let (mut picture, orientation) = std::panic::catch_unwind(|| decode(bytes, format, limits)).unwrap_or(Err(ImageRefusal::Corrupt))?;
     if picture.width().max(picture.height()) > limits.stored_side {
         picture = picture.resize(limits.stored_side, limits.stored_side, FilterType::Triangle);
     }
