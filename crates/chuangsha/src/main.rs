@@ -6,6 +6,7 @@ mod doctor;
 mod help;
 mod say;
 mod serve;
+mod world;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Serve(options) => serve::run(say, settings()?, &options),
         Command::Config(command) => show_config(say, command, settings),
         Command::Doctor => doctor::run(say, settings()),
+        Command::World(command) => world::run(say, &command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());
             Ok(())
