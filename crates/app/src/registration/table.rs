@@ -609,31 +609,38 @@ pub fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Listed>> {
         sql.push_str(&format!(" AND ({key}, o.id) {compare} (${at}, ${id})"));
     }
     values.push(Param::from(filter.limit));
+    let sql = format!("{} WHERE {sql} ORDER BY {key} {direction}, o.id {direction} LIMIT ${}", select_listed(), values.len());
+    tx.query(&sql, &values)?.iter().map(listed).collect()
+}
+
+/// Other orders of one person, newest first.
+pub fn of_person(tx: &mut Tx, person: &[u8; 16], but: OrderId, limit: i64) -> Result<Vec<Listed>> {
+    let sql = format!("{} WHERE o.person_key = $1 AND o.id <> $2 ORDER BY o.created_at DESC LIMIT $3", select_listed());
+    tx.query(&sql, &params![person.as_slice(), but.as_bytes(), limit])?.iter().map(listed).collect()
+}
+
+fn select_listed() -> String {
     let columns = ORDER_COLUMNS.split(", ").map(|column| format!("o.{}", column.trim())).collect::<Vec<_>>().join(", ");
-    let sql = format!(
+    format!(
         "SELECT {columns}, p.subject, p.name, n.number_sealed, n.id, c.code, o.channel_kind, o.risk FROM registration_order o \
          JOIN number_pool n ON n.id = o.number_id JOIN channel c ON c.organisation = o.captured_organisation \
-         LEFT JOIN registration_party p ON p.order_id = o.id AND p.role = 'holder' \
-         WHERE {sql} ORDER BY {key} {direction}, o.id {direction} LIMIT ${}",
-        values.len()
-    );
-    tx.query(&sql, &values)?
-        .iter()
-        .map(|row| {
-            Ok(Listed {
-                order: order(row)?,
-                name: match (row.opt_bytes(31)?, row.opt_bytes(32)?) {
-                    (Some(subject), Some(name)) => SubjectId::from_slice(&subject).map(|subject| (subject, name)),
-                    _ => None,
-                },
-                number_sealed: row.bytes(33)?,
-                number_id: uuid_at(row, 34)?,
-                channel_code: row.text(35)?,
-                channel_kind: row.int(36)?,
-                risk: row.int(37)?,
-            })
-        })
-        .collect()
+         LEFT JOIN registration_party p ON p.order_id = o.id AND p.role = 'holder'"
+    )
+}
+
+fn listed(row: &Row) -> Result<Listed> {
+    Ok(Listed {
+        order: order(row)?,
+        name: match (row.opt_bytes(31)?, row.opt_bytes(32)?) {
+            (Some(subject), Some(name)) => SubjectId::from_slice(&subject).map(|subject| (subject, name)),
+            _ => None,
+        },
+        number_sealed: row.bytes(33)?,
+        number_id: uuid_at(row, 34)?,
+        channel_code: row.text(35)?,
+        channel_kind: row.int(36)?,
+        risk: row.int(37)?,
+    })
 }
 
 /// How many rows a filter finds, counted up to `cap`: an exact count of millions is not worth its time.
