@@ -59,6 +59,12 @@ pub enum Command {
     /// Run a simulator of the outside world by hand
     #[command(subcommand)]
     World(WorldCommand),
+    /// Measure speed beside a baseline; use a release build
+    Bench {
+        /// What to measure
+        #[arg(value_enum)]
+        group: Group,
+    },
     /// Check this machine and this installation
     Doctor,
     /// Print completions for a shell
@@ -118,4 +124,26 @@ pub enum WorldCommand {
         #[arg(long)]
         behaviour: Option<String>,
     },
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Group {
+    /// Sealing one subscriber
+    Vault,
+    /// One decision who may do what
+    Authz,
+    /// Appending to the audit tree
+    Audit,
+}
+
+impl Group {
+    /// The name as typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vault => "vault",
+            Self::Authz => "authz",
+            Self::Audit => "audit",
+        }
+    }
 }

@@ -28,6 +28,8 @@ static CHINESE: &[(&str, &str)] = &[
     ("--port", "回环端口；0 取空闲端口"),
     ("--behaviour", "对每个请求如此应答：match、slow:毫秒、status:码、garbage……；写错时列出全部"),
     ("--seed", "决定哪些证件相符"),
+    ("chuangsha bench", "测速，并列出同场测得的基线；请用发布版"),
+    ("--group", "测什么"),
     ("chuangsha doctor", "检查本机与本安装"),
     ("chuangsha completions", "打印命令补全脚本"),
     ("--shell", "哪种 shell"),

@@ -1,5 +1,6 @@
 //! 窗纱: the one binary. It reads its orders, puts the parts together and holds no rule of its own.
 
+mod bench;
 mod cli;
 mod config;
 mod doctor;
@@ -40,6 +41,7 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Config(command) => show_config(say, command, settings),
         Command::Doctor => doctor::run(say, settings()),
         Command::World(command) => world::run(say, &command),
+        Command::Bench { group } => bench::run(say, group),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());
             Ok(())
