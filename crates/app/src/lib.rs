@@ -1,1 +1,4 @@
 //! app
+pub mod figures;
+pub mod platform;
+pub mod registration;

@@ -1,0 +1,2 @@
+//! 通报数字
+pub mod page;

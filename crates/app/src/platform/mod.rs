@@ -1,0 +1,4 @@
+//! 平台
+pub mod people;
+pub mod web;
+pub mod words;

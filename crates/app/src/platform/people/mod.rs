@@ -1,0 +1,2 @@
+//! 人员
+pub mod page;

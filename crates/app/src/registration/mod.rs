@@ -1,0 +1,2 @@
+//! 实名登记
+pub mod page;
