@@ -52,6 +52,8 @@ pub enum Cell {
     Number(String),
     /// The main link of the line.
     Link(String, String),
+    /// The main link of the line with a smaller line below: address, words, second line.
+    LinkTwo(String, String, String),
     /// A status.
     Tag(Tag),
     /// Two lines, the second smaller.
