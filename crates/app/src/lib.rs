@@ -1,4 +1,10 @@
 //! app
-pub mod figures;
+pub mod figures {
+    //! 通报数字
+    pub mod page;
+}
 pub mod platform;
-pub mod registration;
+pub mod registration {
+    //! 实名登记
+    pub mod page;
+}

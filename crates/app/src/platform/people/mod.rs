@@ -1,2 +1,0 @@
-//! 人员
-pub mod page;

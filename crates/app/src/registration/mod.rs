@@ -1,2 +1,0 @@
-//! 实名登记
-pub mod page;
