@@ -232,7 +232,7 @@ fn record(app: &App, tx: &mut Tx, actor: &Actor, id: OrganisationId, action: &st
 pub fn trained_clerks(tx: &mut Tx, id: OrganisationId, now: Timestamp) -> Result<i64> {
     Ok(tx
         .query_one(
-            "SELECT COUNT(*) FROM staff WHERE organisation = $1 AND state = 'active' AND trained_until > $2",
+            "SELECT COUNT(*) FROM staff WHERE organisation = $1 AND state = 'active' AND training_passed_until > $2",
             &params![id.as_bytes(), now.0],
         )?
         .int(0)?)
@@ -404,7 +404,7 @@ pub async fn train(app: &App, actor: &Actor, staff: chuangsha_kernel::id::StaffI
             actor.require(&app, Action::ChannelTrain, &organisation::find(tx, organisation_id)?.resource(None))?;
             let valid = app.clock_rule("channel.training_valid", now)?;
             tx.push_one(
-                "UPDATE staff SET trained_until = $2 WHERE id = $1",
+                "UPDATE staff SET training_passed_until = $2 WHERE id = $1",
                 &params![staff.as_bytes(), now.plus_ms(valid.value).0],
             )?;
             record(&app, tx, &actor, organisation_id, "channel.train", "passed", "", &valid.article, now)

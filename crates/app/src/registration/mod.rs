@@ -5,6 +5,7 @@ pub mod carry;
 pub mod desk;
 pub mod gate;
 pub mod order;
+pub mod page;
 pub mod refusal;
 pub mod table;
 pub mod view;
