@@ -95,11 +95,11 @@ impl Place {
 #[serde(rename_all = "snake_case")]
 pub enum ChannelKind {
     /// 自有营业厅
-    OwnHall,
+    OwnHall = 1,
     /// 社会渠道网点
-    SocialOutlet,
+    SocialOutlet = 2,
     /// 自营网络渠道
-    Online,
+    Online = 3,
 }
 
 impl ChannelKind {
@@ -119,6 +119,11 @@ impl ChannelKind {
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == code)
     }
+
+    /// From the number in the store, which is `kind as i64` and never changes.
+    pub fn from_i64(value: i64) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| *kind as i64 == value)
+    }
 }
 
 /// 录入方式: how the data of a document came into the system.
@@ -126,15 +131,15 @@ impl ChannelKind {
 #[serde(rename_all = "snake_case")]
 pub enum EntryMode {
     /// 读卡器: chip read by a reader.
-    Reader,
+    Reader = 1,
     /// 机读区: machine-readable zone read by a camera or scanner.
-    Mrz,
+    Mrz = 2,
     /// 拍照识别: recognised from a photograph in the app.
-    Ocr,
+    Ocr = 3,
     /// 手工录入
-    Manual,
+    Manual = 4,
     /// 网上上传: scan uploaded by the customer, compared over the network.
-    Upload,
+    Upload = 5,
 }
 
 impl EntryMode {
@@ -156,7 +161,15 @@ impl EntryMode {
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|mode| mode.as_str() == code)
     }
+
+    /// From the number in the store, which is `mode as i64` and never changes.
+    pub fn from_i64(value: i64) -> Option<Self> {
+        Self::ALL.iter().copied().find(|mode| *mode as i64 == value)
+    }
 }
+
+/// The rule that names the article of a refusal no entry of the matrix gives.
+const NOT_LISTED: &str = "document.not_listed";
 
 /// 规则库
 #[derive(Debug, Clone)]
@@ -280,13 +293,15 @@ impl Rulebook {
             }
             allowed = allowed.or(Some(permit));
         }
-        match allowed {
-            Some(permit) => self.permit_ruling(permit, true),
-            None => Ruling {
+        match (allowed, self.find(NOT_LISTED, on, &Place::china())) {
+            (Some(permit), _) => self.permit_ruling(permit, true),
+            (None, Ok(rule)) => self.ruling(rule, false),
+            // Packs without that rule, or a day before it: refused all the same.
+            (None, Err(_)) => Ruling {
                 value: false,
-                rule: "document.not_listed".to_owned(),
+                rule: NOT_LISTED.to_owned(),
                 article: "L-REG-3".to_owned(),
-                source: "documents.toml: no entry admits this document here".to_owned(),
+                source: String::new(),
                 pack_version: self.version.clone(),
             },
         }

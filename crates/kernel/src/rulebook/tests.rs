@@ -12,6 +12,7 @@ pub(crate) const PACKS: &[(&str, &str)] = &[
     ("cn/quiet_hours", include_str!("../../../../rules/cn/quiet_hours.toml")),
     ("cn/targets", include_str!("../../../../rules/cn/targets.toml")),
     ("cn/numbering", include_str!("../../../../rules/cn/numbering.toml")),
+    ("cn/protection", include_str!("../../../../rules/cn/protection.toml")),
     ("cn/regions", include_str!("../../../../rules/cn/regions.toml")),
 ];
 
