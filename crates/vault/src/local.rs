@@ -78,11 +78,11 @@ impl LocalAgent {
         Ok(result)
     }
 
-    /// Takes over what another process changed.
+    /// Takes over what another process changed. Under the write lock, so that it never puts back a state older than one this process has written.
     fn refresh(&self) -> Result<(), VaultError> {
         if let Some(files) = &self.files {
-            let state = files.load()?;
-            *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            *state = files.load()?;
         }
         Ok(())
     }
