@@ -147,6 +147,8 @@ pub trait KeyAgent: Send + Sync {
     fn destroy_bucket(&self, order: &Destruction, signer: &str) -> Result<String, VaultError>;
     /// Months with a living bucket key, oldest first.
     fn buckets(&self) -> Result<Vec<Month>, VaultError>;
+    /// How often the keys were changed: lower than in the last destroy statement means that an older key file was restored.
+    fn generation(&self) -> u64;
     /// The algorithms this agent signs with, the interoperable one first.
     fn algorithms(&self) -> &'static [Algorithm];
     /// Public key of one algorithm.
