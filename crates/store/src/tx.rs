@@ -1,0 +1,105 @@
+//! 事务: what a closure may do with the database, the same on both engines.
+
+use crate::{
+    Engine, Param, Row,
+    error::{Result, StoreError},
+    postgres, sqlite,
+};
+
+/// 事务: one transaction, handed to the closure of [`Store::write`](crate::Store::write) or [`Store::read`](crate::Store::read).
+///
+/// The first fault of a statement ends the transaction: every later call answers with the same fault, and a closure that swallows it
+/// cannot commit. Both engines behave alike in this.
+pub struct Tx<'c> {
+    pub(crate) session: Session<'c>,
+    pub(crate) fault: Option<StoreError>,
+}
+
+/// The connection behind a transaction.
+pub(crate) enum Session<'c> {
+    Sqlite(sqlite::Session<'c>),
+    Postgres(postgres::Session<'c>),
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) fn new(session: Session<'c>) -> Self {
+        Self { session, fault: None }
+    }
+
+    /// Which engine this runs on. Business SQL never needs to ask.
+    pub fn engine(&self) -> Engine {
+        match self.session {
+            Session::Sqlite(_) => Engine::Sqlite,
+            Session::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    fn run<T>(&mut self, work: impl FnOnce(&mut Session<'c>) -> Result<T>) -> Result<T> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        work(&mut self.session).inspect_err(|fault| self.fault = Some(fault.clone()))
+    }
+
+    /// All rows of the answer.
+    pub fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
+        self.run(|session| match session {
+            Session::Sqlite(session) => session.query(sql, params),
+            Session::Postgres(session) => session.query(sql, params),
+        })
+    }
+
+    /// The only row, or none; more than one is a fault.
+    pub fn query_opt(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>> {
+        let mut rows = self.query(sql, params)?.into_iter();
+        match (rows.next(), rows.next()) {
+            (row, None) => Ok(row),
+            _ => self.run(|_| Err(StoreError::Shape("wanted at most one row, found more".into()))),
+        }
+    }
+
+    /// The only row; none or more than one is a fault.
+    pub fn query_one(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Row> {
+        match self.query_opt(sql, params)? {
+            Some(row) => Ok(row),
+            None => self.run(|_| Err(StoreError::Shape("wanted one row, found none".into()))),
+        }
+    }
+
+    /// Runs a statement; the number of rows it touched.
+    pub fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
+        self.run(|session| match session {
+            Session::Sqlite(session) => session.execute(sql, params),
+            Session::Postgres(session) => session.execute(sql, params),
+        })
+    }
+
+    /// Runs a statement whose answer is not needed. PostgreSQL sends it without waiting: its faults come to light at the next
+    /// statement that waits or at the commit, and then fail the whole transaction.
+    pub fn push(&mut self, sql: &str, params: &[Param<'_>]) -> Result<()> {
+        self.run(|session| match session {
+            Session::Sqlite(session) => session.execute(sql, params).map(drop),
+            Session::Postgres(session) => session.push(sql, params),
+        })
+    }
+
+    /// Runs an INSERT, UPDATE or DELETE (without RETURNING) that must touch exactly one row; anything else is
+    /// [`StoreError::Contended`] and nothing of the transaction stays. The way to write a state guard.
+    pub fn push_one(&mut self, sql: &str, params: &[Param<'_>]) -> Result<()> {
+        self.run(|session| match session {
+            Session::Sqlite(session) => match session.execute(sql, params)? {
+                1 => Ok(()),
+                _ => Err(StoreError::Contended),
+            },
+            Session::Postgres(session) => session.push_one(sql, params),
+        })
+    }
+
+    /// Runs several statements without parameters, separated by `;`. For schema changes.
+    pub fn batch(&mut self, sql: &str) -> Result<()> {
+        self.run(|session| match session {
+            Session::Sqlite(session) => session.batch(sql),
+            Session::Postgres(session) => session.batch(sql),
+        })
+    }
+}
