@@ -1,1 +1,75 @@
-fn main() {}
+//! 窗纱: the one binary. It reads its orders, puts the parts together and holds no rule of its own.
+
+mod bench;
+mod cli;
+mod config;
+mod doctor;
+mod help;
+mod say;
+mod serve;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use serde_json::json;
+
+use cli::{Cli, Command, ConfigCommand};
+use config::{Overrides, Settings};
+use say::{Outcome, Say};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let language = say::language(&arguments, |name| std::env::var(name).ok());
+    let matches = help::localise(Cli::command(), language).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let say = Say { language, json: cli.common.json, quiet: cli.common.quiet };
+    match run(&say, cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            say.failed(&failed);
+            ExitCode::from(failed.exit() as u8)
+        }
+    }
+}
+
+fn run(say: &Say, cli: Cli) -> Outcome {
+    let overrides = Overrides { file: cli.common.config, data: cli.common.data, set: cli.common.set };
+    let settings = || Settings::load(&overrides, std::env::vars());
+    match cli.command {
+        Command::Serve(options) => serve::run(say, settings()?, &options),
+        Command::Config(command) => show_config(say, command, settings),
+        Command::Doctor => doctor::run(say, settings()),
+        Command::World(command) => world::run(say, &command),
+        Command::Bench { group } => bench::run(say, group),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+fn show_config(
+    say: &Say,
+    command: ConfigCommand,
+    settings: impl Fn() -> Result<Settings, Vec<chuangsha_kernel::problem::Problem>>,
+) -> Outcome {
+    match command {
+        ConfigCommand::Check => {
+            settings()?;
+            say.note("配置无误", "the configuration is sound");
+        }
+        ConfigCommand::Print { defaults: true } => say.answer(config::print::annotated().trim_end()),
+        ConfigCommand::Print { defaults: false } => {
+            let lines = settings()?.lines();
+            let value =
+                json!(lines.iter().map(|line| json!({ "key": line.key, "value": line.value, "origin": line.origin })).collect::<Vec<_>>());
+            say.either(&value, |say| {
+                let rows: Vec<Vec<String>> = lines.into_iter().map(|line| vec![line.key.to_owned(), line.value, line.origin]).collect();
+                say.table(&[say.pick("配置项", "setting"), say.pick("值", "value"), say.pick("来源", "origin")], &rows);
+            });
+        }
+        ConfigCommand::Schema => say.answer(&serde_json::to_string_pretty(&config::print::schema(say.language)).unwrap_or_default()),
+    }
+    Ok(())
+}

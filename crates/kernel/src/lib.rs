@@ -1,5 +1,35 @@
 //! 词汇: the vocabulary everything else speaks. Pure: no I/O, no clock but the one behind [`time::Clock`].
+//!
+//! What comes in as text leaves as a type that can only hold a well-formed value: [`Phone`], [`Document`], [`PersonName`], [`Address`],
+//! [`OrganisationCode`]. None of them can be serialised and all of them print masked, so that a personal value cannot slip into a log or an
+//! answer by accident. What the law says in numbers comes from a [`Rulebook`], never from a constant.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
+pub mod document;
 pub mod id;
+pub mod mask;
+pub mod mrz;
+pub mod name;
+pub mod organisation;
+pub mod phone;
 pub mod problem;
+pub mod region;
+pub mod role;
+pub mod rulebook;
+mod text;
 pub mod time;
+
+pub use document::{Document, DocumentError, DocumentKind, PersonKeySource, ResidentId, Sex};
+pub use mrz::Mrz;
+pub use name::{Address, NameError, PersonName};
+pub use organisation::OrganisationCode;
+pub use phone::{Phone, PhoneError};
+pub use problem::{Code, Language, Problem, Refuse};
+pub use region::Provinces;
+pub use rulebook::{ChannelKind, EntryMode, Place, Rulebook, RulebookError, Ruling};
+pub use time::{Clock, Timestamp};
+
+/// Every problem code this crate can give, for the test that walks them and for the API description.
+pub fn codes() -> impl Iterator<Item = &'static Code> {
+    [phone::code::ALL, name::code::ALL, document::code::ALL, rulebook::code::ALL].into_iter().flatten().copied()
+}

@@ -1,1 +1,13 @@
-//! world
+//! 世界: everything around the system, played for tests and the demo: the verification authority, a network element, a message centre, and a
+//! made-up province with its people. Deterministic from one seed; listens on the loopback only; no real person, number or face anywhere.
+
+pub mod city;
+mod draw;
+mod listen;
+pub mod network;
+pub mod pictures;
+pub mod random;
+pub mod smsc;
+pub mod verification;
+
+pub use chuangsha_kernel::time::SettableClock;

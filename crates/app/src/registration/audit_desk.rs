@@ -1,0 +1,273 @@
+//! 审核台: what auditors and seniors do with an order.
+
+use chuangsha_kernel::{id::OrderId, role::Action, time::Timestamp};
+use chuangsha_store::{Tx, params};
+
+use super::{
+    Refusal,
+    carry::{Because, carry},
+    desk::words,
+    gate,
+    order::{ApproveFacts, Defect, Order, RejectReason, State, Step},
+    table,
+};
+use crate::{
+    App,
+    platform::{
+        actor::Actor,
+        audit::{By, Entry},
+        failure::{Failure, Result},
+    },
+};
+
+/// The order, when this auditor may take the action on it. Same organisation is not "unknown": the auditor saw it and is told why not.
+fn to_audit(app: &App, tx: &mut Tx, actor: &Actor, id: OrderId, action: Action, version: Option<i64>) -> Result<Order> {
+    let order = table::find(tx, id)?;
+    if order.captured_by.staff == actor.staff {
+        return Err(Refusal::OwnOrder.into());
+    }
+    if order.captured_by.organisation == actor.organisation {
+        return Err(Refusal::SameOrganisation.into());
+    }
+    actor.require(app, action, &app.resource(order.captured_by.organisation, &order.region, Some(order.captured_by.staff)))?;
+    match version {
+        Some(version) if version != order.version => Err(Refusal::Stale.into()),
+        _ => Ok(order),
+    }
+}
+
+/// Claims one order for ten minutes; claiming one's own again renews the lease.
+pub async fn claim(app: &App, actor: &Actor, id: OrderId) -> Result<Order> {
+    let now = app.clock.now();
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.store.clone();
+    store
+        .write(move |tx| {
+            let order = to_audit(&app, tx, &actor, id, Action::OrderClaim, None)?;
+            take_lease(&app, tx, &actor, &order, now)
+        })
+        .await
+}
+
+/// Claims the oldest order nobody holds.
+pub async fn claim_next(app: &App, actor: &Actor) -> Result<Order> {
+    let now = app.clock.now();
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.store.clone();
+    store
+        .write(move |tx| {
+            let order = table::next_claimable(tx, actor.organisation, now)?.ok_or(Refusal::QueueEmpty)?;
+            actor.require(&app, Action::OrderClaim, &app.resource(order.captured_by.organisation, &order.region, Some(order.captured_by.staff)))?;
+            take_lease(&app, tx, &actor, &order, now)
+        })
+        .await
+}
+
+fn take_lease(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) -> Result<Order> {
+    let lease = app.clock_rule("registration.audit_lease", now)?;
+    let step = Step::Claim { by: actor.who(), lease_ms: &lease };
+    carry(app, tx, By::Actor(actor), order, step, Because { action: "order.claim", why: "", facts: "{}" }, now)
+}
+
+/// Gives an order back to the queue.
+pub async fn release(app: &App, actor: &Actor, id: OrderId) -> Result<Order> {
+    let by = actor.who();
+    step(app, actor, id, None, Action::OrderClaim, String::new(), move |order, _, _| Ok(Plan { step: Step::Release { by }, facts: state_facts(order) }))
+        .await
+}
+
+/// What a closure plans: the step, and the facts it was planned on.
+struct Plan {
+    step: Step<'static>,
+    facts: String,
+}
+
+fn state_facts(order: &Order) -> String {
+    serde_json::json!({ "check": order.check.as_str(), "face_score": order.face_score }).to_string()
+}
+
+async fn step(
+    app: &App,
+    actor: &Actor,
+    id: OrderId,
+    version: Option<i64>,
+    action: Action,
+    why: String,
+    plan: impl Fn(&Order, &App, &mut Tx) -> Result<Plan> + Send + 'static,
+) -> Result<Order> {
+    let now = app.clock.now();
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.store.clone();
+    store
+        .write(move |tx| {
+            let order = to_audit(&app, tx, &actor, id, action, version)?;
+            let plan = plan(&order, &app, tx)?;
+            carry(&app, tx, By::Actor(&actor), &order, plan.step, Because { action: action.as_str(), why: &why, facts: &plan.facts }, now)
+        })
+        .await
+}
+
+/// Approves; a counter order is commanded to the network in the same transaction.
+pub async fn approve(app: &App, actor: &Actor, id: OrderId, version: i64) -> Result<Order> {
+    let now = app.clock.now();
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.store.clone();
+    store
+        .write(move |tx| {
+            let order = to_audit(&app, tx, &actor, id, Action::OrderApprove, Some(version))?;
+            let rules = ApproveRules::of(&app, tx, &order, now)?;
+            let step = Step::Approve { by: actor.who(), facts: rules.facts() };
+            let facts = rules.text(&order);
+            let approved = carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.approve", why: "", facts: &facts }, now)?;
+            after_approval(&app, tx, &actor, approved, now)
+        })
+        .await
+}
+
+/// Draws some approved orders for a second look, and sends a counter order on its way.
+fn after_approval(app: &App, tx: &mut Tx, actor: &Actor, approved: Order, now: Timestamp) -> Result<Order> {
+    let share = app.number_rule("registration.audit_sample_rate", now, &approved.region)?;
+    let draw = approved.id.0.as_bytes().iter().rev().take(4).fold(0_i64, |sum, byte| (sum * 256 + i64::from(*byte)) % 100);
+    if draw < share.value {
+        tx.push(
+            "INSERT INTO registration_recheck (order_id, drawn_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            &params![approved.id.as_bytes(), now.0],
+        )?;
+    }
+    if approved.state == State::Approved { gate::activate(app, tx, By::Actor(actor), &approved, now) } else { Ok(approved) }
+}
+
+/// The rules an approval is judged by.
+struct ApproveRules {
+    slots_used: i64,
+    limit: chuangsha_kernel::rulebook::Ruling<i64>,
+    face_threshold: chuangsha_kernel::rulebook::Ruling<i64>,
+    audit_rule: chuangsha_kernel::rulebook::Ruling<()>,
+}
+
+impl ApproveRules {
+    fn of(app: &App, tx: &mut Tx, order: &Order, now: Timestamp) -> Result<Self> {
+        Ok(Self {
+            slots_used: gate::slots_used(app, tx, order)?,
+            limit: app.number_rule(order.product.limit_rule(), now, &order.region)?,
+            face_threshold: app.number_rule("registration.face_match_threshold", now, &order.region)?.map(|percent| percent * 10),
+            audit_rule: app.article("registration.central_audit", now)?,
+        })
+    }
+
+    fn facts(&self) -> ApproveFacts<'_> {
+        ApproveFacts {
+            slots_used: self.slots_used,
+            limit: &self.limit,
+            face_threshold: &self.face_threshold,
+            audit_rule: &self.audit_rule,
+        }
+    }
+
+    fn text(&self, order: &Order) -> String {
+        serde_json::json!({
+            "check": order.check.as_str(), "face_score": order.face_score, "face_threshold": self.face_threshold.value,
+            "slots_used": self.slots_used, "limit": self.limit.value, "same_organisation": false,
+            "rules": [self.limit.rule, self.face_threshold.rule, self.audit_rule.rule],
+        })
+        .to_string()
+    }
+}
+
+/// Returns the order for re-capture, the defects marked.
+pub async fn send_back(app: &App, actor: &Actor, id: OrderId, version: i64, defects: Vec<Defect>, why: String) -> Result<Order> {
+    let now = app.clock.now();
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.store.clone();
+    store
+        .write(move |tx| {
+            let order = to_audit(&app, tx, &actor, id, Action::OrderReturn, Some(version))?;
+            let facts = serde_json::json!({ "defects": defects.iter().map(|defect| defect.as_str()).collect::<Vec<_>>() }).to_string();
+            let step = Step::Return { by: actor.who(), defects: &defects };
+            let returned = carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.return", why: &why, facts: &facts }, now)?;
+            // Time the clerk has to bring the customer back.
+            let hold = app.clock_rule("registration.return_window", now)?;
+            tx.push(
+                "UPDATE registration_order SET expires_at = $2 WHERE id = $1",
+                &params![id.as_bytes(), now.plus_ms(hold.value).0],
+            )?;
+            Ok(returned)
+        })
+        .await
+}
+
+/// Rejects with a reason code; there is no way around it (L-REG-6).
+pub async fn reject(app: &App, actor: &Actor, id: OrderId, version: i64, reason: RejectReason, why: String) -> Result<Order> {
+    let by = actor.who();
+    let why = if reason == RejectReason::Other { words(why)? } else { why };
+    step(app, actor, id, Some(version), Action::OrderReject, why, move |order, _, _| {
+        Ok(Plan { step: Step::Reject { by, reason }, facts: format!("{{\"reason\":\"{}\",\"check\":\"{}\"}}", reason.as_str(), order.check.as_str()) })
+    })
+    .await
+}
+
+/// Hands a doubtful case to two seniors.
+pub async fn escalate(app: &App, actor: &Actor, id: OrderId, version: i64, why: String) -> Result<Order> {
+    let by = actor.who();
+    let why = words(why)?;
+    step(app, actor, id, Some(version), Action::OrderEscalate, why, move |order, _, _| {
+        Ok(Plan { step: Step::Escalate { by }, facts: state_facts(order) })
+    })
+    .await
+}
+
+/// One senior's vote; the second, of another senior, decides.
+pub async fn decide(app: &App, actor: &Actor, id: OrderId, version: i64, approve: bool, why: String) -> Result<Order> {
+    let now = app.clock.now();
+    let why = words(why)?;
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.store.clone();
+    store
+        .write(move |tx| {
+            let order = to_audit(&app, tx, &actor, id, Action::OrderDecide, Some(version))?;
+            let rules = ApproveRules::of(&app, tx, &order, now)?;
+            let facts = rules.text(&order);
+            let step = Step::Decide { by: actor.who(), approve, facts: rules.facts() };
+            let decided = carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.decide", why: &why, facts: &facts }, now)?;
+            if matches!(decided.state, State::Approved | State::DeliveryPending) { after_approval(&app, tx, &actor, decided, now) } else { Ok(decided) }
+        })
+        .await
+}
+
+/// 抽检: the second look at an approved order, by somebody who did not approve it.
+pub async fn recheck(app: &App, actor: &Actor, id: OrderId, sound: bool, why: String) -> Result<()> {
+    let now = app.clock.now();
+    let why = if sound { why } else { words(why)? };
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.store.clone();
+    store
+        .write(move |tx| {
+            let order = to_audit(&app, tx, &actor, id, Action::OrderSample, None)?;
+            if order.decided_by.is_some_and(|by| by.staff == actor.staff) {
+                return Err(Refusal::OwnOrder.into());
+            }
+            let finding = if sound { "sound" } else { "unsound" };
+            let done = tx.execute(
+                "UPDATE registration_recheck SET done_at = $2, staff = $3, finding = $4 WHERE order_id = $1 AND done_at IS NULL",
+                &params![id.as_bytes(), now.0, actor.staff.as_bytes(), finding],
+            )?;
+            if done == 0 {
+                return Err(Refusal::NotFound.into());
+            }
+            let facts = format!("{{\"finding\":\"{finding}\"}}");
+            let entry = Entry {
+                action: "order.sample",
+                case_kind: "order",
+                case: Some(id.0),
+                step: finding,
+                why: &why,
+                article: "R-REG-3",
+                pack: &app.rules.version,
+                facts: &facts,
+                subject: order.subject,
+            };
+            app.audit(tx, By::Actor(&actor), &entry, now)?;
+            Ok::<_, Failure>(())
+        })
+        .await
+}

@@ -1,0 +1,149 @@
+//! 命令行: what can be asked. Help texts stand here in English and in [`crate::help`] in Chinese.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Chuangsha: who holds which number, who may call whom, who looked at whose data.
+#[derive(Debug, Parser)]
+#[command(name = "chuangsha", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Options every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options every command takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Configuration file [default: chuangsha.toml, when there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Data directory [default: ./data]
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    pub data: Option<PathBuf>,
+    /// Set one setting, such as server.listen=127.0.0.1:8443
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Language of messages
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Tongue>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say only what was asked for, and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+/// Language of messages.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Tongue {
+    /// 简体中文
+    Zh,
+    /// English
+    En,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    Serve(Serve),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Run a simulator of the outside world by hand
+    #[command(subcommand)]
+    World(WorldCommand),
+    /// Measure speed beside a baseline; use a release build
+    Bench {
+        /// What to measure
+        #[arg(value_enum)]
+        group: Group,
+    },
+    /// Check this machine and this installation
+    Doctor,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Seed a demo province first and answer for its networks with simulators
+    #[arg(long)]
+    pub demo: bool,
+    /// Speak plain HTTP: only behind a proxy that ends TLS
+    #[arg(long)]
+    pub plain_http: bool,
+}
+
+/// Looks at the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check file, environment and options; print nothing when all is well
+    Check,
+    /// Print the settings in force and where each came from; secrets are hidden
+    Print {
+        /// Print the annotated file with every default instead
+        #[arg(long)]
+        defaults: bool,
+    },
+    /// Print the JSON schema of the configuration file
+    Schema,
+}
+
+/// Runs a simulator.
+#[derive(Debug, Subcommand)]
+pub enum WorldCommand {
+    /// The verification authority: document check and face match over HTTP
+    Verification {
+        /// Port on the loopback; 0 takes a free one
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Answer every question so: match, mismatch, not-found, score:N, slow:MS, status:CODE, garbage, …
+        #[arg(long)]
+        behaviour: Option<String>,
+        /// Decides which documents match
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// A network element in the shape of TMF640
+    Network {
+        /// Port on the loopback; 0 takes a free one
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Take every order so: done, lost-answer, late, fail:CODE, refuse:CODE, garbage, slow:MS
+        #[arg(long)]
+        behaviour: Option<String>,
+    },
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Group {
+    /// Sealing one subscriber
+    Vault,
+    /// One decision who may do what
+    Authz,
+    /// Appending to the audit tree
+    Audit,
+}
+
+impl Group {
+    /// The name as typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vault => "vault",
+            Self::Authz => "authz",
+            Self::Audit => "audit",
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Every setting there is: its name, shape, default and words. The annotated file, the schema, the checks and the error texts all come from this one table.
+
+/// What a setting's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Any text; empty means "not set".
+    Text,
+    /// A whole number within bounds.
+    Number(i64, i64),
+    /// `IP:port`; port 0 takes a free one.
+    Address,
+    /// `host:port`, a name or an IP; empty means "not set".
+    Peer,
+    /// An address starting with one of these; empty means "not set".
+    Url(&'static [&'static str]),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A file or folder; empty means "not set".
+    Path,
+    /// A list of texts.
+    List,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Key {
+    /// `section.name`.
+    pub name: &'static str,
+    /// Shape of the value.
+    pub shape: Shape,
+    /// The default, as TOML.
+    pub default: &'static str,
+    /// Never printed; may also be given as a file whose name stands in `<name>_file`.
+    pub secret: bool,
+    /// What it does, Chinese.
+    pub zh: &'static str,
+    /// What it does, English.
+    pub en: &'static str,
+}
+
+const fn key(name: &'static str, shape: Shape, default: &'static str, zh: &'static str, en: &'static str) -> Key {
+    Key { name, shape, default, secret: false, zh, en }
+}
+
+const fn secret(name: &'static str, shape: Shape, zh: &'static str, en: &'static str) -> Key {
+    Key { name, shape, default: "\"\"", secret: true, zh, en }
+}
+
+const HTTP: Shape = Shape::Url(&["http://", "https://"]);
+
+/// The table, in the order of the annotated file.
+pub static KEYS: &[Key] = &[
+    key(
+        "data.directory",
+        Shape::Path,
+        r#""./data""#,
+        "数据目录：库、影像、密钥、证书",
+        "Where everything is kept: store, images, keys, certificates",
+    ),
+    key("server.listen", Shape::Address, r#""127.0.0.1:8443""#, "控制台与接口的监听地址", "Address of the console and the API"),
+    key(
+        "server.public_url",
+        HTTP,
+        r#""""#,
+        "用户浏览器里看到的地址；空则由监听地址推出。通行密钥(passkey)绑定此域名",
+        "Address as browsers see it; empty: derived from the listening address. Passkeys are bound to its host name",
+    ),
+    key(
+        "server.names",
+        Shape::List,
+        "[]",
+        "本地证书还要写入的主机名或IP（localhost、本机名已含）",
+        "Further host names or IPs for the local certificate (localhost and this machine's name are in it)",
+    ),
+    key(
+        "server.tls",
+        Shape::Choice(&["local", "files", "off"]),
+        r#""local""#,
+        "local 自建本地CA；files 使用下面两个文件；off 明文HTTP（仅限前面另有TLS代理，须加 --plain-http）",
+        "local: own local CA; files: the two files below; off: plain HTTP, only behind a TLS proxy and with --plain-http",
+    ),
+    key(
+        "server.tls_certificate",
+        Shape::Path,
+        r#""""#,
+        "证书链(PEM)，tls = files 时必填",
+        "Certificate chain (PEM), needed with tls = files",
+    ),
+    key("server.tls_key", Shape::Path, r#""""#, "私钥(PEM)，tls = files 时必填", "Private key (PEM), needed with tls = files"),
+    key(
+        "server.drain_seconds",
+        Shape::Number(0, 300),
+        "10",
+        "停止时等待在途请求的秒数",
+        "Seconds given to requests in flight when stopping",
+    ),
+    key(
+        "admin.listen",
+        Shape::Address,
+        r#""127.0.0.1:9443""#,
+        "运维监听(/livez /readyz /metrics)，明文，勿对外开放",
+        "Operations listener (/livez /readyz /metrics): plain, never open it to the outside",
+    ),
+    Key {
+        name: "store.url",
+        shape: Shape::Url(&["sqlite:", "postgres://", "postgresql://"]),
+        default: r#""""#,
+        secret: true,
+        zh: "存储；空则用数据目录下的 SQLite。PostgreSQL 15+：postgres://用户:口令@主机/库",
+        en: "The store; empty: SQLite in the data directory. PostgreSQL 15+: postgres://user:password@host/database",
+    },
+    key("store.readers", Shape::Number(1, 64), "4", "读连接数", "Connections for reading"),
+    key(
+        "vault.suite",
+        Shape::Choice(&["international", "gm"]),
+        r#""international""#,
+        "密码套件：international = AES-256-GCM/SHA-256/Ed25519；gm = SM4-GCM/SM3/SM2（国密）。初始化后不可改",
+        "Cipher suite: international = AES-256-GCM/SHA-256/Ed25519; gm = SM4-GCM/SM3/SM2. Fixed once data exists",
+    ),
+    key(
+        "vault.root",
+        Shape::Path,
+        r#""""#,
+        "根密钥文件；空则为数据目录下 root.key。请放在与库、备份不同的介质上",
+        "File of the root key; empty: root.key in the data directory. Keep it on another medium than store and backups",
+    ),
+    key(
+        "vault.tenant",
+        Shape::Text,
+        r#""main""#,
+        "租户标识，写入每个密文的关联数据。初始化后不可改",
+        "Tenant name, bound into every sealed value. Fixed once data exists",
+    ),
+    key("rules.local", Shape::List, "[]", "本地规则包(TOML)，只能比法定更严", "Local rule packs (TOML); they may only tighten the law"),
+    key("operator.code", Shape::Text, r#""""#, "运营者代码（必填），一证五号按它计数。初始化后不可改", "Code of the operator, must be set; the number limit counts by it. Fixed once data exists"),
+    key("operator.name_zh", Shape::Text, r#""""#, "运营者中文名（必填），写入短信与页面", "Chinese name of the operator, must be set; in messages and pages"),
+    key("operator.name_en", Shape::Text, r#""""#, "运营者英文名（必填），写入影像水印", "English name of the operator, must be set; in the watermark of pictures"),
+    key("operator.hotline", Shape::Text, r#""""#, "客服热线（必填），短信中告知用户", "Hotline, must be set; named in messages to customers"),
+    key(
+        "audit.origin",
+        Shape::Text,
+        r#""chuangsha.local/audit""#,
+        "审计日志之名：主机名与路径，无空格；写入每个检查点。初始化后不可改",
+        "Name of the audit log, a host name and a path without spaces, in every checkpoint. Fixed once data exists",
+    ),
+    key("images.max_bytes", Shape::Number(65_536, 104_857_600), "12582912", "上传影像的最大字节数", "Largest uploaded picture, bytes"),
+    key("images.max_pixels", Shape::Number(1_000_000, 400_000_000), "50000000", "上传影像的最大像素数", "Largest uploaded picture, pixels"),
+    key("images.stored_side", Shape::Number(640, 8_000), "2000", "存储影像长边像素", "Longer side of a stored picture, pixels"),
+    key("images.quality", Shape::Number(40, 100), "82", "存储影像的 JPEG 质量", "JPEG quality of a stored picture"),
+    key(
+        "verification.url",
+        HTTP,
+        r#""""#,
+        "联网核验与人像比对服务；空则登记单停在“待核验”，不会放行",
+        "Networked document check and face match; empty: orders wait for verification, nothing passes",
+    ),
+    secret("verification.token", Shape::Text, "核验服务的访问令牌", "Access token of the verification service"),
+    key(
+        "verification.timeout_ms",
+        Shape::Number(100, 60_000),
+        "5000",
+        "核验请求超时，毫秒",
+        "Timeout of a verification request, milliseconds",
+    ),
+    key(
+        "network.url",
+        HTTP,
+        r#""""#,
+        "开通网元(TMF640)；空则指令留在发件箱",
+        "Service activation (TMF640); empty: commands stay in the outbox",
+    ),
+    secret("network.token", Shape::Text, "开通接口的访问令牌", "Access token of the activation interface"),
+    key("network.timeout_ms", Shape::Number(100, 120_000), "10000", "开通请求超时，毫秒", "Timeout of an activation request, milliseconds"),
+    key(
+        "sms.sink",
+        Shape::Choice(&["console", "smpp", "http"]),
+        r#""console""#,
+        "短信出口：console 只记日志(不含内容与号码)；smpp；http",
+        "Way out for SMS: console only logs that one was due (no text, no number); smpp; http",
+    ),
+    key("sms.smpp_peer", Shape::Peer, r#""""#, "短信中心地址 主机:端口", "SMSC, host:port"),
+    key("sms.smpp_system_id", Shape::Text, r#""""#, "SMPP 帐号", "SMPP system id"),
+    secret("sms.smpp_password", Shape::Text, "SMPP 口令", "SMPP password"),
+    key("sms.source", Shape::Text, r#""10699000""#, "短信主叫码号", "Sender number of messages"),
+    key("sms.http_url", HTTP, r#""""#, "HTTP 短信网关", "HTTP SMS gateway"),
+    secret("sms.http_token", Shape::Text, "HTTP 短信网关令牌", "Access token of the HTTP SMS gateway"),
+    key(
+        "log.format",
+        Shape::Choice(&["auto", "text", "json"]),
+        r#""auto""#,
+        "日志格式；auto：终端用文本，否则用JSON",
+        "Log format; auto: text on a terminal, else JSON",
+    ),
+    key("log.level", Shape::Text, r#""info""#, "日志级别或过滤表达式", "Log level or filter directives"),
+    key("log.file", Shape::Path, r#""""#, "日志文件；空则写标准错误", "Log file; empty: standard error"),
+];
+
+/// The setting of that name.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The setting whose name differs least from `name`, when it differs little enough to be meant.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    KEYS.iter().map(|key| (distance(key.name, name), key.name)).min().filter(|(distance, _)| *distance <= 4).map(|(_, name)| name)
+}
+
+/// Edit distance of two names.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let substitute = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+impl Shape {
+    /// The shape in words.
+    pub fn describe(self) -> (String, String) {
+        match self {
+            Self::Text => ("一段文字".into(), "a text".into()),
+            Self::Number(low, high) => (format!("{low} 到 {high} 的整数"), format!("a whole number from {low} to {high}")),
+            Self::Address => ("IP:端口，如 127.0.0.1:8443 或 [::1]:8443".into(), "IP:port, such as 127.0.0.1:8443 or [::1]:8443".into()),
+            Self::Peer => ("主机:端口，如 smsc.example:2775".into(), "host:port, such as smsc.example:2775".into()),
+            Self::Url(starts) => {
+                (format!("以 {} 开头的地址", starts.join(" 或 ")), format!("an address starting with {}", starts.join(" or ")))
+            }
+            Self::Choice(words) => (format!("{} 之一", words.join("、")), format!("one of {}", words.join(", "))),
+            Self::Path => ("文件或目录路径".into(), "a path".into()),
+            Self::List => ("文字列表，如 [\"a\", \"b\"]".into(), "a list of texts, such as [\"a\", \"b\"]".into()),
+        }
+    }
+
+    /// Whether the value has this shape.
+    pub fn fits(self, value: &toml::Value) -> bool {
+        match self {
+            Self::Number(low, high) => value.as_integer().is_some_and(|n| (low..=high).contains(&n)),
+            Self::List => value.as_array().is_some_and(|items| items.iter().all(|item| item.as_str().is_some())),
+            _ => value.as_str().is_some_and(|text| self.fits_text(text)),
+        }
+    }
+
+    fn fits_text(self, text: &str) -> bool {
+        match self {
+            Self::Address => text.parse::<std::net::SocketAddr>().is_ok(),
+            Self::Peer => {
+                text.is_empty() || text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+            }
+            Self::Url(starts) => text.is_empty() || starts.iter().any(|start| text.starts_with(start) && text.len() > start.len()),
+            Self::Choice(words) => words.contains(&text),
+            _ => true,
+        }
+    }
+
+    /// Reads what came from the environment or `--set`, where everything is text.
+    pub fn from_text(self, text: &str) -> Option<toml::Value> {
+        Some(match self {
+            Self::Number(..) => toml::Value::Integer(text.trim().parse().ok()?),
+            Self::List => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect())
+            }
+            _ => toml::Value::String(text.to_owned()),
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! What can keep the server from starting.
+
+use chuangsha_kernel::codes;
+
+codes! {
+    DATA_IN_USE = "serve.data_in_use", 503,
+        "数据目录 {path} 正被另一个窗纱进程（进程号 {pid}）使用", "the data directory {path} is in use by another chuangsha (process {pid})",
+        "先停止它，或用 --data 指定另一个目录", "stop that one first, or name another directory with --data";
+    DATA_UNUSABLE = "serve.data_unusable", 500,
+        "数据目录 {path} 不可用：{reason}", "the data directory {path} cannot be used: {reason}",
+        "检查目录是否存在、可写、磁盘未满", "check that it exists, can be written and that the disk is not full";
+    ADDRESS_TAKEN = "serve.address_taken", 503,
+        "无法监听 {address}：{reason}", "cannot listen on {address}: {reason}",
+        "换一个端口，例如 --set {key}=127.0.0.1:0 取空闲端口", "take another port, for instance --set {key}=127.0.0.1:0 for a free one";
+    TLS_UNUSABLE = "serve.tls_unusable", 500,
+        "证书或私钥不可用：{reason}", "certificate or private key cannot be used: {reason}",
+        "检查 server.tls_certificate 与 server.tls_key；本地证书可删去数据目录下的 tls 目录后重启生成", "check server.tls_certificate and server.tls_key; the local certificate is made anew when the tls folder in the data directory is removed";
+    PLAIN_HTTP = "serve.plain_http_not_confirmed", 400,
+        "server.tls = \"off\" 但没有加 --plain-http", "server.tls = \"off\" without --plain-http",
+        "明文会暴露个人信息：只在前面有 TLS 代理时加 --plain-http", "plain HTTP lays personal data open: add --plain-http only behind a TLS proxy";
+    LOG_UNUSABLE = "serve.log_unusable", 400,
+        "日志设置不可用：{reason}", "the log settings cannot be used: {reason}",
+        "检查 log.level 与 log.file", "check log.level and log.file";
+    RUNTIME = "serve.runtime", 500,
+        "无法启动运行时：{reason}", "cannot start the runtime: {reason}",
+        "检查进程与线程数限制", "check the limits on processes and threads";
+}
