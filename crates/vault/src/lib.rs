@@ -96,6 +96,8 @@ pub enum Field {
     StaffLogin = 4,
     /// SIM 卡号.
     Iccid = 5,
+    /// 审计主体: a subject of data as the audit log knows them.
+    AuditSubject = 6,
 }
 
 impl Field {
