@@ -3,7 +3,7 @@
 use chuangsha_kernel::{
     id::OrganisationId,
     role::{Action, OrganisationKind},
-    rulebook::{ChannelKind, Ruling},
+    rulebook::{ChannelKind, Place, Ruling},
     time::Timestamp,
 };
 use chuangsha_store::{Row, Tx, params};
@@ -98,14 +98,17 @@ pub fn of_organisation(tx: &mut Tx, id: OrganisationId) -> Result<Option<Channel
 
 /// May this outlet register people now, and which article says so (R-CHN-1).
 pub fn admission(app: &App, channel: &Channel, now: Timestamp) -> Result<Ruling<bool>> {
-    app.flag_rule("registration.channel_admission", now, channel.may_register())
+    app.flag_rule("channel.good_standing", now, channel.may_register())
 }
 
 /// Is the mode open in this region now (R-CHN-11)? A city's own switch beats its province's; without one, the rule pack's default holds.
 pub fn mode_open(tx: &mut Tx, app: &App, region: &str, mode: Mode, now: Timestamp) -> Result<Ruling<bool>> {
-    if mode == Mode::Counter {
-        return app.flag_rule("registration.online_modes", now, true);
-    }
+    let pack = app.rules.text("channel.online_mode", now.day(), &Place::region(region)).map_err(Failure::internal)?;
+    let default = match mode {
+        Mode::Counter => return Ok(pack.map(|_| true)),
+        Mode::OnlineDelivery => pack.value == "delivery",
+        Mode::OnlineCollect => pack.value != "off",
+    };
     let province: String = region.chars().take(2).collect();
     let row = tx.query_opt(
         "SELECT is_open FROM region_mode WHERE mode = $1 AND from_at <= $2 AND (region = $3 OR region = $4) \
@@ -114,9 +117,9 @@ pub fn mode_open(tx: &mut Tx, app: &App, region: &str, mode: Mode, now: Timestam
     )?;
     let open = match row {
         Some(row) => row.int(0)? == 1,
-        None => app.number_rule("registration.online_modes", now, region)?.value == 1,
+        None => default,
     };
-    app.flag_rule("registration.online_modes", now, open)
+    Ok(pack.map(|_| open))
 }
 
 /// What admits a new outlet.
@@ -130,6 +133,7 @@ pub struct NewChannel {
     /// City, six digits.
     pub region: String,
     /// The carrier's unit that is responsible for it.
+    #[schema(value_type = Uuid)]
     pub parent: OrganisationId,
     /// Name, Chinese.
     pub name_zh: String,
@@ -398,7 +402,7 @@ pub async fn train(app: &App, actor: &Actor, staff: chuangsha_kernel::id::StaffI
             let row = tx.query_opt("SELECT organisation FROM staff WHERE id = $1 AND state = 'active'", &params![staff.as_bytes()])?;
             let organisation_id = OrganisationId(row.ok_or_else(|| refuse(Refusal::NotFound))?.uuid(0)?);
             actor.require(&app, Action::ChannelTrain, &organisation::find(tx, organisation_id)?.resource(None))?;
-            let valid = app.clock_rule("registration.training_validity", now)?;
+            let valid = app.clock_rule("channel.training_valid", now)?;
             tx.push_one(
                 "UPDATE staff SET training_passed_until = $2 WHERE id = $1",
                 &params![staff.as_bytes(), now.plus_ms(valid.value).0],

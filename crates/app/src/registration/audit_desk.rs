@@ -126,8 +126,8 @@ pub async fn approve(app: &App, actor: &Actor, id: OrderId, version: i64) -> Res
 
 /// Draws some approved orders for a second look, and sends a counter order on its way.
 fn after_approval(app: &App, tx: &mut Tx, actor: &Actor, approved: Order, now: Timestamp) -> Result<Order> {
-    let share = app.number_rule("registration.sample_permille", now, &approved.region)?;
-    let draw = approved.id.0.as_bytes().iter().rev().take(4).fold(0_i64, |sum, byte| (sum * 256 + i64::from(*byte)) % 1_000);
+    let share = app.number_rule("registration.audit_sample_rate", now, &approved.region)?;
+    let draw = approved.id.0.as_bytes().iter().rev().take(4).fold(0_i64, |sum, byte| (sum * 256 + i64::from(*byte)) % 100);
     if draw < share.value {
         tx.push(
             "INSERT INTO registration_recheck (order_id, drawn_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -150,7 +150,7 @@ impl ApproveRules {
         Ok(Self {
             slots_used: gate::slots_used(app, tx, order)?,
             limit: app.number_rule(order.product.limit_rule(), now, &order.region)?,
-            face_threshold: app.number_rule("registration.face_threshold", now, &order.region)?,
+            face_threshold: app.number_rule("registration.face_match_threshold", now, &order.region)?.map(|percent| percent * 10),
             audit_rule: app.article("registration.central_audit", now)?,
         })
     }
@@ -186,7 +186,7 @@ pub async fn send_back(app: &App, actor: &Actor, id: OrderId, version: i64, defe
             let step = Step::Return { by: actor.who(), defects: &defects };
             let returned = carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.return", why: &why, facts: &facts }, now)?;
             // Time the clerk has to bring the customer back.
-            let hold = app.clock_rule("registration.reservation_hold", now)?;
+            let hold = app.clock_rule("registration.return_window", now)?;
             tx.push(
                 "UPDATE registration_order SET expires_at = $2 WHERE id = $1",
                 &params![id.as_bytes(), now.plus_ms(hold.value).0],

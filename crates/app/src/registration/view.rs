@@ -203,15 +203,14 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
         .collect();
     let declined = table::face_declined(tx, order.id)?;
     let number = table::number_of(tx, order.id)?;
-    let number = app.open_number(tx, number.id, &number.sealed)?;
+    let number = app.open_pool_number(tx, number.id, &number.sealed)?;
     let channel = crate::channels::of_organisation(tx, order.captured_by.organisation)?;
     let due = app.clock_rule("registration.audit_clock", now)?;
     let lease = match order.lease {
         Some(lease) if lease.until > now => {
-            let row = tx.query_opt("SELECT number FROM staff WHERE id = $1", &params![lease.by.staff.as_bytes()])?;
             Some(LeaseView {
                 mine: lease.by.staff == actor.staff,
-                number: row.map(|row| row.text(0)).transpose()?.unwrap_or_default(),
+                number: app.staff_number(tx, lease.by.staff)?,
                 until: lease.until.rfc3339(),
                 left_ms: (lease.until.0 - now.0).max(0),
             })
@@ -341,7 +340,7 @@ fn row_view(app: &App, tx: &mut Tx, actor: &Actor, row: &table::Listed, now: Tim
         }
         None => String::new(),
     };
-    let number = app.open_number(tx, row.number_id, &row.number_sealed)?;
+    let number = app.open_pool_number(tx, row.number_id, &row.number_sealed)?;
     let held = order.lease.is_some_and(|lease| lease.until > now);
     let waited_ms = order.submitted_at.map(|at| (now.0 - at.0).max(0));
     Ok(RowView {

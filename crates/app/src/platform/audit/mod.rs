@@ -173,6 +173,11 @@ impl App {
         Ok(self.vault.blind(chuangsha_vault::Field::AuditSubject, &subject.to_string())?.0)
     }
 
+    /// The log's own key, where anything was ever logged.
+    pub(super) fn audit_key_if_any(&self, tx: &mut Tx) -> Result<Option<std::sync::Arc<chuangsha_vault::DataKey>>> {
+        Ok(self.key_if_any(tx, LOG_SUBJECT, Domain::Audit)?.map(std::sync::Arc::new))
+    }
+
     /// The log's own key, opened once and kept.
     fn audit_key(&self, tx: &mut Tx) -> Result<std::sync::Arc<chuangsha_vault::DataKey>> {
         if let Some(key) = self.audit_key.get() {
