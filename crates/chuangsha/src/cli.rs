@@ -56,6 +56,15 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Run a simulator of the outside world by hand
+    #[command(subcommand)]
+    World(WorldCommand),
+    /// Measure speed beside a baseline; use a release build
+    Bench {
+        /// What to measure
+        #[arg(value_enum)]
+        group: Group,
+    },
     /// Check this machine and this installation
     Doctor,
     /// Print completions for a shell
@@ -89,4 +98,52 @@ pub enum ConfigCommand {
     },
     /// Print the JSON schema of the configuration file
     Schema,
+}
+
+/// Runs a simulator.
+#[derive(Debug, Subcommand)]
+pub enum WorldCommand {
+    /// The verification authority: document check and face match over HTTP
+    Verification {
+        /// Port on the loopback; 0 takes a free one
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Answer every question so: match, mismatch, not-found, score:N, slow:MS, status:CODE, garbage, …
+        #[arg(long)]
+        behaviour: Option<String>,
+        /// Decides which documents match
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// A network element in the shape of TMF640
+    Network {
+        /// Port on the loopback; 0 takes a free one
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Take every order so: done, lost-answer, late, fail:CODE, refuse:CODE, garbage, slow:MS
+        #[arg(long)]
+        behaviour: Option<String>,
+    },
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Group {
+    /// Sealing one subscriber
+    Vault,
+    /// One decision who may do what
+    Authz,
+    /// Appending to the audit tree
+    Audit,
+}
+
+impl Group {
+    /// The name as typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vault => "vault",
+            Self::Authz => "authz",
+            Self::Audit => "audit",
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! 窗纱: the one binary. It reads its orders, puts the parts together and holds no rule of its own.
 
+mod bench;
 mod cli;
 mod config;
 mod doctor;
 mod help;
 mod say;
 mod serve;
+mod world;
 
 use std::process::ExitCode;
 
@@ -38,6 +40,8 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Serve(options) => serve::run(say, settings()?, &options),
         Command::Config(command) => show_config(say, command, settings),
         Command::Doctor => doctor::run(say, settings()),
+        Command::World(command) => world::run(say, &command),
+        Command::Bench { group } => bench::run(say, group),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());
             Ok(())

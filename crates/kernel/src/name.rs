@@ -273,9 +273,9 @@ mod tests {
         }
 
         #[test]
-        fn every_unified_ideograph_is_a_name(c in prop_oneof!['\u{3400}'..='\u{4DBF}', '\u{4E00}'..='\u{9FFF}', '\u{20000}'..='\u{2A6DF}', '\u{30000}'..='\u{323AF}']) {
-            let text = c.to_string();
-            prop_assert_eq!(PersonName::parse(&text).unwrap().as_str(), text.as_str());
+        fn every_unified_ideograph_is_a_name(text in "[\u{3400}-\u{4DBF}\u{4E00}-\u{9FFF}\u{20000}-\u{2A6DF}\u{30000}-\u{323AF}]") {
+            let name = PersonName::parse(&text).unwrap();
+            prop_assert_eq!(name.as_str(), text.as_str());
         }
     }
 }

@@ -13,6 +13,7 @@ mod job;
 pub mod lease;
 mod migrate;
 pub mod outbox;
+mod postgres;
 mod queue;
 mod sqlite;
 #[doc(hidden)]
@@ -87,6 +88,9 @@ impl Config {
             }
             return Ok(Place::Sqlite(path.into()));
         }
+        if self.url.starts_with("postgres://") || self.url.starts_with("postgresql://") {
+            return Ok(Place::Postgres(Box::new(postgres::settings(&self.url)?)));
+        }
         Err(StoreError::Config("the URL must start with sqlite: or postgres://".into()))
     }
 }
@@ -99,6 +103,7 @@ impl std::fmt::Debug for Config {
 
 enum Place {
     Sqlite(PathBuf),
+    Postgres(Box<tokio_postgres::Config>),
 }
 
 /// 存储: a handle on the record; clones share it.
@@ -124,7 +129,14 @@ impl Store {
     /// Opens the store, making the SQLite file if it is missing. The schema is brought up by [`Store::migrate`].
     pub async fn open(config: &Config) -> Result<Self> {
         let config = config.clone();
-        tokio::task::spawn_blocking(move || Self::open_blocking(config)).await.map_err(|_| StoreError::Panicked)?
+        let store = tokio::task::spawn_blocking(move || Self::open_blocking(config)).await.map_err(|_| StoreError::Panicked)??;
+        if store.engine() == Engine::Postgres {
+            let encoding = store.read(|tx| tx.query_one("SHOW server_encoding", &[])?.text(0)).await?;
+            if encoding != "UTF8" {
+                return Err(StoreError::Config(format!("the database's encoding is {encoding}: create it with ENCODING 'UTF8'")));
+            }
+        }
+        Ok(store)
     }
 
     fn open_blocking(config: Config) -> Result<Self> {
@@ -142,6 +154,16 @@ impl Store {
                     threads.push(spawn("store-reader", move || sqlite::read_loop(&reader, &queue))?);
                 }
                 Engine::Sqlite
+            }
+            Place::Postgres(settings) => {
+                let modes = std::iter::repeat_n(postgres::Mode::Write, config.writers.max(1))
+                    .chain(std::iter::repeat_n(postgres::Mode::Read, config.readers.max(1)));
+                for (number, mode) in modes.enumerate() {
+                    let queue = Arc::clone(if mode == postgres::Mode::Write { &writes } else { &reads });
+                    let worker = postgres::Worker::new((*settings).clone(), &config, number as u64 + 1)?;
+                    threads.push(spawn("store-postgres", move || worker.run(mode, &queue))?);
+                }
+                Engine::Postgres
             }
         };
         Ok(Self(Arc::new(Inner { config, engine, writes, reads, threads: Mutex::new(threads) })))

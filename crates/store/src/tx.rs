@@ -3,7 +3,7 @@
 use crate::{
     Engine, Param, Row,
     error::{Result, StoreError},
-    sqlite,
+    postgres, sqlite,
 };
 
 /// 事务: one transaction, handed to the closure of [`Store::write`](crate::Store::write) or [`Store::read`](crate::Store::read).
@@ -18,6 +18,7 @@ pub struct Tx<'c> {
 /// The connection behind a transaction.
 pub(crate) enum Session<'c> {
     Sqlite(sqlite::Session<'c>),
+    Postgres(postgres::Session<'c>),
 }
 
 impl<'c> Tx<'c> {
@@ -29,6 +30,7 @@ impl<'c> Tx<'c> {
     pub fn engine(&self) -> Engine {
         match self.session {
             Session::Sqlite(_) => Engine::Sqlite,
+            Session::Postgres(_) => Engine::Postgres,
         }
     }
 
@@ -43,6 +45,7 @@ impl<'c> Tx<'c> {
     pub fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         self.run(|session| match session {
             Session::Sqlite(session) => session.query(sql, params),
+            Session::Postgres(session) => session.query(sql, params),
         })
     }
 
@@ -67,6 +70,7 @@ impl<'c> Tx<'c> {
     pub fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
         self.run(|session| match session {
             Session::Sqlite(session) => session.execute(sql, params),
+            Session::Postgres(session) => session.execute(sql, params),
         })
     }
 
@@ -75,6 +79,7 @@ impl<'c> Tx<'c> {
     pub fn push(&mut self, sql: &str, params: &[Param<'_>]) -> Result<()> {
         self.run(|session| match session {
             Session::Sqlite(session) => session.execute(sql, params).map(drop),
+            Session::Postgres(session) => session.push(sql, params),
         })
     }
 
@@ -86,6 +91,7 @@ impl<'c> Tx<'c> {
                 1 => Ok(()),
                 _ => Err(StoreError::Contended),
             },
+            Session::Postgres(session) => session.push_one(sql, params),
         })
     }
 
@@ -93,6 +99,7 @@ impl<'c> Tx<'c> {
     pub fn batch(&mut self, sql: &str) -> Result<()> {
         self.run(|session| match session {
             Session::Sqlite(session) => session.batch(sql),
+            Session::Postgres(session) => session.batch(sql),
         })
     }
 }

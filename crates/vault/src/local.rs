@@ -510,3 +510,11 @@ fn sync_folder(path: &Path) -> Result<(), VaultError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))
 }
+
+/// Replaces a file as a whole: old content or new content, never a mixture, and durable when this returns.
+pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<(), VaultError> {
+    let new = beside(path, ".new");
+    write_private(&new, content)?;
+    fs::rename(&new, path).map_err(failed(path))?;
+    sync_folder(path)
+}

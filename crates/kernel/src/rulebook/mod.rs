@@ -9,7 +9,7 @@ mod error;
 mod pack;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 
@@ -95,14 +95,19 @@ impl Place {
 #[serde(rename_all = "snake_case")]
 pub enum ChannelKind {
     /// 自有营业厅
-    OwnHall,
+    OwnHall = 1,
     /// 社会渠道网点
-    SocialOutlet,
+    SocialOutlet = 2,
     /// 自营网络渠道
-    Online,
+    Online = 3,
 }
 
 impl ChannelKind {
+    /// From the number in the store.
+    pub fn from_i64(value: i64) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| *kind as i64 == value)
+    }
+
     /// Every kind.
     pub const ALL: &[Self] = &[Self::OwnHall, Self::SocialOutlet, Self::Online];
 
@@ -126,15 +131,15 @@ impl ChannelKind {
 #[serde(rename_all = "snake_case")]
 pub enum EntryMode {
     /// 读卡器: chip read by a reader.
-    Reader,
+    Reader = 1,
     /// 机读区: machine-readable zone read by a camera or scanner.
-    Mrz,
+    Mrz = 2,
     /// 拍照识别: recognised from a photograph in the app.
-    Ocr,
+    Ocr = 3,
     /// 手工录入
-    Manual,
+    Manual = 4,
     /// 网上上传: scan uploaded by the customer, compared over the network.
-    Upload,
+    Upload = 5,
 }
 
 impl EntryMode {

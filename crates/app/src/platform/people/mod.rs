@@ -29,6 +29,7 @@ pub mod extract;
 pub mod http;
 pub mod login;
 pub mod organisation;
+pub mod page;
 pub mod passkey;
 pub mod password;
 pub mod session;
