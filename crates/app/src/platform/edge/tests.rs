@@ -179,7 +179,8 @@ async fn a_key_under_way_is_refused_even_after_the_client_hung_up_and_lapses_aft
 async fn every_answer_carries_the_headers_and_strangers_are_stopped() {
     let w = World::on(chuangsha_store::testkit::sqlite().await).await;
     let bench = Arc::new(Bench::default());
-    let config = EdgeConfig { limits: LimitConfig { network_per_second: 1, network_burst: 6, ..LimitConfig::default() }, ..EdgeConfig::default() };
+    let config =
+        EdgeConfig { limits: LimitConfig { network_per_second: 1, network_burst: 6, ..LimitConfig::default() }, ..EdgeConfig::default() };
     let edge = wrap(routes(&bench), &w.app, &config);
     for (path, status) in [("/plain/1?phone=19900001234", StatusCode::OK), ("/nowhere", StatusCode::NOT_FOUND)] {
         let answer = edge.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();

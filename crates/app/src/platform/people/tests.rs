@@ -112,8 +112,16 @@ impl World {
         self.store
             .write(move |tx| {
                 let trained_until = Some(START.plus_ms(365 * DAY_MS));
-                let new =
-                    NewStaff { id, number: &number, name: "张试验", organisation, roles, password: &hash, must_change: false, trained_until };
+                let new = NewStaff {
+                    id,
+                    number: &number,
+                    name: "张试验",
+                    organisation,
+                    roles,
+                    password: &hash,
+                    must_change: false,
+                    trained_until,
+                };
                 app.join(tx, &new, START)
             })
             .await
@@ -343,7 +351,10 @@ async fn key_of(w: &World, id: StaffId) -> String {
     let (key_hash, key, now) = (hash(&text), w.app.ids.next(START), w.app.clock.now());
     w.store
         .write(move |tx| -> Result<(), Failure> {
-            let row = tx.query_one("SELECT s.epoch, o.epoch, o.id FROM staff s JOIN organisation o ON o.id = s.organisation WHERE s.id = $1", &params![&id.0])?;
+            let row = tx.query_one(
+                "SELECT s.epoch, o.epoch, o.id FROM staff s JOIN organisation o ON o.id = s.organisation WHERE s.id = $1",
+                &params![&id.0],
+            )?;
             tx.push(
                 "INSERT INTO api_key (id, hash, staff, organisation, staff_epoch, organisation_epoch, name, actions, created, expires)
                  VALUES ($1, $2, $3, $4, $5, $6, 'test', 'order.view,order.approve,people.manage', $7, $8)",
