@@ -56,6 +56,9 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look up the law in force, check rule packs
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Check and watch the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -186,4 +189,22 @@ pub struct WitnessOptions {
     /// Address to listen on
     #[arg(long, default_value = "127.0.0.1:9777")]
     pub listen: String,
+}
+
+/// Looks up the law.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Check the packs that ship, and local packs: they may only tighten
+    Check {
+        /// Local packs [default: those of rules.local]
+        files: Vec<PathBuf>,
+    },
+    /// Print the rules in force: value, article, source
+    List {
+        /// Part of the rule's name, such as limit
+        part: Option<String>,
+        /// The day, such as 2026-11-22 [default: today]
+        #[arg(long)]
+        on: Option<String>,
+    },
 }
