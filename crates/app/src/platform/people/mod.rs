@@ -38,7 +38,7 @@ pub mod throttle;
 pub mod totp;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use extract::{Origin, SignedIn, network};
 pub use login::{Credentials, Opened};

@@ -3,10 +3,13 @@
 pub mod assets;
 pub mod chart;
 pub mod form;
+pub mod frame;
 pub mod pages;
 pub mod parts;
 pub mod shell;
+pub mod switch;
 pub mod table;
+pub mod views;
 
 #[cfg(test)]
 mod tests;

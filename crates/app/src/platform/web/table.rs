@@ -304,7 +304,7 @@ pub fn pager(address: &Address, page: u64, size: u32, total: u64, capped: bool) 
 pub fn keyset(address: &Address, position: u64, size: u32, total: u64, capped: bool, next: Option<String>) -> Pager {
     let size = if SIZES.contains(&size) { size } else { SIZES[0] };
     let from = position.max(1);
-    let start = address.without("after").without("from");
+    let start = address.without("after").without("n");
     Pager {
         total,
         capped,
@@ -312,7 +312,7 @@ pub fn keyset(address: &Address, position: u64, size: u32, total: u64, capped: b
         sizes: SIZES.iter().map(|size| (*size, start.with("size", size).to_string())).collect(),
         first: (from > 1).then(|| start.to_string()),
         previous: None,
-        next: next.map(|cursor| address.with("after", cursor).with("from", from + u64::from(size)).to_string()),
+        next: next.map(|cursor| address.with("after", cursor).with("n", from + u64::from(size)).to_string()),
         from,
     }
 }

@@ -527,7 +527,7 @@ fn the_address_of_a_list_holds_its_whole_state() {
     assert_eq!(pager(&address, 3, 50, 120, false).next, None);
     assert_eq!(pager(&address, 1, 7, 120, false).size, 20, "only the offered sizes");
     let pages = keyset(&address.with("after", "x"), 21, 20, 10_000, true, Some("y".into()));
-    assert_eq!(pages.next.as_deref(), Some("/orders?state=submitted&name=a%26b%3D%E7%94%B2&after=y&from=41"));
+    assert_eq!(pages.next.as_deref(), Some("/orders?state=submitted&name=a%26b%3D%E7%94%B2&after=y&n=41"));
     assert_eq!(pages.count(), "10,000+");
     assert_eq!(thousands(1_234_567), "1,234,567");
     assert_eq!(thousands(999), "999");
