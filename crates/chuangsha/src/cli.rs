@@ -56,6 +56,9 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Check and watch the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Run a simulator of the outside world by hand
     #[command(subcommand)]
     World(WorldCommand),
@@ -146,4 +149,41 @@ impl Group {
             Self::Audit => "audit",
         }
     }
+}
+
+/// Checks and watches the audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Verify an export with nothing but the export and the public key
+    Verify {
+        /// The export
+        file: PathBuf,
+        /// Public key, or a file with public keys
+        #[arg(long, required = true)]
+        key: Vec<String>,
+        /// A checkpoint a witness kept
+        #[arg(long)]
+        seen: Vec<PathBuf>,
+    },
+    /// Print the public keys of this installation's log
+    Key,
+    /// Keep the last checkpoint of a log elsewhere and cosign only what goes on from it
+    Witness(WitnessOptions),
+}
+
+/// Options of `audit witness`.
+#[derive(Debug, Args)]
+pub struct WitnessOptions {
+    /// Public key of the log, or a file with public keys
+    #[arg(long, required = true)]
+    pub key: Vec<String>,
+    /// Name of the witness, a host name
+    #[arg(long)]
+    pub name: String,
+    /// Folder for the witness's own key and the last checkpoint
+    #[arg(long)]
+    pub state: PathBuf,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:9777")]
+    pub listen: String,
 }

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod audit;
+pub mod edge;
 pub mod failure;
 pub mod images;
 pub mod keys;
@@ -9,3 +10,5 @@ pub mod network;
 pub mod notify;
 pub mod people;
 pub mod verify;
+pub mod web;
+pub mod words;

@@ -396,8 +396,7 @@ const POOL_COLUMNS: &str = "id, number_index, number_sealed, region, product, st
 
 /// One number.
 pub fn number(tx: &mut Tx, id: Uuid) -> Result<PoolNumber> {
-    let row =
-        tx.query_opt(&format!("SELECT {POOL_COLUMNS} FROM number_pool WHERE id = $1"), &params![id.as_bytes().as_slice()])?;
+    let row = tx.query_opt(&format!("SELECT {POOL_COLUMNS} FROM number_pool WHERE id = $1"), &params![id.as_bytes().as_slice()])?;
     row.as_ref().map_or(Err(Refusal::NumberUnknown.into()), pool_number)
 }
 
@@ -414,7 +413,9 @@ pub fn number_of(tx: &mut Tx, order: OrderId) -> Result<PoolNumber> {
 /// Free numbers of a region, from the one after `after`.
 pub fn free_numbers(tx: &mut Tx, region: &str, product: Product, after: Uuid, limit: i64) -> Result<Vec<PoolNumber>> {
     tx.query(
-        &format!("SELECT {POOL_COLUMNS} FROM number_pool WHERE state = 1 AND region = $1 AND product = $2 AND id > $3 ORDER BY id LIMIT $4"),
+        &format!(
+            "SELECT {POOL_COLUMNS} FROM number_pool WHERE state = 1 AND region = $1 AND product = $2 AND id > $3 ORDER BY id LIMIT $4"
+        ),
         &params![region, product as i64, after.as_bytes().as_slice(), limit],
     )?
     .iter()
@@ -443,12 +444,7 @@ pub fn add_number(tx: &mut Tx, number: &PoolNumber) -> Result<()> {
 pub fn move_number(tx: &mut Tx, id: Uuid, from: NumberState, to: NumberState, holder: Option<Uuid>) -> Result<()> {
     tx.push_one(
         "UPDATE number_pool SET state = $3, holder = $4 WHERE id = $1 AND state = $2",
-        &params![
-            id.as_bytes().as_slice(),
-            from as i64,
-            to as i64,
-            holder.as_ref().map(|holder| holder.as_bytes().as_slice())
-        ],
+        &params![id.as_bytes().as_slice(), from as i64, to as i64, holder.as_ref().map(|holder| holder.as_bytes().as_slice())],
     )?;
     Ok(())
 }
@@ -600,8 +596,7 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
 pub fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Listed>> {
     let mut values = Vec::new();
     let mut sql = conditions(filter, &mut values);
-    let (key, compare, direction) =
-        if filter.oldest_first { ("o.submitted_at", ">", "ASC") } else { ("o.created_at", "<", "DESC") };
+    let (key, compare, direction) = if filter.oldest_first { ("o.submitted_at", ">", "ASC") } else { ("o.created_at", "<", "DESC") };
     if let Some((at, id)) = &filter.after {
         values.push(Param::from(*at));
         values.push(Param::from(id.as_bytes().as_slice()));

@@ -5,6 +5,7 @@
 
 mod backoff;
 pub(crate) mod client;
+pub mod http;
 #[cfg(test)]
 mod tests;
 mod tmf640;

@@ -29,6 +29,7 @@ pub mod extract;
 pub mod http;
 pub mod login;
 pub mod organisation;
+pub mod page;
 pub mod passkey;
 pub mod password;
 pub mod session;
@@ -37,7 +38,7 @@ pub mod throttle;
 pub mod totp;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use extract::{Origin, SignedIn, network};
 pub use login::{Credentials, Opened};
