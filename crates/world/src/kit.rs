@@ -79,7 +79,13 @@ impl Kit {
         let network = NetworkElement::start().await.unwrap();
         let client = http_client().unwrap();
         let quick = Backoff { first_ms: 1, cap_ms: 2 };
-        let verifier = HttpVerifierSettings { url: authority.url(), timeout_ms: 2_000, attempts: 1, backoff: quick, ..HttpVerifierSettings::default() };
+        let verifier = HttpVerifierSettings {
+            url: authority.url(),
+            timeout_ms: 2_000,
+            attempts: 1,
+            backoff: quick,
+            ..HttpVerifierSettings::default()
+        };
         let agent = LocalAgent::ephemeral(7, Suite::International).unwrap();
         let app = App::new(Parts {
             vault: Vault::new(Arc::new(agent), "demo", Suite::International),
