@@ -56,6 +56,18 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Check and watch the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Run a simulator of the outside world by hand
+    #[command(subcommand)]
+    World(WorldCommand),
+    /// Measure speed beside a baseline; use a release build
+    Bench {
+        /// What to measure
+        #[arg(value_enum)]
+        group: Group,
+    },
     /// Check this machine and this installation
     Doctor,
     /// Print completions for a shell
@@ -89,4 +101,89 @@ pub enum ConfigCommand {
     },
     /// Print the JSON schema of the configuration file
     Schema,
+}
+
+/// Runs a simulator.
+#[derive(Debug, Subcommand)]
+pub enum WorldCommand {
+    /// The verification authority: document check and face match over HTTP
+    Verification {
+        /// Port on the loopback; 0 takes a free one
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Answer every question so: match, mismatch, not-found, score:N, slow:MS, status:CODE, garbage, …
+        #[arg(long)]
+        behaviour: Option<String>,
+        /// Decides which documents match
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// A network element in the shape of TMF640
+    Network {
+        /// Port on the loopback; 0 takes a free one
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Take every order so: done, lost-answer, late, fail:CODE, refuse:CODE, garbage, slow:MS
+        #[arg(long)]
+        behaviour: Option<String>,
+    },
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Group {
+    /// Sealing one subscriber
+    Vault,
+    /// One decision who may do what
+    Authz,
+    /// Appending to the audit tree
+    Audit,
+}
+
+impl Group {
+    /// The name as typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vault => "vault",
+            Self::Authz => "authz",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+/// Checks and watches the audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Verify an export with nothing but the export and the public key
+    Verify {
+        /// The export
+        file: PathBuf,
+        /// Public key, or a file with public keys
+        #[arg(long, required = true)]
+        key: Vec<String>,
+        /// A checkpoint a witness kept
+        #[arg(long)]
+        seen: Vec<PathBuf>,
+    },
+    /// Print the public keys of this installation's log
+    Key,
+    /// Keep the last checkpoint of a log elsewhere and cosign only what goes on from it
+    Witness(WitnessOptions),
+}
+
+/// Options of `audit witness`.
+#[derive(Debug, Args)]
+pub struct WitnessOptions {
+    /// Public key of the log, or a file with public keys
+    #[arg(long, required = true)]
+    pub key: Vec<String>,
+    /// Name of the witness, a host name
+    #[arg(long)]
+    pub name: String,
+    /// Folder for the witness's own key and the last checkpoint
+    #[arg(long)]
+    pub state: PathBuf,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:9777")]
+    pub listen: String,
 }

@@ -1,18 +1,21 @@
 //! 窗纱: the one binary. It reads its orders, puts the parts together and holds no rule of its own.
 
+mod audit;
+mod bench;
 mod cli;
 mod config;
 mod doctor;
 mod help;
 mod say;
 mod serve;
+mod world;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use serde_json::json;
 
-use cli::{Cli, Command, ConfigCommand};
+use cli::{AuditCommand, Cli, Command, ConfigCommand};
 use config::{Overrides, Settings};
 use say::{Outcome, Say};
 
@@ -38,6 +41,11 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Serve(options) => serve::run(say, settings()?, &options),
         Command::Config(command) => show_config(say, command, settings),
         Command::Doctor => doctor::run(say, settings()),
+        Command::Audit(AuditCommand::Verify { file, key, seen }) => audit::verify(say, &file, &key, &seen),
+        Command::Audit(AuditCommand::Key) => audit::key(say, &settings()?),
+        Command::Audit(AuditCommand::Witness(options)) => audit::witness(say, &options),
+        Command::World(command) => world::run(say, &command),
+        Command::Bench { group } => bench::run(say, group),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());
             Ok(())

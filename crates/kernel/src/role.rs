@@ -439,6 +439,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether this condition, and nothing else, was missing.
+    pub const fn missing_only(&self, condition: Condition) -> bool {
+        self.missing == condition_bit(condition)
+    }
+
     /// The conditions that were missing, for a caller that can mend one: asking for a fresh passkey, pointing at training.
     pub fn missing(&self) -> impl Iterator<Item = Condition> {
         let missing = self.missing;

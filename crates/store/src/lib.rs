@@ -8,28 +8,37 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
+pub mod backup;
+pub mod bench;
+mod catalogue;
+mod copy;
 mod error;
 mod job;
 pub mod lease;
 mod migrate;
 pub mod outbox;
+mod postgres;
 mod queue;
 mod sqlite;
 #[doc(hidden)]
 pub mod testkit;
 mod tx;
 mod value;
+mod verify;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 
+pub use catalogue::TableSum;
+pub use copy::{Progress, copy};
 pub use error::{ALL as PROBLEMS, Result, SchemaError, StoreError, TxError};
 pub use migrate::Migration;
 pub use tx::Tx;
 pub use value::{Param, Row, Value};
+pub use verify::{Check, Finding};
 
 use job::{Call, Job};
 use queue::Queue;
@@ -79,6 +88,13 @@ impl Config {
         }
     }
 
+    pub(crate) fn sqlite_path(&self) -> Result<PathBuf> {
+        match self.place()? {
+            Place::Sqlite(path) => Ok(path),
+            Place::Postgres(_) => Err(StoreError::Config("not an SQLite store".into())),
+        }
+    }
+
     fn place(&self) -> Result<Place> {
         if let Some(path) = self.url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
@@ -86,6 +102,9 @@ impl Config {
                 return Err(StoreError::Config("sqlite: needs the path of a file".into()));
             }
             return Ok(Place::Sqlite(path.into()));
+        }
+        if self.url.starts_with("postgres://") || self.url.starts_with("postgresql://") {
+            return Ok(Place::Postgres(Box::new(postgres::settings(&self.url)?)));
         }
         Err(StoreError::Config("the URL must start with sqlite: or postgres://".into()))
     }
@@ -99,6 +118,7 @@ impl std::fmt::Debug for Config {
 
 enum Place {
     Sqlite(PathBuf),
+    Postgres(Box<tokio_postgres::Config>),
 }
 
 /// 存储: a handle on the record; clones share it.
@@ -124,7 +144,29 @@ impl Store {
     /// Opens the store, making the SQLite file if it is missing. The schema is brought up by [`Store::migrate`].
     pub async fn open(config: &Config) -> Result<Self> {
         let config = config.clone();
-        tokio::task::spawn_blocking(move || Self::open_blocking(config)).await.map_err(|_| StoreError::Panicked)?
+        let store = tokio::task::spawn_blocking(move || Self::open_blocking(config)).await.map_err(|_| StoreError::Panicked)??;
+        if store.engine() == Engine::Postgres {
+            let encoding = store.read(|tx| tx.query_one("SHOW server_encoding", &[])?.text(0)).await?;
+            if encoding != "UTF8" {
+                return Err(StoreError::Config(format!("the database's encoding is {encoding}: create it with ENCODING 'UTF8'")));
+            }
+        }
+        Ok(store)
+    }
+
+    /// Opens an SQLite file for reading only and leaves no trace beside it: for backups. Writes answer [`StoreError::Closed`].
+    pub async fn open_read_only(path: &Path) -> Result<Self> {
+        let config = Config { readers: 1, ..Config::new(format!("sqlite:{}", path.display())) };
+        let path = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || {
+            let (writes, reads) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
+            writes.close();
+            let reader = sqlite::open_reader(&path, &config)?;
+            let queue = Arc::clone(&reads);
+            let threads = Mutex::new(vec![spawn("store-reader", move || sqlite::read_loop(&reader, &queue))?]);
+            Ok(Self(Arc::new(Inner { config, engine: Engine::Sqlite, writes, reads, threads })))
+        });
+        opened.await.map_err(|_| StoreError::Panicked)?
     }
 
     fn open_blocking(config: Config) -> Result<Self> {
@@ -142,6 +184,16 @@ impl Store {
                     threads.push(spawn("store-reader", move || sqlite::read_loop(&reader, &queue))?);
                 }
                 Engine::Sqlite
+            }
+            Place::Postgres(settings) => {
+                let modes = std::iter::repeat_n(postgres::Mode::Write, config.writers.max(1))
+                    .chain(std::iter::repeat_n(postgres::Mode::Read, config.readers.max(1)));
+                for (number, mode) in modes.enumerate() {
+                    let queue = Arc::clone(if mode == postgres::Mode::Write { &writes } else { &reads });
+                    let worker = postgres::Worker::new((*settings).clone(), &config, number as u64 + 1)?;
+                    threads.push(spawn("store-postgres", move || worker.run(mode, &queue))?);
+                }
+                Engine::Postgres
             }
         };
         Ok(Self(Arc::new(Inner { config, engine, writes, reads, threads: Mutex::new(threads) })))

@@ -179,6 +179,10 @@ fn bind(statement: &mut Statement<'_>, params: &[Param<'_>]) -> Result<()> {
         let Some(param) = number.and_then(|number| params.get(number.checked_sub(1)?)) else {
             return Err(StoreError::Statement("a placeholder is not $1…$n or has no parameter".into()));
         };
+        if matches!(param, Param::Text(text) if text.contains('\0')) {
+            // PostgreSQL keeps no such text; neither does this engine, so that a move is always possible.
+            return Err(StoreError::Shape("a text holds the character NUL".into()));
+        }
         statement.raw_bind_parameter(index, Bound(*param)).map_err(fault)?;
         bound += 1;
     }

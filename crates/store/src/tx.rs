@@ -1,9 +1,10 @@
 //! 事务: what a closure may do with the database, the same on both engines.
 
 use crate::{
-    Engine, Param, Row,
+    Engine, Param, Row, Value,
+    catalogue::{Table, quoted},
     error::{Result, StoreError},
-    sqlite,
+    postgres, sqlite,
 };
 
 /// 事务: one transaction, handed to the closure of [`Store::write`](crate::Store::write) or [`Store::read`](crate::Store::read).
@@ -18,6 +19,7 @@ pub struct Tx<'c> {
 /// The connection behind a transaction.
 pub(crate) enum Session<'c> {
     Sqlite(sqlite::Session<'c>),
+    Postgres(postgres::Session<'c>),
 }
 
 impl<'c> Tx<'c> {
@@ -29,6 +31,7 @@ impl<'c> Tx<'c> {
     pub fn engine(&self) -> Engine {
         match self.session {
             Session::Sqlite(_) => Engine::Sqlite,
+            Session::Postgres(_) => Engine::Postgres,
         }
     }
 
@@ -43,6 +46,7 @@ impl<'c> Tx<'c> {
     pub fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         self.run(|session| match session {
             Session::Sqlite(session) => session.query(sql, params),
+            Session::Postgres(session) => session.query(sql, params),
         })
     }
 
@@ -67,6 +71,7 @@ impl<'c> Tx<'c> {
     pub fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
         self.run(|session| match session {
             Session::Sqlite(session) => session.execute(sql, params),
+            Session::Postgres(session) => session.execute(sql, params),
         })
     }
 
@@ -75,6 +80,7 @@ impl<'c> Tx<'c> {
     pub fn push(&mut self, sql: &str, params: &[Param<'_>]) -> Result<()> {
         self.run(|session| match session {
             Session::Sqlite(session) => session.execute(sql, params).map(drop),
+            Session::Postgres(session) => session.push(sql, params),
         })
     }
 
@@ -86,6 +92,7 @@ impl<'c> Tx<'c> {
                 1 => Ok(()),
                 _ => Err(StoreError::Contended),
             },
+            Session::Postgres(session) => session.push_one(sql, params),
         })
     }
 
@@ -93,6 +100,33 @@ impl<'c> Tx<'c> {
     pub fn batch(&mut self, sql: &str) -> Result<()> {
         self.run(|session| match session {
             Session::Sqlite(session) => session.batch(sql),
+            Session::Postgres(session) => session.batch(sql),
+        })
+    }
+
+    /// Hands every row of the answer to `take` as it comes, without keeping them. For exports; `take` must not use the transaction.
+    pub fn each(&mut self, sql: &str, params: &[Param<'_>], mut take: impl FnMut(Row) -> Result<()>) -> Result<()> {
+        self.run(|session| match session {
+            Session::Sqlite(session) => session.each(sql, params, &mut take),
+            Session::Postgres(session) => session.each(sql, params, &mut take),
+        })
+    }
+
+    /// Writes rows into a table until `next` has no more; columns in the order of their names.
+    pub(crate) fn load(&mut self, table: &Table, mut next: impl FnMut() -> Result<Option<Vec<Row>>>) -> Result<()> {
+        self.run(|session| match session {
+            Session::Sqlite(session) => {
+                let places: Vec<String> = (1..=table.columns.len()).map(|number| format!("${number}")).collect();
+                let sql = format!("INSERT INTO {} ({}) VALUES ({})", quoted(&table.name), table.column_list(), places.join(", "));
+                while let Some(rows) = next()? {
+                    for row in rows {
+                        let params: Vec<Param<'_>> = row.values().iter().map(Value::as_param).collect();
+                        session.execute(&sql, &params)?;
+                    }
+                }
+                Ok(())
+            }
+            Session::Postgres(session) => session.load(table, &mut next),
         })
     }
 }

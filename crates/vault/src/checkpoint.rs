@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::{
     KeyAgent, VaultError,
     merkle::Hash,
-    note::{self, Note, NoteError, VerifierKey},
+    note::{self, Kind, Note, NoteError, VerifierKey},
 };
 
 /// 检查点.
@@ -46,11 +46,17 @@ impl Checkpoint {
         Ok((Self::parse_text(&note.text)?, note))
     }
 
-    /// Reads a checkpoint signed by at least one of `known`, and by none of them wrongly.
+    /// Reads a checkpoint signed by its log: by at least one of `known` that bears the origin's name and is no witness, and by none of `known` wrongly.
     pub fn verify(note: &str, known: &[VerifierKey]) -> Result<Self, NoteError> {
         let (checkpoint, note) = Self::parse(note)?;
-        note.verify(known)?;
+        checkpoint.signed_by_log(&note, known)?;
         Ok(checkpoint)
+    }
+
+    pub(crate) fn signed_by_log(&self, note: &Note, known: &[VerifierKey]) -> Result<(), NoteError> {
+        let verified = note.verify(known)?;
+        let by_log = verified.iter().any(|verified| verified.key.kind != Kind::Cosignature && verified.key.name == self.origin);
+        if by_log { Ok(()) } else { Err(NoteError::Unsigned) }
     }
 
     /// The signed note, one line per algorithm of the agent, the key named after the origin.

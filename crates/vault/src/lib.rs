@@ -12,18 +12,27 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable))]
 
 pub mod agent;
+pub mod bench;
 pub mod checkpoint;
 pub mod error;
 mod keys;
 mod local;
+pub mod log_export;
 pub mod merkle;
 pub mod note;
+pub mod proof;
+pub mod sealed;
 mod suite;
+pub mod tile;
 mod vault;
+#[cfg(test)]
+mod vectors;
+pub mod witness;
 
 pub use agent::{Destruction, KeyAgent, Month, Owner, Shelf, shelf};
 pub use error::VaultError;
 pub use local::LocalAgent;
+pub use sealed::{Grant, Masked, Personal, RevealError, Revealed, Sealed};
 pub use suite::{Algorithm, Suite, signature_is_good};
 pub use vault::{DataKey, Vault};
 
@@ -89,6 +98,8 @@ pub enum Field {
     StaffLogin = 4,
     /// SIM 卡号.
     Iccid = 5,
+    /// 审计主体: a subject of data as the audit log knows them.
+    AuditSubject = 6,
 }
 
 impl Field {

@@ -52,11 +52,6 @@ impl LocalAgent {
         Ok(Self { suite, source: Source::System, files: Some(files), state: RwLock::new(state) })
     }
 
-    /// How often the keys were changed. Written into destroy statements: a restored older key file shows by a lower number.
-    pub fn generation(&self) -> u64 {
-        self.read(|state| state.generation)
-    }
-
     fn read<T>(&self, f: impl FnOnce(&State) -> T) -> T {
         f(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -78,11 +73,11 @@ impl LocalAgent {
         Ok(result)
     }
 
-    /// Takes over what another process changed.
+    /// Takes over what another process changed. Under the write lock, so that it never puts back a state older than one this process has written.
     fn refresh(&self) -> Result<(), VaultError> {
         if let Some(files) = &self.files {
-            let state = files.load()?;
-            *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            *state = files.load()?;
         }
         Ok(())
     }
@@ -319,6 +314,10 @@ impl KeyAgent for LocalAgent {
         Ok(self.read(|state| state.buckets.iter().filter_map(living).collect()))
     }
 
+    fn generation(&self) -> u64 {
+        self.read(|state| state.generation)
+    }
+
     fn algorithms(&self) -> &'static [Algorithm] {
         match self.suite {
             Suite::International => &[Algorithm::Ed25519],
@@ -509,4 +508,12 @@ fn overwrite(mut file: File) -> std::io::Result<()> {
 fn sync_folder(path: &Path) -> Result<(), VaultError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))
+}
+
+/// Replaces a file as a whole: old content or new content, never a mixture, and durable when this returns.
+pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<(), VaultError> {
+    let new = beside(path, ".new");
+    write_private(&new, content)?;
+    fs::rename(&new, path).map_err(failed(path))?;
+    sync_folder(path)
 }

@@ -4,24 +4,55 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{Algorithm, VaultError, merkle, signature_is_good};
 
-/// Type byte and, for SM2 which has none assigned, the longer identifier behind 0xff.
-fn type_identifier(algorithm: Algorithm) -> &'static [u8] {
-    match algorithm {
-        Algorithm::Ed25519 => &[0x01],
-        Algorithm::Sm2 => b"\xffchuangsha SM2 with SM3",
+/// 签名种类: what a key of a note does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Signs the text with Ed25519.
+    Ed25519,
+    /// Signs the text with SM2. The format assigns no byte to it: 0xff and a longer identifier stand for it.
+    Sm2,
+    /// A witness: signs the text and the time it saw it (C2SP tlog-cosignature, Ed25519).
+    Cosignature,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Ed25519, Self::Sm2, Self::Cosignature];
+
+    fn identifier(self) -> &'static [u8] {
+        match self {
+            Self::Ed25519 => &[0x01],
+            Self::Cosignature => &[0x04],
+            Self::Sm2 => b"\xffchuangsha SM2 with SM3",
+        }
+    }
+
+    fn key_length(self) -> usize {
+        match self {
+            Self::Ed25519 | Self::Cosignature => 32,
+            Self::Sm2 => 65,
+        }
+    }
+}
+
+impl From<Algorithm> for Kind {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Ed25519 => Self::Ed25519,
+            Algorithm::Sm2 => Self::Sm2,
+        }
     }
 }
 
 /// The most signature lines read; the format asks readers for at least sixteen.
 const MOST_SIGNATURES: usize = 64;
 
-/// 验签公钥: a name, an algorithm and a key. Text form `name+<key id, hex>+<base64 of type and key>`.
+/// 验签公钥: a name, a kind and a key. Text form `name+<key id, hex>+<base64 of type and key>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifierKey {
     /// Key name: the origin for a log, a name of its own for a witness.
     pub name: String,
-    /// Algorithm.
-    pub algorithm: Algorithm,
+    /// What it signs, and how.
+    pub kind: Kind,
     /// Public key bytes.
     pub public: Vec<u8>,
 }
@@ -46,7 +77,7 @@ pub enum NoteError {
 impl VerifierKey {
     /// Key id: the first four bytes of SHA-256(name, newline, type, key).
     pub fn id(&self) -> [u8; 4] {
-        key_id(&self.name, type_identifier(self.algorithm), &self.public)
+        key_id(&self.name, self.kind, &self.public)
     }
 
     /// Reads the text form; the id must fit name and key.
@@ -56,16 +87,10 @@ impl VerifierKey {
             return Err(NoteError::Key);
         };
         let key = STANDARD.decode(key).map_err(|_| NoteError::Key)?;
-        let known = [Algorithm::Ed25519, Algorithm::Sm2]
-            .into_iter()
-            .find_map(|algorithm| Some((algorithm, key.strip_prefix(type_identifier(algorithm))?)));
-        let (algorithm, public) = known.ok_or(NoteError::Key)?;
-        let length = match algorithm {
-            Algorithm::Ed25519 => 32,
-            Algorithm::Sm2 => 65,
-        };
-        let key = Self { name: name.to_owned(), algorithm, public: public.to_vec() };
-        if public.len() != length || !name_is_good(name) || hex::encode(key.id()) != id {
+        let known = Kind::ALL.into_iter().find_map(|kind| Some((kind, key.strip_prefix(kind.identifier())?)));
+        let (kind, public) = known.ok_or(NoteError::Key)?;
+        let key = Self { name: name.to_owned(), kind, public: public.to_vec() };
+        if public.len() != kind.key_length() || !name_is_good(name) || hex::encode(key.id()) != id {
             return Err(NoteError::Key);
         }
         Ok(key)
@@ -74,13 +99,13 @@ impl VerifierKey {
 
 impl std::fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let key = [type_identifier(self.algorithm), &self.public].concat();
+        let key = [self.kind.identifier(), &self.public].concat();
         write!(f, "{}+{}+{}", self.name, hex::encode(self.id()), STANDARD.encode(key))
     }
 }
 
-fn key_id(name: &str, kind: &[u8], public: &[u8]) -> [u8; 4] {
-    let hash = merkle::sha256(&[name.as_bytes(), b"\n", kind, public]);
+fn key_id(name: &str, kind: Kind, public: &[u8]) -> [u8; 4] {
+    let hash = merkle::sha256(&[name.as_bytes(), b"\n", kind.identifier(), public]);
     hash.first_chunk::<4>().copied().unwrap_or_default()
 }
 
@@ -130,20 +155,54 @@ impl Note {
         Ok(Self { text: text.to_owned(), signatures })
     }
 
-    /// At least one of the known keys signed the text, and none of the known keys' signatures is wrong. Unknown signatures are passed over.
-    pub fn verify(&self, known: &[VerifierKey]) -> Result<(), NoteError> {
-        let mut good = false;
+    /// Which of the known keys signed the text, and when for a witness. Unknown signatures are passed over.
+    ///
+    /// # Errors
+    /// [`NoteError::Forged`] when the signature of a known key does not fit; [`NoteError::Unsigned`] when no known key signed.
+    pub fn verify<'k>(&self, known: &'k [VerifierKey]) -> Result<Vec<Verified<'k>>, NoteError> {
+        let mut verified = Vec::new();
         for key in known {
             let id = key.id();
             for signature in self.signatures.iter().filter(|signature| signature.name == key.name && signature.id == id) {
-                if !signature_is_good(key.algorithm, &key.public, self.text.as_bytes(), &signature.bytes) {
-                    return Err(NoteError::Forged(key.name.clone()));
+                let forged = || NoteError::Forged(key.name.clone());
+                let (good, seen_s) = match key.kind {
+                    Kind::Ed25519 => (signature_is_good(Algorithm::Ed25519, &key.public, self.text.as_bytes(), &signature.bytes), None),
+                    Kind::Sm2 => (signature_is_good(Algorithm::Sm2, &key.public, self.text.as_bytes(), &signature.bytes), None),
+                    Kind::Cosignature => {
+                        let (time, bytes) = signature.bytes.split_first_chunk::<8>().ok_or_else(forged)?;
+                        let time = u64::from_be_bytes(*time);
+                        let message = cosigned_message(&self.text, time);
+                        (signature_is_good(Algorithm::Ed25519, &key.public, message.as_bytes(), bytes), Some(time))
+                    }
+                };
+                if !good {
+                    return Err(forged());
                 }
-                good = true;
+                verified.push(Verified { key, seen_s });
             }
         }
-        if good { Ok(()) } else { Err(NoteError::Unsigned) }
+        if verified.is_empty() { Err(NoteError::Unsigned) } else { Ok(verified) }
     }
+}
+
+/// A signature found good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified<'k> {
+    /// Whose.
+    pub key: &'k VerifierKey,
+    /// For a witness: when it saw the text, seconds since 1970-01-01 UTC.
+    pub seen_s: Option<u64>,
+}
+
+/// What a witness signs.
+pub(crate) fn cosigned_message(text: &str, seen_s: u64) -> String {
+    format!("cosignature/v1\ntime {seen_s}\n{text}")
+}
+
+/// The signature line of a witness.
+pub(crate) fn cosignature(name: &str, public: &[u8], seen_s: u64, bytes: &[u8]) -> Signature {
+    let bytes = [seen_s.to_be_bytes().as_slice(), bytes].concat();
+    Signature { name: name.to_owned(), id: key_id(name, Kind::Cosignature, public), bytes }
 }
 
 impl std::fmt::Display for Note {
@@ -177,7 +236,7 @@ pub(crate) fn sign(text: &str, name: &str, algorithms: &[Algorithm], with: &Sign
     let mut note = Note { text: text.to_owned(), signatures: Vec::new() };
     for algorithm in algorithms {
         let (public, bytes) = with(*algorithm, text.as_bytes())?;
-        let id = key_id(name, type_identifier(*algorithm), &public);
+        let id = key_id(name, Kind::from(*algorithm), &public);
         note.signatures.push(Signature { name: name.to_owned(), id, bytes });
     }
     Ok(note.to_string())

@@ -144,7 +144,7 @@ impl Vault {
     /// The keys a verifier of notes signed in `name` needs, one per algorithm.
     pub fn verifier_keys(&self, name: &str) -> Result<Vec<VerifierKey>, VaultError> {
         let key = |algorithm: &Algorithm| {
-            Ok(VerifierKey { name: name.to_owned(), algorithm: *algorithm, public: self.agent.public_key(*algorithm)? })
+            Ok(VerifierKey { name: name.to_owned(), kind: (*algorithm).into(), public: self.agent.public_key(*algorithm)? })
         };
         self.agent.algorithms().iter().map(key).collect()
     }

@@ -3,7 +3,7 @@
 use chuangsha_kernel::{
     id::OrganisationId,
     role::{Action, OrganisationKind},
-    rulebook::{ChannelKind, Ruling},
+    rulebook::{ChannelKind, Place, Ruling},
     time::Timestamp,
 };
 use chuangsha_store::{Row, Tx, params};
@@ -98,14 +98,17 @@ pub fn of_organisation(tx: &mut Tx, id: OrganisationId) -> Result<Option<Channel
 
 /// May this outlet register people now, and which article says so (R-CHN-1).
 pub fn admission(app: &App, channel: &Channel, now: Timestamp) -> Result<Ruling<bool>> {
-    app.flag_rule("registration.channel_admission", now, channel.may_register())
+    app.flag_rule("channel.good_standing", now, channel.may_register())
 }
 
 /// Is the mode open in this region now (R-CHN-11)? A city's own switch beats its province's; without one, the rule pack's default holds.
 pub fn mode_open(tx: &mut Tx, app: &App, region: &str, mode: Mode, now: Timestamp) -> Result<Ruling<bool>> {
-    if mode == Mode::Counter {
-        return app.flag_rule("registration.online_modes", now, true);
-    }
+    let pack = app.rules.text("channel.online_mode", now.day(), &Place::region(region)).map_err(Failure::internal)?;
+    let default = match mode {
+        Mode::Counter => return Ok(pack.map(|_| true)),
+        Mode::OnlineDelivery => pack.value == "delivery",
+        Mode::OnlineCollect => pack.value != "off",
+    };
     let province: String = region.chars().take(2).collect();
     let row = tx.query_opt(
         "SELECT is_open FROM region_mode WHERE mode = $1 AND from_at <= $2 AND (region = $3 OR region = $4) \
@@ -114,9 +117,9 @@ pub fn mode_open(tx: &mut Tx, app: &App, region: &str, mode: Mode, now: Timestam
     )?;
     let open = match row {
         Some(row) => row.int(0)? == 1,
-        None => app.number_rule("registration.online_modes", now, region)?.value == 1,
+        None => default,
     };
-    app.flag_rule("registration.online_modes", now, open)
+    Ok(pack.map(|_| open))
 }
 
 /// What admits a new outlet.
@@ -130,6 +133,7 @@ pub struct NewChannel {
     /// City, six digits.
     pub region: String,
     /// The carrier's unit that is responsible for it.
+    #[schema(value_type = Uuid)]
     pub parent: OrganisationId,
     /// Name, Chinese.
     pub name_zh: String,
@@ -155,7 +159,7 @@ pub async fn apply(app: &App, actor: &Actor, input: NewChannel) -> Result<Organi
     }
     let id = OrganisationId(app.ids.next(now));
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let parent = organisation::active(tx, input.parent)?;
@@ -219,8 +223,19 @@ pub fn insert(tx: &mut Tx, channel: &Channel) -> Result<()> {
 }
 
 #[allow(clippy::too_many_arguments, reason = "one line per field of the entry")]
-fn record(app: &App, tx: &mut Tx, actor: &Actor, id: OrganisationId, action: &str, step: &str, why: &str, article: &str, now: Timestamp) -> Result<()> {
-    let entry = Entry { action, case_kind: "channel", case: Some(id.0), step, why, article, pack: &app.rules.version, facts: "{}", subject: None };
+fn record(
+    app: &App,
+    tx: &mut Tx,
+    actor: &Actor,
+    id: OrganisationId,
+    action: &str,
+    step: &str,
+    why: &str,
+    article: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let entry =
+        Entry { action, case_kind: "channel", case: Some(id.0), step, why, article, pack: &app.rules.version, facts: "{}", subject: None };
     app.audit(tx, By::Actor(actor), &entry, now).map(drop)
 }
 
@@ -236,7 +251,7 @@ pub fn trained_clerks(tx: &mut Tx, id: OrganisationId, now: Timestamp) -> Result
 
 /// A step asked for: what it is, as the request names it.
 #[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
-#[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "step", rename_all = "snake_case")]
 pub enum Asked {
     /// 审查通过
     Vet,
@@ -275,7 +290,7 @@ pub enum Asked {
 pub async fn step(app: &App, actor: &Actor, id: OrganisationId, asked: Asked, why: String) -> Result<Channel> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let channel = of_organisation(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;
@@ -284,7 +299,9 @@ pub async fn step(app: &App, actor: &Actor, id: OrganisationId, asked: Asked, wh
             let trained = trained_clerks(tx, id, now)?;
             let (step, article) = match &asked {
                 Asked::Vet => (Step::Vet, "R-CHN-1"),
-                Asked::Sign { clauses } => (Step::Sign { clauses: clauses.iter().fold(0, |bits, clause| bits | *clause as i64) }, "L-REG-21"),
+                Asked::Sign { clauses } => {
+                    (Step::Sign { clauses: clauses.iter().fold(0, |bits, clause| bits | *clause as i64) }, "L-REG-21")
+                }
                 Asked::Equip { reader, app } => (Step::Equip { reader: *reader, app: *app }, "L-REG-14"),
                 Asked::Open => (Step::Open { trained_clerks: trained }, "R-CHN-1"),
                 Asked::Suspend => (Step::Suspend, "R-CHN-15"),
@@ -366,7 +383,7 @@ pub async fn visit(app: &App, actor: &Actor, id: OrganisationId, input: Visit) -
         return Err(refuse(Refusal::FieldInvalid("finding")));
     }
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             actor.require(&app, Action::ChannelVisit, &organisation::find(tx, id)?.resource(None))?;
@@ -392,13 +409,13 @@ pub async fn visit(app: &App, actor: &Actor, id: OrganisationId, input: Visit) -
 pub async fn train(app: &App, actor: &Actor, staff: chuangsha_kernel::id::StaffId) -> Result<()> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let row = tx.query_opt("SELECT organisation FROM staff WHERE id = $1 AND state = 'active'", &params![staff.as_bytes()])?;
             let organisation_id = OrganisationId(row.ok_or_else(|| refuse(Refusal::NotFound))?.uuid(0)?);
             actor.require(&app, Action::ChannelTrain, &organisation::find(tx, organisation_id)?.resource(None))?;
-            let valid = app.clock_rule("registration.training_validity", now)?;
+            let valid = app.clock_rule("channel.training_valid", now)?;
             tx.push_one(
                 "UPDATE staff SET training_passed_until = $2 WHERE id = $1",
                 &params![staff.as_bytes(), now.plus_ms(valid.value).0],
@@ -410,7 +427,6 @@ pub async fn train(app: &App, actor: &Actor, staff: chuangsha_kernel::id::StaffI
 
 /// Opens or closes an online mode in a province or city from a moment on (R-CHN-11).
 #[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ModeSwitch {
     /// Two digits (province) or six (city).
     pub region: String,
@@ -430,7 +446,7 @@ pub async fn switch_mode(app: &App, actor: &Actor, input: ModeSwitch, why: Strin
         return Err(refuse(Refusal::FieldInvalid("mode")));
     }
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let mut resource = app.resource(actor.organisation, &input.region, None);
@@ -478,7 +494,7 @@ pub struct Listed {
 /// One page of the outlets this person may see.
 pub async fn list(app: &App, actor: &Actor, filter: Filter) -> Result<Vec<Listed>> {
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .read(move |tx| {
             let region = app.visible_region(&actor, Action::ChannelView, &filter.region)?;
@@ -528,7 +544,7 @@ pub struct Detail {
 pub async fn find(app: &App, actor: &Actor, id: OrganisationId) -> Result<Detail> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .read(move |tx| {
             let channel = of_organisation(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::platform::failure::Result;
 
 pub mod http;
+pub mod page;
 
 /// Tables of this module.
 pub const DDL: &str = "

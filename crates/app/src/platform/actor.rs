@@ -19,6 +19,8 @@ pub struct Actor {
     pub organisation_kind: crate::platform::people::OrganisationKind,
     /// Where it is: `""` for the whole country, two digits for a province, six for a city.
     pub region: String,
+    /// The carrier above it; `None` for ministry and administrations.
+    pub carrier: Option<OrganisationId>,
     /// What they may be.
     pub roles: RoleSet,
     /// Second factor given at.
@@ -32,7 +34,9 @@ pub struct Actor {
     /// Hash of the session, to find its own row.
     pub session: Option<[u8; 32]>,
     /// The API key's own list of actions, where one is used.
-    pub key_actions: Option<Vec<chuangsha_kernel::role::Action>>,
+    pub key_actions: Option<chuangsha_kernel::role::ActionSet>,
+    /// Cancelled when the session or key loses its ground: a stream stops with it.
+    pub alive: tokio_util::sync::CancellationToken,
 }
 
 impl Actor {

@@ -82,6 +82,14 @@ impl Failure {
         Self::Internal(text.to_string())
     }
 
+    /// One line for a worker's record: no personal data in it.
+    pub fn log_line(&self) -> String {
+        match self {
+            Self::Problem(problem) => problem.code.id.to_owned(),
+            other => other.to_string(),
+        }
+    }
+
     /// The problem a person is shown. A fault is logged here, once, under the incident number it shows.
     pub fn into_problem(self) -> Problem {
         match self {

@@ -1,7 +1,14 @@
-//! 平台
+//! 平台: what every module stands on.
 
+pub mod actor;
+pub mod audit;
+pub mod edge;
+pub mod failure;
 pub mod images;
+pub mod keys;
 pub mod network;
-
 pub mod notify;
+pub mod people;
 pub mod verify;
+pub mod web;
+pub mod words;

@@ -1,16 +1,16 @@
 //! 受理台: what a clerk does with an order, from the picked number to the submission.
 
 use chuangsha_kernel::{
-    document::{Document, DocumentKind},
+    document::{Document, DocumentError, DocumentKind},
     id::{OrderId, SubjectId},
     name::{Address, PersonName},
     phone::Phone,
     role::Action,
-    rulebook::{EntryMode, Ruling},
+    rulebook::{EntryMode, Place},
     time::Timestamp,
 };
 use chuangsha_store::Tx;
-use chuangsha_vault::{Domain, Field, Place};
+use chuangsha_vault::{Domain, Field, Place as Sealed};
 use jiff::civil::Date;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -26,14 +26,14 @@ use crate::{
     platform::{
         actor::Actor,
         audit::{By, Entry},
-        failure::{Failure, Result, refuse},
+        failure::{Failure, Result},
         images, keys,
     },
 };
 
 /// Where a party's fields are sealed.
 pub mod place {
-    use super::Place;
+    use super::Sealed as Place;
     /// Name.
     pub const NAME: Place = Place::new("registration_party", "name");
     /// Document number.
@@ -75,6 +75,9 @@ pub struct PartyInput {
     /// Address on it, 1 to 200 characters.
     #[schema(value_type = String)]
     pub address: Zeroizing<String>,
+    /// Issuing country of a passport, three letters.
+    #[serde(default)]
+    pub country: Option<String>,
     /// Contact number, 11 digits.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -143,7 +146,7 @@ struct Parsed {
 pub async fn open(app: &App, actor: &Actor, input: NewOrder) -> Result<OrderId> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let channel = channels::of_organisation(tx, actor.organisation)?.ok_or(Refusal::ChannelNotActive)?;
@@ -159,7 +162,7 @@ pub async fn open(app: &App, actor: &Actor, input: NewOrder) -> Result<OrderId> 
                 return Err(Refusal::NumberTaken.into());
             }
             let id = OrderId(app.ids.next(now));
-            let hold = app.clock_rule("registration.draft_hold", now)?;
+            let hold = app.clock_rule("registration.reservation", now)?;
             let order = Order {
                 id,
                 code: code_of(id, now),
@@ -226,7 +229,7 @@ pub async fn reserve(app: &App, actor: &Actor, id: OrderId, input: Reservation) 
         }
     }
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     let parties = std::sync::Arc::new(parties);
     store
         .write(move |tx| {
@@ -249,17 +252,20 @@ pub async fn reserve(app: &App, actor: &Actor, id: OrderId, input: Reservation) 
             let used = table::slots(tx, &operator, &key, class)?;
             let slot = free_slot(&used);
             let limit = app.number_rule(order.product.limit_rule(), now, &order.region)?;
-            let allowed = app.rules.document_allowed(holder.document.kind, channel.kind, entry, today);
+            let allowed = app.rules.document_allowed(holder.document.kind(), channel.kind, entry, today);
             let agent_allowed = parties
                 .iter()
                 .filter(|party| party.role == "agent")
-                .all(|party| app.rules.document_allowed(party.document.kind, channel.kind, entry, today).value);
+                .all(|party| app.rules.document_allowed(party.document.kind(), channel.kind, entry, today).value);
             let active = channels::admission(&app, &channel, now)?;
-            let trained = app.flag_rule("registration.trained_clerk", now, actor.trained_until.is_some_and(|until| until > now))?;
+            let trained = app.flag_rule("channel.trained_clerk", now, actor.trained_until.is_some_and(|until| until > now))?;
             let mode_open = channels::mode_open(tx, &app, &order.region, order.mode, now)?;
-            let proxy = app.number_rule("registration.proxy_allowed", now, &order.region)?;
-            let proxy_allowed = Ruling { value: proxy.value == 1 && agent_allowed, rule: proxy.rule, article: proxy.article, source: proxy.source, pack_version: proxy.pack_version };
-            let hold = app.clock_rule("registration.reservation_hold", now)?;
+            let proxy_allowed = app
+                .rules
+                .flag("registration.proxy_allowed", today, &Place::region(&order.region))
+                .map_err(Failure::internal)?
+                .map(|admitted| admitted && agent_allowed);
+            let hold = app.clock_rule("registration.reservation", now)?;
             let number = table::number_of(tx, id)?;
             let facts = ReserveFacts {
                 channel_active: &active,
@@ -275,12 +281,12 @@ pub async fn reserve(app: &App, actor: &Actor, id: OrderId, input: Reservation) 
                 hold_ms: &hold,
             };
             let step = Step::Reserve(
-                Named { subject: person.subject, person_key: key, document: holder.document.kind, by_proxy, slot },
+                Named { subject: person.subject, person_key: key, document: holder.document.kind(), by_proxy, slot },
                 facts,
             );
             let facts = serde_json::json!({
                 "channel_active": active.value, "clerk_trained": trained.value, "mode_open": mode_open.value,
-                "document": holder.document.kind.as_str(), "entry": entry.as_str(), "document_allowed": allowed.value,
+                "document": holder.document.kind().as_str(), "entry": entry.as_str(), "document_allowed": allowed.value,
                 "by_proxy": by_proxy, "proxy_allowed": proxy_allowed.value, "slots_used": used.len(), "limit": limit.value, "slot": slot,
                 "listed": facts.listed, "number_free": facts.number_free, "rules": [active.rule, trained.rule, mode_open.rule, allowed.rule, limit.rule],
             })
@@ -303,10 +309,12 @@ fn free_slot(used: &[i64]) -> i64 {
 
 fn parse(app: &App, role: &'static str, input: &PartyInput, today: Date) -> Result<Parsed> {
     let at = |field: &str| format!("{role}.{field}");
-    let kind = DocumentKind::parse(&input.document_kind)
-        .ok_or_else(|| Failure::from(refuse_at(Refusal::FieldInvalid { field: "document_kind" }, at("document_kind"))))?;
-    let document =
+    let kind = DocumentKind::parse(&input.document_kind).ok_or_else(|| refuse_at(DocumentError::UnknownKind, at("document_kind")))?;
+    let mut document =
         Document::parse(kind, &input.document_number, app.rules.provinces()).map_err(|error| refuse_at(error, at("document_number")))?;
+    if let Some(country) = input.country.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        document = document.with_country(country).map_err(|error| refuse_at(error, at("country")))?;
+    }
     let name = PersonName::parse(&input.name).map_err(|error| refuse_at(error, at("name")))?;
     let address = Address::parse(&input.address).map_err(|error| refuse_at(error, at("address")))?;
     let phone = match input.phone.as_ref().filter(|text| !text.trim().is_empty()) {
@@ -314,15 +322,14 @@ fn parse(app: &App, role: &'static str, input: &PartyInput, today: Date) -> Resu
         None => None,
     };
     let date = |text: &Option<String>, field: &str| match text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        Some(text) => text
-            .parse::<Date>()
-            .map(Some)
-            .map_err(|_| Failure::from(refuse_at(Refusal::FieldInvalid { field: "valid_until" }, at(field)))),
+        Some(text) => {
+            text.parse::<Date>().map(Some).map_err(|_| Failure::from(refuse_at(Refusal::FieldInvalid { field: "valid_until" }, at(field))))
+        }
         None => Ok(None),
     };
     let from = date(&input.valid_from, "valid_from")?;
     let until = date(&input.valid_until, "valid_until")?;
-    document.check_validity(from, until, today).map_err(|error| refuse_at(error, at("valid_until")))?;
+    document.check_validity(from, until, today, app.rules.validity()).map_err(|error| refuse_at(error, at("valid_until")))?;
     Ok(Parsed { role, document, name, address, phone, from, until })
 }
 
@@ -348,7 +355,7 @@ fn seal_party(app: &App, tx: &mut Tx, party: &Parsed, subject: SubjectId) -> Res
     Ok(table::Party {
         role: party.role.to_owned(),
         subject,
-        document: party.document.kind,
+        document: party.document.kind(),
         number_index: app.vault.blind(Field::DocumentNumber, party.document.number())?.0.to_vec(),
         name: keys::seal(&key, place::NAME, party.name.as_str())?,
         number: keys::seal(&key, place::NUMBER, party.document.number())?,
@@ -375,19 +382,19 @@ pub(super) fn own_order(app: &App, tx: &mut Tx, actor: &Actor, id: OrderId, acti
 pub async fn add_image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind, bytes: Vec<u8>) -> Result<()> {
     let now = app.clock.now();
     let (scope_app, scope_actor) = (app.clone(), actor.clone());
-    let order = app
-        .store
-        .read(move |tx| own_order(&scope_app, tx, &scope_actor, id, Action::OrderCapture, None))
-        .await?;
+    let order = app.store.read(move |tx| own_order(&scope_app, tx, &scope_actor, id, Action::OrderCapture, None)).await?;
     if !matches!(order.state, State::Reserved | State::Captured | State::Returned) {
         return Err(Refusal::OutOfOrder { state: order.state }.into());
     }
     let subject = order.subject.ok_or(Refusal::OutOfOrder { state: order.state })?;
     let mark = images::Watermark {
-        operator: app.config.operator.name_en.clone(),
-        purpose: "REAL-NAME REGISTRATION".to_owned(),
-        date: now.day().to_string(),
+        operator: app.config.operator.name_zh.clone(),
+        operator_code: app.config.operator.name_en.clone(),
+        purpose: "实名登记".to_owned(),
+        purpose_code: "REAL-NAME".to_owned(),
+        date: now.day(),
         order: order.code.clone(),
+        font: app.mark_font.clone(),
     };
     let limits = app.config.images;
     let field = kind.as_str();
@@ -408,7 +415,7 @@ pub async fn add_image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind, b
     // The file first: a file without its row is swept away later, a row without its file would be a lie.
     app.objects.put(image_id, sealed).await.map_err(Failure::internal)?;
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = own_order(&app, tx, &actor, id, Action::OrderCapture, None)?;
@@ -444,13 +451,13 @@ pub async fn add_image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind, b
 }
 
 /// Where pictures are sealed.
-pub const IMAGE: Place = Place::new("registration_image", "file");
+pub const IMAGE: Sealed = Sealed::new("registration_image", "file");
 
 /// Declares the capture complete.
 pub async fn capture(app: &App, actor: &Actor, id: OrderId, input: Capture) -> Result<Order> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = own_order(&app, tx, &actor, id, Action::OrderCapture, Some(input.version))?;
@@ -490,10 +497,18 @@ pub async fn capture(app: &App, actor: &Actor, id: OrderId, input: Capture) -> R
 }
 
 /// A step that needs nothing but the order.
-async fn plain(app: &App, actor: &Actor, id: OrderId, version: Option<i64>, action: Action, step: Step<'static>, why: String) -> Result<Order> {
+async fn plain(
+    app: &App,
+    actor: &Actor,
+    id: OrderId,
+    version: Option<i64>,
+    action: Action,
+    step: Step<'static>,
+    why: String,
+) -> Result<Order> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = own_order(&app, tx, &actor, id, action, version)?;
@@ -535,13 +550,13 @@ pub struct Delivery {
 /// order is rejected and its slot freed.
 pub async fn deliver(app: &App, actor: &Actor, id: OrderId, input: Delivery) -> Result<Order> {
     let now = app.clock.now();
-    let kind = DocumentKind::parse(&input.document_kind)
-        .ok_or_else(|| Failure::from(refuse_at(Refusal::FieldInvalid { field: "document_kind" }, "document_kind".to_owned())))?;
+    let kind =
+        DocumentKind::parse(&input.document_kind).ok_or_else(|| refuse_at(DocumentError::UnknownKind, "document_kind".to_owned()))?;
     let document = Document::parse(kind, &input.document_number, app.rules.provinces())
         .map_err(|error| refuse_at(error, "document_number".to_owned()))?;
     let shown = app.vault.blind(Field::DocumentNumber, document.number())?.0;
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = own_order(&app, tx, &actor, id, Action::OrderDeliver, Some(input.version))?;
@@ -577,13 +592,13 @@ pub struct Offer {
 /// Free numbers of the clerk's city.
 pub async fn offers(app: &App, actor: &Actor, product: Product, after: Uuid, limit: i64) -> Result<Vec<Offer>> {
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .read(move |tx| {
             actor.require(&app, Action::OrderReserve, &app.resource(actor.organisation, &actor.region, Some(actor.staff)))?;
             table::free_numbers(tx, &actor.region, product, after, limit.clamp(1, 100))?
                 .into_iter()
-                .map(|number| Ok(Offer { id: number.id, number: app.open_number(tx, number.id, &number.sealed)? }))
+                .map(|number| Ok(Offer { id: number.id, number: app.open_pool_number(tx, number.id, &number.sealed)? }))
                 .collect()
         })
         .await

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chuangsha_kernel::{id::OrderId, phone::Phone, time::Timestamp};
+use chuangsha_kernel::{id::OrderId, phone::Phone, problem::Language, time::Timestamp};
 use chuangsha_store::{Tx, outbox::Leased};
 use chuangsha_vault::Domain;
 use futures_util::future::BoxFuture;
@@ -21,10 +21,9 @@ use crate::{
         audit::By,
         failure::{Failure, Result},
         keys,
-        network::{NetworkAction, NetworkCommand, NetworkOutcome},
+        network::{Handled, Handler, NetworkAction, NetworkCommand, NetworkOutcome, drive},
         notify,
         verify::{CheckOutcome, DocumentCheck, FaceMatch},
-        worker::{Handler, Outcome},
     },
 };
 
@@ -47,8 +46,10 @@ pub fn activate(app: &App, tx: &mut Tx, by: By<'_>, order: &Order, now: Timestam
 pub struct VerificationHandler(pub App);
 
 impl Handler for VerificationHandler {
-    fn handle<'a>(&'a self, message: &'a Leased) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move { verify(&self.0, OrderId(message.case)).await.unwrap_or_else(|failure| Outcome::Retry(failure.log_line())) })
+    fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
+        Box::pin(async move {
+            verify(&self.0, OrderId(message.case)).await.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
+        })
     }
 }
 
@@ -58,10 +59,9 @@ struct Question {
     picture: Option<Zeroizing<Vec<u8>>>,
 }
 
-async fn verify(app: &App, id: OrderId) -> Result<Outcome> {
+async fn verify(app: &App, id: OrderId) -> Result<Handled> {
     let reader = app.clone();
     let found = app
-        .store
         .read(move |tx| {
             let order = table::find(tx, id)?;
             if order.state != State::Submitted || order.check != Check::Waiting {
@@ -82,7 +82,7 @@ async fn verify(app: &App, id: OrderId) -> Result<Outcome> {
         })
         .await?;
     // Cancelled, expired or answered in the meantime: nothing to ask.
-    let Some((check, photo, documents)) = found else { return Ok(Outcome::Done) };
+    let Some((check, photo, documents)) = found else { return Ok(Handled::Done) };
     let picture = match (photo, documents) {
         (Some(photo), Some(key)) => {
             let sealed = app.objects.get(photo.id).await.map_err(Failure::internal)?;
@@ -95,97 +95,107 @@ async fn verify(app: &App, id: OrderId) -> Result<Outcome> {
         Ok(CheckOutcome::Match(_)) => Check::Match,
         Ok(CheckOutcome::Mismatch(_)) => Check::Mismatch,
         Ok(CheckOutcome::NotFound(_)) => Check::NotFound,
-        Err(down) => return Ok(Outcome::Retry(format!("verification down: {:?}", down.reason))),
+        Err(down) => return Ok(Handled::Retry { why: format!("verification down: {:?}", down.reason) }),
     };
     let face_score = match question.picture {
         Some(picture) => {
-            let face = FaceMatch { request: question.check.request, kind: question.check.kind.clone(), number: question.check.number.clone(), picture };
+            let face = FaceMatch {
+                request: question.check.request,
+                kind: question.check.kind.clone(),
+                number: question.check.number.clone(),
+                picture,
+            };
             match app.verifier.match_face(&face).await {
                 Ok(outcome) => Some(i64::from(outcome.score)),
-                Err(down) => return Ok(Outcome::Retry(format!("face comparison down: {:?}", down.reason))),
+                Err(down) => return Ok(Handled::Retry { why: format!("face comparison down: {:?}", down.reason) }),
             }
         }
         None => None,
     };
     let (writer, now) = (app.clone(), app.clock.now());
-    app.store
-        .write(move |tx| {
-            let order = table::find(tx, id)?;
-            if order.state != State::Submitted || order.check != Check::Waiting {
-                return Ok(());
-            }
-            let facts = serde_json::json!({ "check": check.as_str(), "face_score": face_score }).to_string();
-            let because = Because { action: "order.verify", why: "", facts: &facts };
-            carry(&writer, tx, By::System("verification"), &order, Step::Verified { check, face_score }, because, now).map(drop)
-        })
-        .await?;
-    Ok(Outcome::Done)
+    app.write(move |tx| {
+        let order = table::find(tx, id)?;
+        if order.state != State::Submitted || order.check != Check::Waiting {
+            return Ok(());
+        }
+        let facts = serde_json::json!({ "check": check.as_str(), "face_score": face_score }).to_string();
+        let because = Because { action: "order.verify", why: "", facts: &facts };
+        carry(&writer, tx, By::System("verification"), &order, Step::Verified { check, face_score }, because, now).map(drop)
+    })
+    .await?;
+    Ok(Handled::Done)
 }
 
 /// Topic `network`: commands the element and confirms the order when it says so.
 pub struct NetworkHandler(pub App);
 
 impl Handler for NetworkHandler {
-    fn handle<'a>(&'a self, message: &'a Leased) -> BoxFuture<'a, Outcome> {
+    fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
         Box::pin(async move {
-            command(&self.0, OrderId(message.case), &message.key).await.unwrap_or_else(|failure| Outcome::Retry(failure.log_line()))
+            command(&self.0, OrderId(message.case), &message.key, message.attempts > 1)
+                .await
+                .unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
         })
     }
 }
 
-async fn command(app: &App, id: OrderId, key: &str) -> Result<Outcome> {
+async fn command(app: &App, id: OrderId, key: &str, repeated: bool) -> Result<Handled> {
     let reader = app.clone();
     let number = app
-        .store
         .read(move |tx| {
             let order = table::find(tx, id)?;
             if order.state != State::Activating {
                 return Ok(None);
             }
             let number = table::number_of(tx, id)?;
-            Ok::<_, Failure>(Some(reader.open_number(tx, number.id, &number.sealed)?))
+            Ok::<_, Failure>(Some(reader.open_pool_number(tx, number.id, &number.sealed)?))
         })
         .await?;
-    let Some(number) = number else { return Ok(Outcome::Done) };
+    let Some(number) = number else { return Ok(Handled::Done) };
     let command = NetworkCommand { key: key.to_owned(), action: NetworkAction::Activate, number: Zeroizing::new(number), case: id.0 };
-    match app.network.carry_out(&command).await {
-        NetworkOutcome::Confirmed { .. } => confirm(app, id).await.map(|()| Outcome::Done),
-        NetworkOutcome::Accepted { .. } => Ok(Outcome::Later("accepted, not confirmed yet".to_owned())),
-        NetworkOutcome::Refused { code } => Ok(Outcome::Bury(format!("refused: {code}"))),
-        NetworkOutcome::Unreachable { why } => Ok(Outcome::Retry(format!("unreachable: {why}"))),
+    match drive(&*app.network, &command, repeated).await {
+        NetworkOutcome::Confirmed { .. } => confirm(app, id).await.map(|()| Handled::Done),
+        other => Ok(other.into()),
     }
+}
+
+/// Asks the element about an order that waits for it; says nothing about any other.
+pub async fn ask_again(app: &App, id: OrderId, key: &str) -> Result<()> {
+    let waits = app.read(move |tx| Ok::<_, Failure>(table::find(tx, id).is_ok_and(|order| order.state == State::Activating))).await?;
+    if waits && let Some(NetworkOutcome::Confirmed { .. }) = app.network.poll(key, NetworkAction::Activate).await {
+        confirm(app, id).await?;
+    }
+    Ok(())
 }
 
 /// The network says the number is open: by answer, by poll or by its own call back. Said twice, it is done once.
 pub async fn confirm(app: &App, id: OrderId) -> Result<()> {
     let (writer, now) = (app.clone(), app.clock.now());
-    app.store
-        .write(move |tx| {
-            let order = table::find(tx, id)?;
-            if order.state != State::Activating {
-                return Ok(());
-            }
-            let because = Because { action: "order.confirm", why: "", facts: "{\"network\":\"confirmed\"}" };
-            carry(&writer, tx, By::System("network"), &order, Step::Confirm, because, now).map(drop)
-        })
-        .await
+    app.write(move |tx| {
+        let order = table::find(tx, id)?;
+        if order.state != State::Activating {
+            return Ok(());
+        }
+        let because = Because { action: "order.confirm", why: "", facts: "{\"network\":\"confirmed\"}" };
+        carry(&writer, tx, By::System("network"), &order, Step::Confirm, because, now).map(drop)
+    })
+    .await
 }
 
 /// Topic `sms`: tells the customer.
 pub struct MessageHandler(pub App, pub Arc<notify::Templates>);
 
 impl Handler for MessageHandler {
-    fn handle<'a>(&'a self, message: &'a Leased) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move { tell(self, message).await.unwrap_or_else(|failure| Outcome::Retry(failure.log_line())) })
+    fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
+        Box::pin(async move { tell(self, message).await.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() }) })
     }
 }
 
-async fn tell(handler: &MessageHandler, message: &Leased) -> Result<Outcome> {
+async fn tell(handler: &MessageHandler, message: &Leased) -> Result<Handled> {
     let (app, id) = (&handler.0, OrderId(message.case));
     let template = String::from_utf8_lossy(&message.payload).into_owned();
     let reader = app.clone();
     let found = app
-        .store
         .read(move |tx| {
             let order = table::find(tx, id)?;
             let Some(party) = table::parties(tx, id)?.into_iter().find(|party| party.role == "holder") else { return Ok(None) };
@@ -197,29 +207,42 @@ async fn tell(handler: &MessageHandler, message: &Leased) -> Result<Outcome> {
                 },
                 (None, State::Activated) => {
                     let number = table::number_of(tx, id)?;
-                    Some(reader.open_number(tx, number.id, &number.sealed)?)
+                    Some(reader.open_pool_number(tx, number.id, &number.sealed)?)
                 }
                 (None, _) => None,
             };
             let number = table::number_of(tx, id)?;
-            let masked = Phone::parse(&reader.open_number(tx, number.id, &number.sealed)?).map(|phone| phone.masked()).unwrap_or_default();
+            let masked =
+                Phone::parse(&reader.open_pool_number(tx, number.id, &number.sealed)?).map(|phone| phone.masked()).unwrap_or_default();
             Ok::<_, Failure>(Some((order, to, masked)))
         })
         .await?;
-    let Some((order, Some(to), masked)) = found else { return Ok(Outcome::Done) };
+    let Some((order, Some(to), masked)) = found else { return Ok(Handled::Done) };
     let to = Phone::parse(&to).map_err(|_| Failure::internal("a sealed contact number is not a number"))?;
-    let reason = order.reason.map_or("other", super::order::RejectReason::as_str);
-    let defects = order.defects.iter().map(|defect| defect.as_str()).collect::<Vec<_>>().join(",");
+    let reasons: Vec<&str> = match order.state {
+        State::Returned => order.defects.iter().map(|defect| defect.zh()).collect(),
+        _ => order.reason.iter().map(|reason| reason.zh()).collect(),
+    };
+    let deadline = order.expires_at.display();
     let text = handler.1.render(
         &template,
-        chuangsha_kernel::problem::Language::Chinese,
-        &[("operator", &app.config.operator.name_zh), ("order", &order.code), ("number", &masked), ("reason", reason), ("defects", &defects), ("hotline", &app.config.operator.hotline)],
+        Language::Chinese,
+        &[
+            ("operator", app.config.operator.name_zh.as_str()),
+            ("order", &order.code),
+            ("number", &masked),
+            ("reason", &reasons.join("、")),
+            ("channel", &app.config.operator.remedy_zh),
+            ("documents", &app.config.operator.documents_zh),
+            ("deadline", &deadline),
+            ("hotline", &app.config.operator.hotline),
+        ],
     );
-    let Some(text) = text else { return Ok(Outcome::Bury(format!("no template {template}"))) };
+    let text = match text {
+        Ok(text) => text,
+        // A refusal that cannot say why, where and with what is not sent half: people mend the template.
+        Err(error) => return Ok(Handled::Bury { why: error.to_string() }),
+    };
     let sms = notify::SmsMessage { to, text, idempotency_key: message.key.clone(), receipt: true };
-    match app.sms.send(&sms).await {
-        notify::SmsOutcome::Accepted { .. } => Ok(Outcome::Done),
-        notify::SmsOutcome::Rejected { code } => Ok(Outcome::Bury(format!("rejected: {code}"))),
-        notify::SmsOutcome::Unreachable { why } => Ok(Outcome::Retry(format!("unreachable: {why}"))),
-    }
+    Ok(app.sms.send(&sms).await.into())
 }

@@ -181,7 +181,7 @@ impl Product {
     pub const fn limit_rule(self) -> &'static str {
         match self {
             Self::Voice | Self::Data => "limit.mobile_numbers",
-            Self::Iot => "limit.iot_numbers",
+            Self::Iot => "limit.iot_cards",
         }
     }
 }
@@ -325,6 +325,19 @@ impl Defect {
         }
     }
 
+    /// As a customer is told it.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Self::DocumentBlurred => "证件影像模糊",
+            Self::DocumentGlare => "证件影像反光",
+            Self::DocumentCropped => "证件影像不完整",
+            Self::PhotoUnclear => "现场照片不清晰",
+            Self::SignatureUnclear => "签名缺失或不清晰",
+            Self::FieldsWrong => "填写内容与证件不一致",
+            Self::AgentIncomplete => "代办材料不全",
+        }
+    }
+
     /// From the stable name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|defect| defect.as_str() == text)
@@ -377,6 +390,20 @@ impl RejectReason {
             Self::AgentUnauthorised => "agent_unauthorised",
             Self::DeliveryMismatch => "delivery_mismatch",
             Self::Other => "other",
+        }
+    }
+
+    /// As a customer is told it.
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Self::NotTheHolder => "现场人员与证件不符",
+            Self::ForgedDocument => "证件真实性存疑",
+            Self::ExpiredDocument => "证件已过有效期",
+            Self::CheckFailed => "联网核验不一致",
+            Self::QuotaFull => "名下号码已达上限",
+            Self::AgentUnauthorised => "代办未获授权",
+            Self::DeliveryMismatch => "交付时出示的证件与提交的不一致",
+            Self::Other => "资料不符合实名登记要求",
         }
     }
 
@@ -693,12 +720,10 @@ impl Order {
             (State::Draft, Step::Reserve(named, facts)) => self.reserve(named, facts, now),
             (State::Reserved | State::Captured | State::Returned, Step::Capture(facts)) => self.capture(facts, now),
             (State::Captured, Step::Submit) => Ok(self.submit(now)),
-            (State::Submitted, Step::Verified { check, face_score }) => {
-                Ok(self.to(State::Submitted, now).with(|order| {
-                    order.check = check;
-                    order.face_score = face_score;
-                }))
-            }
+            (State::Submitted, Step::Verified { check, face_score }) => Ok(self.to(State::Submitted, now).with(|order| {
+                order.check = check;
+                order.face_score = face_score;
+            })),
             (State::Submitted | State::Auditing, Step::Claim { by, lease_ms }) => self.claim(by, lease_ms, now),
             (State::Auditing, Step::Release { by }) => {
                 self.held_by(by, now)?;

@@ -35,16 +35,21 @@ pub fn run(say: &Say, settings: Settings, options: &cli::Serve) -> Outcome {
     }
     let _lock = lock::take(&settings.data())?;
     log::start(&settings)?;
-    install_crypto();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::new(&codes::RUNTIME).with("reason", error))?;
+    let runtime = runtime()?;
     runtime.block_on(serve(say, &settings, options))
 }
 
+/// The runtime of a command that speaks to others.
+///
+/// # Errors
+/// `serve.runtime`: no threads to be had.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
+    install_crypto();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Problem::new(&codes::RUNTIME).with("reason", error))
+}
+
 /// One provider for everything that speaks TLS in this process; the second call finds the first and that is fine.
-pub fn install_crypto() {
+fn install_crypto() {
     drop(rustls::crypto::ring::default_provider().install_default());
 }
 
@@ -169,7 +174,7 @@ fn announce(say: &Say, settings: &Settings, public: &Listening, operations: &Lis
 }
 
 /// Ctrl-C or SIGTERM.
-async fn stop_signal() {
+pub async fn stop_signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

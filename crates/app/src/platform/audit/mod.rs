@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{actor::Actor, failure::Result};
 use crate::App;
 
+pub mod http;
 pub mod integrate;
 pub mod query;
 
@@ -171,6 +172,11 @@ impl App {
     /// The subject as the log knows them: joinable inside the log, meaningless outside it.
     pub fn subject_mark(&self, subject: SubjectId) -> Result<[u8; 16]> {
         Ok(self.vault.blind(chuangsha_vault::Field::AuditSubject, &subject.to_string())?.0)
+    }
+
+    /// The log's own key, where anything was ever logged.
+    pub(super) fn audit_key_if_any(&self, tx: &mut Tx) -> Result<Option<std::sync::Arc<chuangsha_vault::DataKey>>> {
+        Ok(self.key_if_any(tx, LOG_SUBJECT, Domain::Audit)?.map(std::sync::Arc::new))
     }
 
     /// The log's own key, opened once and kept.

@@ -5,15 +5,18 @@
 
 mod backoff;
 pub(crate) mod client;
+pub mod http;
 #[cfg(test)]
 mod tests;
 mod tmf640;
+mod worker;
 
 use futures_util::future::BoxFuture;
 
 pub use backoff::Backoff;
 pub use client::http_client;
 pub use tmf640::{Feedback, FeedbackRefusal, Tmf640, Tmf640Settings, read_feedback};
+pub use worker::{Handled, Handler, Worker, WorkerSettings};
 
 /// 指令: what the element is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -1,12 +1,12 @@
 //! 组织: ministry, administrations, the carrier's tree, channels, call centres. A channel is an organisation of its own kind with a channel row beside it.
 
+pub use chuangsha_kernel::role::OrganisationKind;
 use chuangsha_kernel::{
     id::{OrganisationId, StaffId},
     problem::{Language, Problem},
     role::{RegionCode, Resource},
     time::Timestamp,
 };
-pub use chuangsha_kernel::role::OrganisationKind;
 use chuangsha_store::{Row, Tx, params};
 
 use super::{code, epoch};
@@ -119,6 +119,12 @@ pub fn active(tx: &mut Tx<'_>, id: OrganisationId) -> Result<Organisation> {
     if organisation.active { Ok(organisation) } else { Err(Problem::new(&code::ORGANISATION_ENDED).into()) }
 }
 
+/// The carrier whose installation this is: the headquarters founded first.
+pub fn first_carrier(tx: &mut Tx<'_>) -> Result<Option<OrganisationId>> {
+    let row = tx.query_opt("SELECT id FROM organisation WHERE kind = 'carrier_hq' ORDER BY created, id LIMIT 1", &[])?;
+    Ok(row.map(|row| row.uuid(0)).transpose()?.map(OrganisationId))
+}
+
 /// Organisations under a carrier, or all of them for a regulator; a page in id order after `after`.
 pub fn list(tx: &mut Tx<'_>, carrier: Option<OrganisationId>, after: Option<OrganisationId>, limit: i64) -> Result<Vec<Organisation>> {
     let after = after.map_or(uuid::Uuid::nil(), |after| after.0);
@@ -144,7 +150,10 @@ pub fn terminate(tx: &mut Tx<'_>, id: OrganisationId, at: Timestamp) -> Result<(
 
 /// Bars the people of an organisation without ending it (a channel suspended for a violation); [`resume`] lets them sign in again.
 pub fn suspend(tx: &mut Tx<'_>, id: OrganisationId, at: Timestamp) -> Result<()> {
-    let row = tx.query_one("UPDATE organisation SET state = 'suspended', epoch = epoch + 1 WHERE id = $1 AND state = 'active' RETURNING epoch", &params![&id.0])?;
+    let row = tx.query_one(
+        "UPDATE organisation SET state = 'suspended', epoch = epoch + 1 WHERE id = $1 AND state = 'active' RETURNING epoch",
+        &params![&id.0],
+    )?;
     epoch::bump(tx, id.0, row.int(0)?, at)
 }
 

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-    password_hash::phc::PasswordHash,
-};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
 use chuangsha_kernel::{id::Ids, problem::Problem};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;

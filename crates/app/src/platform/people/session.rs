@@ -11,7 +11,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chuangsha_kernel::{
     id::{Ids, OrganisationId, StaffId},
-    role::{ActionSet, Factor, Matrix, OrganisationKind, RoleSet},
+    role::{Action, ActionSet, Factor, Matrix, OrganisationKind, RoleSet},
     time::{MINUTE_MS, Timestamp},
 };
 use chuangsha_store::{Tx, params};
@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::{
     epoch::{self, Epochs, Stakes},
+    organisation,
     staff::Account,
 };
 use crate::{
@@ -161,13 +162,18 @@ impl Cache {
         self.live.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
     }
 
-    fn keep(&self, hash: Hash, live: Arc<Live>) {
+    pub(super) fn keep(&self, hash: Hash, live: Arc<Live>) {
         let mut all = self.live.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= 100_000 {
-            // Nothing is lost but a read: whoever is still at work is loaded again.
-            all.clear();
+            // Nothing is lost but a read and a reconnection: whoever is still at work is loaded again.
+            all.drain().for_each(|(_, live)| live.actor.alive.cancel());
         }
         all.insert(hash, live);
+    }
+
+    /// Forgets a token whose session goes on under another: its streams go on too.
+    pub(super) fn forget_token(&self, hash: &Hash) {
+        self.live.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
     }
 
     fn forget(&self, hash: &Hash) {
@@ -192,6 +198,17 @@ impl Cache {
                 live.loaded.store(i64::MIN, Ordering::Relaxed);
             }
             true
+        });
+    }
+
+    /// Strikes dead what has run out: a stream without requests does not outlive its session.
+    pub fn sweep(&self, now: Timestamp) {
+        self.live.write().unwrap_or_else(PoisonError::into_inner).retain(|_, live| {
+            let over = now >= live.expires || now.0.saturating_sub(live.last_seen.load(Ordering::Relaxed)) >= live.idle_ms;
+            if over {
+                live.actor.alive.cancel();
+            }
+            !over
         });
     }
 
@@ -252,7 +269,9 @@ impl App {
         self.store
             .write(move |tx| -> Result<()> {
                 match presented {
-                    Presented::Session(hash) => tx.push("UPDATE session SET last_seen = $2 WHERE id = $1 AND last_seen < $2", &params![&hash, now])?,
+                    Presented::Session(hash) => {
+                        tx.push("UPDATE session SET last_seen = $2 WHERE id = $1 AND last_seen < $2", &params![&hash, now])?
+                    }
                     Presented::Key(hash) => tx.push("UPDATE api_key SET last_used = $2 WHERE hash = $1", &params![&hash, now])?,
                 }
                 Ok(())
@@ -260,10 +279,17 @@ impl App {
             .await
     }
 
-    fn load_session(&self, tx: &mut Tx<'_>, hash: Hash, now: Timestamp, address: &str, alive: CancellationToken) -> Result<Option<Live>> {
+    pub(super) fn load_session(
+        &self,
+        tx: &mut Tx<'_>,
+        hash: Hash,
+        now: Timestamp,
+        address: &str,
+        alive: CancellationToken,
+    ) -> Result<Option<Live>> {
         let row = tx.query_opt(
             "SELECT s.public, s.staff, s.staff_epoch, s.organisation_epoch, s.created, s.last_seen, s.method, s.mfa_at,
-                    f.number, f.roles, f.organisation, f.trained_until, f.must_change, f.totp IS NOT NULL, o.kind, o.region, o.carrier,
+                    f.number, f.roles, f.organisation, f.training_passed_until, f.must_change, f.totp IS NOT NULL, o.kind, o.region, o.carrier,
                     (SELECT COUNT(*) FROM passkey p WHERE p.staff = f.id)
              FROM session s JOIN staff f ON f.id = s.staff JOIN organisation o ON o.id = f.organisation
              WHERE s.id = $1 AND f.epoch = s.staff_epoch AND o.epoch = s.organisation_epoch AND f.state = 'active' AND o.state = 'active'",
@@ -313,7 +339,7 @@ impl App {
     fn load_key(&self, tx: &mut Tx<'_>, hash: Hash, now: Timestamp, address: &str, alive: CancellationToken) -> Result<Option<Live>> {
         let row = tx.query_opt(
             "SELECT k.id, k.staff, k.staff_epoch, k.organisation_epoch, k.created, k.expires, k.actions, k.last_used,
-                    f.number, f.roles, f.trained_until, o.id, o.kind, o.region, o.carrier
+                    f.number, f.roles, f.training_passed_until, o.id, o.kind, o.region, o.carrier
              FROM api_key k JOIN staff f ON f.id = k.staff JOIN organisation o ON o.id = f.organisation
              WHERE k.hash = $1 AND k.revoked_at IS NULL AND k.expires > $2
                AND f.epoch = k.staff_epoch AND o.epoch = k.organisation_epoch AND f.state = 'active' AND o.state = 'active'",
@@ -321,7 +347,7 @@ impl App {
         )?;
         let Some(row) = row else { return Ok(None) };
         let (staff, organisation, id) = (StaffId(row.uuid(1)?), OrganisationId(row.uuid(11)?), row.uuid(0)?);
-        let actions = row.str(6)?.split(',').filter_map(chuangsha_kernel::role::Action::parse).collect();
+        let actions: Vec<Action> = row.str(6)?.split(',').filter_map(Action::parse).collect();
         let number = self.open_number(tx, staff, row.slice(8)?)?;
         let actor = Actor {
             staff,
@@ -336,7 +362,7 @@ impl App {
             trained_until: row.opt_timestamp(10)?,
             address: address.to_owned(),
             session: None,
-            key_actions: Some(actions),
+            key_actions: Some(ActionSet::of(&actions)),
             alive,
         };
         let used = row.opt_timestamp(7)?.unwrap_or_default();
@@ -357,6 +383,12 @@ impl App {
     /// Reads the epoch feed once: what another node ended, and what this one just did, ends here. Called every half second by
     /// [`App::watch_epochs`], and after each write that raises an epoch.
     pub async fn poll_epochs(&self) -> Result<()> {
+        self.people.cache.sweep(self.clock.now());
+        if self.people.carrier().is_none()
+            && let Some(carrier) = self.store.read(organisation::first_carrier).await?
+        {
+            self.people.found(carrier);
+        }
         loop {
             let seen = self.people.cache.epochs.seen();
             let entries = self.store.read(move |tx| epoch::after(tx, seen)).await?;
@@ -388,7 +420,15 @@ fn kind(text: &str) -> Result<OrganisationKind> {
 }
 
 /// Writes a new session.
-pub(super) fn open(tx: &mut Tx<'_>, account: &Account, public: Uuid, hash: &Hash, method: &str, address: &str, at: Timestamp) -> Result<()> {
+pub(super) fn open(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    public: Uuid,
+    hash: &Hash,
+    method: &str,
+    address: &str,
+    at: Timestamp,
+) -> Result<()> {
     let mfa_at = (method != "password").then_some(at);
     tx.push(
         "INSERT INTO session (id, public, staff, staff_epoch, organisation_epoch, created, last_seen, method, mfa_at, address)
@@ -408,6 +448,17 @@ pub(super) fn end(tx: &mut Tx<'_>, public: Uuid, at: Timestamp) -> Result<()> {
     tx.push("DELETE FROM session WHERE public = $1", &params![&public])?;
     tx.push("DELETE FROM ceremony WHERE session = $1", &params![&public])?;
     epoch::bump(tx, public, 1, at)
+}
+
+/// Ends every session of a person but one, on every node.
+pub(super) fn end_others(tx: &mut Tx<'_>, staff: StaffId, except: Option<&Hash>, at: Timestamp) -> Result<()> {
+    let rows = tx.query("SELECT public, id FROM session WHERE staff = $1", &params![&staff.0])?;
+    for row in rows {
+        if except.map(Hash::as_slice) != Some(row.slice(1)?) {
+            end(tx, row.uuid(0)?, at)?;
+        }
+    }
+    Ok(())
 }
 
 /// One session in a list.

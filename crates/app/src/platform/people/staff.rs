@@ -139,7 +139,7 @@ impl App {
         }
         let key = self.key_of(tx, new.id.0, Domain::Staff)?;
         tx.push(
-            "INSERT INTO staff (id, login, number, name, password, must_change, roles, organisation, state, epoch, trained_until, totp_step, created)
+            "INSERT INTO staff (id, login, number, name, password, must_change, roles, organisation, state, epoch, training_passed_until, totp_step, created)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', 1, $9, 0, $10)",
             &params![
                 &new.id.0,
@@ -164,6 +164,13 @@ impl App {
         self.open_staff(tx, id, NUMBER, &row.bytes(0)?)
     }
 
+    /// The name of a member of staff, for their own pages and the marks on them.
+    pub fn staff_name(&self, tx: &mut Tx<'_>, id: StaffId) -> Result<String> {
+        let row = tx.query_opt("SELECT name FROM staff WHERE id = $1", &params![&id.0])?;
+        let row = row.ok_or_else(|| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?;
+        self.open_staff(tx, id, NAME, &row.bytes(0)?)
+    }
+
     pub(super) fn open_number(&self, tx: &mut Tx<'_>, id: StaffId, sealed: &[u8]) -> Result<String> {
         self.open_staff(tx, id, NUMBER, sealed)
     }
@@ -178,7 +185,7 @@ impl App {
     /// Members of staff for a list: everybody whose organisation the reach covers; a page in id order after `after`.
     pub fn staff_list(&self, tx: &mut Tx<'_>, within: &Within, after: Option<StaffId>, limit: i64) -> Result<Vec<StaffView>> {
         let after = after.map_or(uuid::Uuid::nil(), |after| after.0);
-        const FIND: &str = "SELECT s.id, s.number, s.name, s.roles, s.organisation, s.state, s.trained_until, s.totp IS NOT NULL
+        const FIND: &str = "SELECT s.id, s.number, s.name, s.roles, s.organisation, s.state, s.training_passed_until, s.totp IS NOT NULL
              FROM staff s JOIN organisation o ON o.id = s.organisation";
         let rows = match within {
             Within::Organisation(id) => {
@@ -304,7 +311,10 @@ pub fn leave(tx: &mut Tx<'_>, id: StaffId, at: Timestamp) -> Result<()> {
     match resource(tx, id)? {
         (_, false) => Err(Problem::new(&code::STAFF_LEFT).into()),
         (_, true) => {
-            let row = tx.query_one("UPDATE staff SET state = 'left', left_at = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch", &params![&id.0, at])?;
+            let row = tx.query_one(
+                "UPDATE staff SET state = 'left', left_at = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch",
+                &params![&id.0, at],
+            )?;
             epoch::bump(tx, id.0, row.int(0)?, at)
         }
     }
@@ -318,25 +328,24 @@ pub fn change_roles(app: &App, tx: &mut Tx<'_>, id: StaffId, roles: RoleSet, at:
     let row = tx.query_opt("SELECT organisation FROM staff WHERE id = $1 AND state = 'active'", &params![&id.0])?;
     let row = row.ok_or_else(|| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?;
     check_roles(app, roles, &organisation::active(tx, OrganisationId(row.uuid(0)?))?)?;
-    let row = tx.query_one("UPDATE staff SET roles = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch", &params![&id.0, roles.bits()])?;
+    let row =
+        tx.query_one("UPDATE staff SET roles = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch", &params![&id.0, roles.bits()])?;
     epoch::bump(tx, id.0, row.int(0)?, at)
 }
 
 /// Records training passed: known to every session at its next request.
 pub fn train(tx: &mut Tx<'_>, id: StaffId, until: Timestamp, at: Timestamp) -> Result<()> {
-    let row = tx.query_opt("UPDATE staff SET trained_until = $2 WHERE id = $1 AND state = 'active' RETURNING epoch", &params![&id.0, until])?;
+    let row = tx.query_opt(
+        "UPDATE staff SET training_passed_until = $2 WHERE id = $1 AND state = 'active' RETURNING epoch",
+        &params![&id.0, until],
+    )?;
     let row = row.ok_or_else(|| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?;
     epoch::bump(tx, id.0, row.int(0)?, at)
 }
 
-/// Sets a password; every other session of the person ends with it.
-pub(super) fn set_password(tx: &mut Tx<'_>, id: StaffId, hash: &str, must_change: bool, at: Timestamp) -> Result<i64> {
-    let row = tx.query_one(
-        "UPDATE staff SET password = $2, must_change = $3, epoch = epoch + 1 WHERE id = $1 RETURNING epoch",
-        &params![&id.0, hash, must_change],
-    )?;
-    epoch::bump(tx, id.0, row.int(0)?, at)?;
-    Ok(row.int(0)?)
+/// Sets a password. The caller ends the person's other sessions ([`super::session::end_others`]); API keys live on.
+pub(super) fn set_password(tx: &mut Tx<'_>, id: StaffId, hash: &str, must_change: bool) -> Result<()> {
+    Ok(tx.push_one("UPDATE staff SET password = $2, must_change = $3 WHERE id = $1", &params![&id.0, hash, must_change])?)
 }
 
 /// Accepts a step of the generator once; `false` when it, or a later one, was accepted before.

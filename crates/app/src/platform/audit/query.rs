@@ -1,0 +1,145 @@
+//! Reading the log. Reading it is a right of its own, and itself recorded by the caller.
+
+use chuangsha_kernel::{
+    id::{OrganisationId, StaffId},
+    time::Timestamp,
+};
+use chuangsha_store::{Param, Row, Tx, params};
+use chuangsha_vault::DataKey;
+use uuid::Uuid;
+
+use super::{PLACE, Words};
+use crate::{App, platform::failure::Result};
+
+/// One entry as a person reads it.
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+pub struct Seen {
+    /// Id.
+    pub id: Uuid,
+    /// Place in the tree; absent until the integrator came by.
+    pub seq: Option<i64>,
+    /// Milliseconds UTC.
+    pub at_ms: i64,
+    /// `order.approve`
+    pub action: String,
+    /// Kind of case.
+    pub case_kind: String,
+    /// Case.
+    pub case: Option<Uuid>,
+    /// What changed.
+    pub step: String,
+    /// Article that decided.
+    pub article: String,
+    /// Version of the rule packs.
+    pub pack: String,
+    /// 工号, or the system's job.
+    pub number: String,
+    /// Who.
+    #[schema(value_type = Option<Uuid>)]
+    pub staff: Option<StaffId>,
+    /// Organisation.
+    #[schema(value_type = Option<Uuid>)]
+    pub organisation: Option<OrganisationId>,
+    /// Network the request came from.
+    pub from: String,
+    /// Words that were given.
+    pub why: String,
+    /// What it was decided on.
+    pub facts: String,
+}
+
+impl Seen {
+    /// When, as people read it.
+    pub fn at(&self) -> String {
+        Timestamp(self.at_ms).display()
+    }
+}
+
+const COLUMNS: &str = "id, seq, at, action, case_kind, case_id, staff, organisation, leaf, sealed, facts";
+
+fn seen(row: &Row, key: Option<&DataKey>) -> Result<Seen> {
+    let leaf: serde_json::Value = serde_json::from_slice(&row.bytes(8)?).unwrap_or_default();
+    let text = |name: &str| leaf.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let words = match key {
+        Some(key) => serde_json::from_slice(&key.open(PLACE, &row.bytes(9)?)?).ok(),
+        None => None,
+    };
+    let words: Words = words.unwrap_or(Words { salt: String::new(), why: String::new(), number: String::new() });
+    Ok(Seen {
+        id: row.uuid(0)?,
+        seq: row.opt_int(1)?,
+        at_ms: row.int(2)?,
+        action: row.text(3)?,
+        case_kind: row.text(4)?,
+        case: row.opt_uuid(5)?,
+        step: text("step"),
+        article: text("article"),
+        pack: text("pack"),
+        number: words.number,
+        staff: row.opt_uuid(6)?.map(StaffId),
+        organisation: row.opt_uuid(7)?.map(OrganisationId),
+        from: text("from"),
+        why: words.why,
+        facts: row.text(10)?,
+    })
+}
+
+/// The entries of one case, oldest first.
+pub fn of_case(app: &App, tx: &mut Tx, case: Uuid) -> Result<Vec<Seen>> {
+    let key = app.audit_key_if_any(tx)?;
+    tx.query(&format!("SELECT {COLUMNS} FROM audit_entry WHERE case_id = $1 ORDER BY at, id LIMIT 500"), &params![&case])?
+        .iter()
+        .map(|row| seen(row, key.as_deref()))
+        .collect()
+}
+
+/// What a list of entries shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Action, from its start: `order.` or `reveal.field`.
+    pub action: String,
+    /// Who.
+    pub staff: Option<StaffId>,
+    /// Case.
+    pub case: Option<Uuid>,
+    /// From.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub before: Option<Timestamp>,
+    /// Keyset: the last row of the page before.
+    pub after: Option<Uuid>,
+    /// Rows.
+    pub limit: i64,
+}
+
+/// One page, newest first.
+pub fn list(app: &App, tx: &mut Tx, filter: &Filter) -> Result<Vec<Seen>> {
+    let key = app.audit_key_if_any(tx)?;
+    let mut sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE 1 = 1");
+    let mut values: Vec<Param> = Vec::new();
+    let mut add = |text: &str, value| {
+        values.push(value);
+        sql.push_str(" AND ");
+        sql.push_str(&text.replace('?', &format!("${}", values.len())));
+    };
+    if !filter.action.is_empty() {
+        add("substr(action, 1, length(?)) = ?", Param::from(filter.action.as_str()));
+    }
+    if let Some(staff) = &filter.staff {
+        add("staff = ?", Param::from(staff.as_bytes()));
+    }
+    if let Some(case) = &filter.case {
+        add("case_id = ?", Param::from(case.as_bytes().as_slice()));
+    }
+    if let Some(from) = filter.from {
+        add("at >= ?", Param::from(from.0));
+    }
+    if let Some(before) = filter.before {
+        add("at < ?", Param::from(before.0));
+    }
+    if let Some(after) = &filter.after {
+        add("id < ?", Param::from(after.as_bytes().as_slice()));
+    }
+    add("1 = 1 ORDER BY id DESC LIMIT ?", Param::from(filter.limit.clamp(1, 200)));
+    tx.query(&sql, &values)?.iter().map(|row| seen(row, key.as_deref())).collect()
+}

@@ -1,0 +1,15 @@
+//! 实名登记: orders from the counter to the network (R-REG, R-LIM, G1). Nothing is active before another organisation's audit.
+
+pub mod audit_desk;
+pub mod carry;
+pub mod desk;
+pub mod gate;
+pub mod http;
+pub mod order;
+pub mod page;
+pub mod refusal;
+pub mod table;
+pub mod view;
+
+pub use refusal::Refusal;
+pub use table::DDL;

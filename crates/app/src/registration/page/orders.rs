@@ -1,0 +1,606 @@
+//! 登记单: the list, and one order with what is known, what was seen, what happened and who looked.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Form, Router,
+    extract::{Path, Query, State as Of},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use chuangsha_kernel::{id::OrderId, problem::Problem, role::Action, rulebook::ChannelKind, time::Timestamp};
+use zeroize::Zeroizing;
+
+use super::{
+    age, channel_choices, channel_words, city_choices, cursor_text, customer_words, document_words, image_words, mode_words, moment,
+    order_id, party_words, product_words, read_cursor, reason_words, region_name, state_choices, state_tag, state_words,
+};
+use crate::{
+    App,
+    platform::{
+        actor::Actor,
+        audit::query::Seen,
+        failure::{Failure, Result},
+        web::{
+            form::{Choice, Input, Kind, Notice, Wrong},
+            frame::shown,
+            page, page_with,
+            pages::{Button, DetailPage, Dialog, FormPart, ListPage, Picture, Section, for_seconds},
+            parts::{Empty, Fact, Facts, Moment, Tab, Tabs, Timeline, Tone, Value, code, fact},
+            see_other,
+            shell::Shell,
+            table::{Act, Address, Cell, Column, Line, Search, Table, keyset},
+        },
+        words::Words,
+    },
+    registration::{
+        Refusal, audit_desk, desk,
+        order::{ImageKind, State},
+        table::Filter,
+        view::{self, OrderView, RowView},
+    },
+};
+
+/// Routes of this file.
+pub fn pages() -> Router<App> {
+    Router::new()
+        .route("/orders", get(list))
+        .route("/orders/{id}", get(order))
+        .route("/orders/{id}/images/{kind}", get(image))
+        .route("/orders/{id}/reveal", post(reveal))
+        .route("/orders/{id}/decision", post(decide))
+        .route("/orders/{id}/recheck", post(recheck))
+        .route("/orders/{id}/delivery", post(deliver))
+}
+
+/// What the address of the list says.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct Asked {
+    code: String,
+    state: String,
+    channel: String,
+    city: String,
+    from: String,
+    until: String,
+    size: u32,
+    after: String,
+    n: u64,
+}
+
+fn day(text: &str) -> Option<jiff::civil::Date> {
+    text.parse().ok()
+}
+
+async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, Query(asked): Query<Asked>) -> Result<Response> {
+    let (w, language) = (shell.w, shell.language);
+    actor.reach(&app, Action::OrderView)?;
+    let size = if asked.size == 0 { 20 } else { asked.size };
+    let due_ms = app.clock_rule("registration.audit_clock", app.clock.now())?.value;
+    let filter = Filter {
+        states: State::parse(&asked.state).into_iter().collect(),
+        region: asked.city.clone(),
+        channel_kind: ChannelKind::parse(&asked.channel).map(|kind| kind as i64),
+        code: asked.code.trim().to_owned(),
+        from: day(&asked.from).map(Timestamp::start_of),
+        before: day(&asked.until).and_then(|day| day.tomorrow().ok()).map(Timestamp::start_of),
+        after: read_cursor(&asked.after),
+        limit: i64::from(size),
+        ..Filter::default()
+    };
+    let found = view::list(&app, &actor, filter).await?;
+    let address = Address::new(
+        "/orders",
+        [
+            ("code", asked.code.clone()),
+            ("state", asked.state.clone()),
+            ("channel", asked.channel.clone()),
+            ("city", asked.city.clone()),
+            ("from", asked.from.clone()),
+            ("until", asked.until.clone()),
+            ("size", if asked.size == 0 { String::new() } else { asked.size.to_string() }),
+        ],
+    );
+    let table = Table {
+        w,
+        id: "orders".into(),
+        caption: w.menu_orders.into(),
+        columns: [w.order_code, w.holder, w.number, w.outlet, w.status, w.waited, w.created, w.actions]
+            .into_iter()
+            .map(Column::new)
+            .collect(),
+        lines: found.rows.iter().map(|row| line(&app, &shell, row, due_ms)).collect(),
+        pager: keyset(
+            &address,
+            asked.n,
+            size,
+            found.total.max(0).unsigned_abs(),
+            found.total >= view::COUNT_CAP,
+            found.next.map(cursor_text),
+        ),
+        empty: Empty { title: w.nothing_found.into(), hint: w.nothing_found_hint.into(), action: None },
+        tools: if actor.could(&app, Action::OrderReserve) { vec![("/capture".into(), w.capture_new.into())] } else { Vec::new() },
+        batch: None,
+    };
+    let search = Search {
+        w,
+        action: "/orders".into(),
+        target: "orders".into(),
+        fields: vec![
+            Input::new("code", w.order_code, Kind::Line("search")).value(&asked.code).prefix("s"),
+            Input::select("state", w.status, state_choices(w)).value(&asked.state).prefix("s"),
+            Input::select("channel", w.channel, channel_choices(w)).value(&asked.channel).prefix("s"),
+            Input::select("city", w.region, city_choices(&app, language, w, &actor.region)).value(&asked.city).prefix("s"),
+            Input::new("from", w.from, Kind::Line("date")).value(&asked.from).prefix("s"),
+            Input::new("until", w.until, Kind::Line("date")).value(&asked.until).prefix("s"),
+        ],
+        kept: if asked.size == 0 { Vec::new() } else { vec![("size".into(), asked.size.to_string())] },
+    };
+    let title = w.menu_orders.to_owned();
+    let lead = w.orders_lead.to_owned();
+    Ok(page(&ListPage {
+        w,
+        shell,
+        title,
+        lead,
+        cards: Vec::new(),
+        tabs: None,
+        notice: None,
+        search: Some(search),
+        table,
+        sections: Vec::new(),
+    }))
+}
+
+fn line(app: &App, shell: &Shell, row: &RowView, due_ms: i64) -> Line {
+    let w = shell.w;
+    let kind = ChannelKind::parse(&row.channel_kind).map_or("", |kind| channel_words(w, kind));
+    let waiting = matches!(row.state, State::Submitted | State::Auditing | State::Escalated);
+    Line {
+        id: row.id.to_string(),
+        cells: vec![
+            Cell::LinkTwo(
+                format!("/orders/{}", row.id),
+                row.code.clone(),
+                format!("{} · {}", product_words(w, row.product), mode_words(w, row.mode)),
+            ),
+            Cell::Text(if row.name.is_empty() { "—".to_owned() } else { row.name.clone() }),
+            Cell::Code(row.number.clone()),
+            Cell::Two(row.channel.clone(), format!("{kind} · {}", region_name(app, shell.language, &row.region))),
+            Cell::Tag(state_tag(w, row.state)),
+            if waiting { age(row.waited_ms, due_ms, row.overdue) } else { Cell::Text("—".to_owned()) },
+            Cell::Text(moment(&row.created_at)),
+            Cell::Actions(vec![Act::page(w.open, &row.code, format!("/orders/{}", row.id))]),
+        ],
+        current: false,
+    }
+}
+
+/// Which part of an order is shown.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct Part {
+    tab: String,
+}
+
+async fn order(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Query(part): Query<Part>) -> Result<Response> {
+    let id = order_id(&id)?;
+    Ok(page(&detail(&app, &actor, shell, id, &part.tab, None, None).await?))
+}
+
+async fn detail(
+    app: &App,
+    actor: &Actor,
+    shell: Shell,
+    id: OrderId,
+    tab: &str,
+    problem: Option<&Problem>,
+    revealed: Option<(String, String, u32)>,
+) -> Result<DetailPage> {
+    let (w, language) = (shell.w, shell.language);
+    let order = view::find(app, actor, id).await?;
+    let entries = view::timeline(app, actor, id).await?;
+    let looks: Vec<&Seen> = entries.iter().filter(|entry| is_look(&entry.action)).collect();
+    let may_see = actor.could(app, Action::ImageView);
+    let may_reveal = actor.could(app, Action::RevealField) && !order.parties.is_empty();
+    let link = |tab: &str| Address::new(&format!("/orders/{id}"), [("tab", tab)]).to_string();
+    let tab_of = |name: &str, label: &str, count: Option<usize>| Tab {
+        label: label.to_owned(),
+        href: link(name),
+        current: tab == name,
+        count: count.map(|count| count as u64),
+    };
+    let tabs = Tabs {
+        label: w.order.to_owned(),
+        tabs: vec![
+            tab_of("", w.tab_overview, None),
+            tab_of("documents", w.tab_document, Some(order.images.len())),
+            tab_of("timeline", w.tab_timeline, Some(entries.len() - looks.len())),
+            tab_of("access", w.tab_access, Some(looks.len())),
+        ],
+    };
+    let mut dialogs = steps(app, actor, w, language, id, &order);
+    let mut buttons = Vec::new();
+    if order.captured_by_us
+        && matches!(order.state, State::Draft | State::Reserved | State::Captured | State::Returned)
+        && actor.could(app, Action::OrderCapture)
+    {
+        buttons.push(Button::Page(format!("/capture/{id}"), w.step_keep.to_owned()));
+    }
+    match &order.lease {
+        Some(lease) if lease.mine => buttons.push(Button::Page(format!("/audit?order={id}"), w.continue_case.to_owned())),
+        None if !order.captured_by_us
+            && matches!(order.state, State::Submitted | State::Auditing)
+            && actor.could(app, Action::OrderClaim) =>
+        {
+            buttons.push(Button::Step(format!("/audit/{id}/claim"), w.claim.to_owned()));
+        }
+        _ => {}
+    }
+    buttons.extend(dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())));
+    if may_reveal {
+        buttons.push(Button::Dialog("reveal".into(), w.reveal.to_owned()));
+        dialogs.push(reveal_dialog(w, id, &order));
+    }
+    let sections = match tab {
+        "documents" => vec![documents(w, id, &order, may_see)],
+        "timeline" => {
+            let steps: Vec<Seen> = entries.iter().filter(|entry| !is_look(&entry.action)).cloned().collect();
+            vec![Section::Timeline(w.timeline.to_owned(), Timeline { empty: w.none_yet.to_owned(), moments: moments(w, &steps) })]
+        }
+        "access" => vec![Section::Table(access(w, &looks))],
+        _ => overview(app, actor, &shell, id, &order, may_reveal).await?,
+    };
+    Ok(DetailPage {
+        w,
+        title: order.code.clone(),
+        trail: vec![(w.menu_orders.to_owned(), "/orders".to_owned())],
+        tags: vec![state_tag(w, order.state)],
+        lead: [
+            product_words(w, order.product),
+            mode_words(w, order.mode),
+            order.channel.as_str(),
+            region_name(app, language, &order.region).as_str(),
+        ]
+        .join(" · "),
+        buttons,
+        tabs: Some(tabs),
+        notice: problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
+        revealed,
+        sections,
+        dialogs,
+        shell,
+    })
+}
+
+/// Entries that look without changing anything: the access record.
+fn is_look(action: &str) -> bool {
+    action.starts_with("reveal.") || action.starts_with("image.view")
+}
+
+async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &OrderView, may_reveal: bool) -> Result<Vec<Section>> {
+    let (w, language) = (shell.w, shell.language);
+    let threshold = app.number_rule("registration.face_threshold", app.clock.now(), &order.region)?;
+    let mut about = vec![
+        code(w.number, order.number.clone()),
+        fact(w.customer, customer_words(w, order.customer)),
+        fact(w.outlet, order.channel.clone()),
+        fact(w.region, region_name(app, language, &order.region)),
+        fact(w.created, moment(&order.created_at)),
+        fact(w.submitted, order.submitted_at.as_deref().map(moment).unwrap_or_default()),
+        fact(w.updated, moment(&order.updated_at)),
+    ];
+    if let Some(lease) = &order.lease {
+        about.push(code(w.held_by, lease.number.clone()));
+    }
+    if let Some(reason) = order.reason {
+        about.push(fact(w.reason, reason_words(w, reason)));
+    }
+    let mut sections = vec![Section::Facts(w.order.to_owned(), Facts { facts: about })];
+    for party in &order.parties {
+        let value = |text: &str| match may_reveal {
+            true => Value::Masked(text.to_owned(), "reveal".to_owned(), w.reveal.to_owned()),
+            false => Value::Code(text.to_owned()),
+        };
+        let mut facts = vec![
+            Fact { label: w.holder_name.to_owned(), value: value(&party.name) },
+            fact(w.document_kind, document_words(language, &party.document_kind)),
+            Fact { label: w.document_number.to_owned(), value: value(&party.document_number) },
+            Fact { label: w.address.to_owned(), value: value(&party.address) },
+            fact(w.valid_until, party.valid_until.clone().unwrap_or_default()),
+        ];
+        if let Some(phone) = &party.phone {
+            facts.push(Fact { label: w.contact_phone.to_owned(), value: value(phone) });
+        }
+        sections.push(Section::Facts(party_words(w, &party.role).to_owned(), Facts { facts }));
+    }
+    if order.submitted_at.is_some() {
+        sections.push(Section::Checks(w.checks.to_owned(), super::audit::checks(w, order, threshold.value, &threshold.article).0));
+        let same = view::same_person(app, actor, id).await?;
+        if !same.is_empty() {
+            let table = Table {
+                w,
+                id: "same".into(),
+                caption: w.same_person.to_owned(),
+                columns: [w.order_code, w.number, w.outlet, w.status, w.created].into_iter().map(Column::new).collect(),
+                pager: crate::platform::web::table::Pager::single(same.len()),
+                lines: same
+                    .iter()
+                    .map(|row| Line {
+                        id: row.id.to_string(),
+                        cells: vec![
+                            Cell::Link(format!("/orders/{}", row.id), row.code.clone()),
+                            Cell::Code(row.number.clone()),
+                            Cell::Text(row.channel.clone()),
+                            Cell::Tag(state_tag(w, row.state)),
+                            Cell::Text(moment(&row.created_at)),
+                        ],
+                        current: false,
+                    })
+                    .collect(),
+                empty: Empty { title: w.none_yet.to_owned(), hint: String::new(), action: None },
+                tools: Vec::new(),
+                batch: None,
+            };
+            sections.push(Section::Table(table));
+        }
+    }
+    Ok(sections)
+}
+
+fn documents(w: &'static Words, id: OrderId, order: &OrderView, may_see: bool) -> Section {
+    if !may_see || order.images.is_empty() {
+        // Without the right to look, the chip of the hash says that they are there.
+        let facts = order
+            .images
+            .iter()
+            .map(|image| code(image_words(w, image.kind), image.sha256.get(..16).unwrap_or_default()))
+            .collect::<Vec<_>>();
+        let facts = if facts.is_empty() { vec![fact(w.documents, w.no_pictures)] } else { facts };
+        return Section::Facts(w.documents.to_owned(), Facts { facts });
+    }
+    let pictures = order
+        .images
+        .iter()
+        .map(|image| Picture {
+            label: image_words(w, image.kind).to_owned(),
+            href: format!("/orders/{id}/images/{}", image.kind.as_str()),
+            note: format!("{}…", image.sha256.get(..12).unwrap_or_default()),
+        })
+        .collect();
+    Section::Pictures(w.documents.to_owned(), pictures)
+}
+
+/// The steps of a case as its timeline, newest first.
+pub fn moments(w: &'static Words, entries: &[Seen]) -> Vec<Moment> {
+    let mut moments: Vec<Moment> = entries.iter().map(|entry| moment_of(w, entry)).collect();
+    moments.reverse();
+    moments
+}
+
+fn moment_of(w: &'static Words, entry: &Seen) -> Moment {
+    let to = entry.step.rsplit('>').next().and_then(State::parse).filter(|_| entry.step.contains('>'));
+    let picture = ImageKind::parse(&entry.step);
+    let (title, tone) = match (to, picture) {
+        (Some(state), _) => (state_words(w, state).to_owned(), tone_of(state)),
+        (None, Some(kind)) => (image_words(w, kind).to_owned(), Tone::Quiet),
+        _ => (format!("{} {}", entry.action, entry.step), Tone::Quiet),
+    };
+    let note = [entry.why.as_str(), entry.article.as_str()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ");
+    Moment { at: entry.at(), title, by: entry.number.clone(), note, tone }
+}
+
+fn tone_of(state: State) -> Tone {
+    match state {
+        State::Approved | State::Activated => Tone::Good,
+        State::Rejected => Tone::Bad,
+        State::Returned | State::Escalated | State::Expired => Tone::Warning,
+        _ => Tone::Active,
+    }
+}
+
+/// 访问记录: who looked at what, and why.
+fn access(w: &'static Words, looks: &[&Seen]) -> Table {
+    Table {
+        w,
+        id: "access".into(),
+        caption: w.tab_access.to_owned(),
+        columns: [w.time, w.staff_number, w.what, w.field, w.note, w.from_network, w.audit_sequence].into_iter().map(Column::new).collect(),
+        lines: looks
+            .iter()
+            .rev()
+            .map(|look| Line {
+                id: look.id.to_string(),
+                cells: vec![
+                    Cell::Text(look.at()),
+                    Cell::Code(look.number.clone()),
+                    Cell::Text(if look.action.starts_with("reveal.") { w.reveal } else { w.documents }.to_owned()),
+                    Cell::Text(field_words(w, &look.step)),
+                    Cell::Text(look.why.clone()),
+                    Cell::Code(look.from.clone()),
+                    Cell::Number(look.seq.map_or("—".to_owned(), |seq| seq.to_string())),
+                ],
+                current: false,
+            })
+            .collect(),
+        pager: crate::platform::web::table::Pager::single(looks.len()),
+        empty: Empty { title: w.access_empty.to_owned(), hint: String::new(), action: None },
+        tools: Vec::new(),
+        batch: None,
+    }
+}
+
+/// `holder.document_number` or `live_photo` in words.
+fn field_words(w: &'static Words, step: &str) -> String {
+    if let Some(kind) = ImageKind::parse(step) {
+        return image_words(w, kind).to_owned();
+    }
+    match step.split_once('.') {
+        Some((role, field)) => format!("{} · {}", party_words(w, role), field_label(w, field)),
+        None => step.to_owned(),
+    }
+}
+
+fn field_label(w: &'static Words, field: &str) -> &'static str {
+    match field {
+        "name" => w.holder_name,
+        "document_number" => w.document_number,
+        "address" => w.address,
+        _ => w.contact_phone,
+    }
+}
+
+/// Dialogs of the steps this person may take on the order as it stands.
+fn steps(
+    app: &App,
+    actor: &Actor,
+    w: &'static Words,
+    language: chuangsha_kernel::problem::Language,
+    id: OrderId,
+    order: &OrderView,
+) -> Vec<Dialog> {
+    let mut dialogs = Vec::new();
+    let words = |prefix: &'static str| Input::new("words", w.note, Kind::Area).longest(200).wide().prefix(prefix);
+    let dialog = |name: &str, title: &str, form: FormPart| Dialog {
+        id: name.to_owned(),
+        title: title.to_owned(),
+        open: false,
+        form: form.keep("version", order.version),
+    };
+    if order.state == State::Escalated && !order.captured_by_us && actor.could(app, Action::OrderDecide) {
+        let choices = vec![Choice::new("approve", w.vote_approve), Choice::new("reject", w.vote_reject)];
+        let fields = vec![Input::new("vote", w.vote, Kind::Radio(choices)).required().wide().prefix("vote"), words("vote").required()];
+        let lead = if order.first_vote { format!("{} {}", w.vote_lead, w.first_vote_given) } else { w.vote_lead.to_owned() };
+        dialogs.push(dialog("vote", w.vote, FormPart::new(w, format!("/orders/{id}/decision"), w.confirm, fields).lead(lead)));
+    }
+    if order.state == State::DeliveryPending && order.captured_by_us && actor.could(app, Action::OrderDeliver) {
+        let kinds = view::document_kinds().map(|kind| Choice::new(kind.as_str(), document_words(language, kind.as_str()))).collect();
+        let fields = vec![
+            Input::select("document_kind", w.document_kind, kinds).required().value("resident_id").prefix("deliver"),
+            Input::text("document_number", w.document_number).required().longest(40).prefix("deliver"),
+        ];
+        dialogs.push(dialog(
+            "deliver",
+            w.deliver,
+            FormPart::new(w, format!("/orders/{id}/delivery"), w.deliver, fields).lead(w.deliver_lead),
+        ));
+    }
+    let decided = matches!(order.state, State::Approved | State::DeliveryPending | State::Activating | State::Activated);
+    if decided && !order.captured_by_us && actor.could(app, Action::OrderSample) {
+        let choices = vec![Choice::new("sound", w.recheck_sound), Choice::new("unsound", w.recheck_unsound)];
+        let fields = vec![Input::new("finding", w.recheck, Kind::Radio(choices)).required().wide().prefix("recheck"), words("recheck")];
+        dialogs.push(dialog(
+            "recheck",
+            w.recheck,
+            FormPart::new(w, format!("/orders/{id}/recheck"), w.confirm, fields).lead(w.recheck_lead),
+        ));
+    }
+    dialogs
+}
+
+fn reveal_dialog(w: &'static Words, id: OrderId, order: &OrderView) -> Dialog {
+    let fields =
+        ["document_number", "name", "address", "phone"].into_iter().map(|field| Choice::new(field, field_label(w, field))).collect();
+    let purposes = view::PURPOSES
+        .into_iter()
+        .map(|purpose| {
+            let words = match purpose {
+                "audit" => w.purpose_audit,
+                "customer_call" => w.purpose_customer_call,
+                "complaint" => w.purpose_complaint,
+                _ => w.purpose_lawful_request,
+            };
+            Choice::new(purpose, words)
+        })
+        .collect();
+    let parties = order.parties.iter().map(|party| Choice::new(&party.role, party_words(w, &party.role))).collect();
+    let inputs = vec![
+        Input::select("role", w.party, parties).required().prefix("reveal"),
+        Input::select("field", w.reveal_field, fields).required().prefix("reveal"),
+        Input::select("purpose", w.purpose, purposes).required().prefix("reveal"),
+        Input::new("words", w.purpose_words, Kind::Area).required().longest(200).wide().prefix("reveal"),
+    ];
+    Dialog {
+        id: "reveal".into(),
+        title: w.reveal.to_owned(),
+        open: false,
+        form: FormPart::new(w, format!("/orders/{id}/reveal"), w.reveal, inputs).lead(w.reveal_lead),
+    }
+}
+
+async fn reveal(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(asked): Form<view::Reveal>) -> Result<Response> {
+    let id = order_id(&id)?;
+    let label = field_label(shell.w, &asked.field);
+    match view::reveal(&app, &actor, id, asked).await {
+        Ok(shown) => {
+            let seconds = u32::try_from(shown.seconds).unwrap_or(60);
+            let label = format!("{label} ({})", shell.say(shell.w.reveal_left, shown.left_today));
+            let screen = detail(&app, &actor, shell, id, "", None, Some((label, shown.value, seconds))).await?;
+            Ok(for_seconds(page(&screen), seconds, &format!("/orders/{id}")))
+        }
+        Err(failure) => refused(&app, &actor, shell, id, failure).await,
+    }
+}
+
+async fn refused(app: &App, actor: &Actor, shell: Shell, id: OrderId, failure: Failure) -> Result<Response> {
+    let problem = shown(failure)?;
+    let screen = detail(app, actor, shell, id, "", Some(&problem), None).await?;
+    Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
+}
+
+/// `GET /orders/{id}/images/{kind}`: one picture, to whoever may look at pictures; looking is recorded before anything is shown.
+async fn image(Of(app): Of<App>, actor: Actor, Path((id, kind)): Path<(String, String)>) -> Result<Response> {
+    let kind = ImageKind::parse(&kind).ok_or(Refusal::NotFound)?;
+    let bytes = view::image(&app, &actor, order_id(&id)?, kind).await?;
+    let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "no-store"), (header::CONTENT_DISPOSITION, "inline")];
+    Ok((headers, bytes).into_response())
+}
+
+/// A dialog's answers.
+type Answers = BTreeMap<String, String>;
+
+fn text(answers: &Answers, name: &str) -> String {
+    answers.get(name).cloned().unwrap_or_default()
+}
+
+fn version(answers: &Answers) -> i64 {
+    text(answers, "version").parse().unwrap_or(0)
+}
+
+async fn decide(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(answers): Form<Answers>) -> Result<Response> {
+    let id = order_id(&id)?;
+    let vote = text(&answers, "vote");
+    if !matches!(vote.as_str(), "approve" | "reject") {
+        return refused(&app, &actor, shell, id, Refusal::FieldInvalid { field: "vote" }.into()).await;
+    }
+    match audit_desk::decide(&app, &actor, id, version(&answers), vote == "approve", text(&answers, "words")).await {
+        Ok(_) => Ok(see_other(&format!("/orders/{id}?done=voted"))),
+        Err(failure) => refused(&app, &actor, shell, id, failure).await,
+    }
+}
+
+async fn recheck(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(answers): Form<Answers>) -> Result<Response> {
+    let id = order_id(&id)?;
+    let finding = text(&answers, "finding");
+    if !matches!(finding.as_str(), "sound" | "unsound") {
+        return refused(&app, &actor, shell, id, Refusal::FieldInvalid { field: "finding" }.into()).await;
+    }
+    match audit_desk::recheck(&app, &actor, id, finding == "sound", text(&answers, "words")).await {
+        Ok(()) => Ok(see_other(&format!("/orders/{id}?done=checked"))),
+        Err(failure) => refused(&app, &actor, shell, id, failure).await,
+    }
+}
+
+async fn deliver(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(answers): Form<Answers>) -> Result<Response> {
+    let id = order_id(&id)?;
+    let input = desk::Delivery {
+        version: version(&answers),
+        document_kind: text(&answers, "document_kind"),
+        document_number: Zeroizing::new(text(&answers, "document_number")),
+    };
+    match desk::deliver(&app, &actor, id, input).await {
+        Ok(_) => Ok(see_other(&format!("/orders/{id}?done=delivered"))),
+        Err(failure) => refused(&app, &actor, shell, id, failure).await,
+    }
+}

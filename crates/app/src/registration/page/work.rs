@@ -1,0 +1,159 @@
+//! 我的待办: where everybody lands. The oldest first, each with one thing to do.
+
+use askama::Template;
+
+use crate::platform::web::parts::Card;
+use crate::platform::web::shell::Shell;
+use crate::platform::web::table::Table;
+use crate::platform::words::Words;
+
+/// 我的待办
+#[derive(Template)]
+#[template(path = "registration/my_work.html")]
+pub struct MyWork {
+    /// Frame.
+    pub shell: Shell,
+    /// Words.
+    pub w: &'static Words,
+    /// One sentence.
+    pub lead: String,
+    /// Figures of this role.
+    pub cards: Vec<Card>,
+    /// What waits for this person.
+    pub table: Table,
+    /// What else may be of interest.
+    pub others: Vec<Table>,
+}
+
+use axum::{Router, extract::State as Of, response::Response, routing::get};
+use chuangsha_kernel::role::Action;
+
+use super::{age, channel_words, mode_words, product_words, state_tag};
+use crate::{
+    App,
+    platform::{
+        actor::Actor,
+        failure::Result,
+        web::{
+            page,
+            parts::{Empty, Tone},
+            table::{Act, Cell, Column, Line, Pager, thousands},
+        },
+    },
+    registration::{
+        order::State,
+        table::Filter,
+        view::{self, RowView},
+    },
+};
+
+/// Routes of this file.
+pub fn pages() -> Router<App> {
+    Router::new().route("/", get(my_work))
+}
+
+/// Rows of a queue shown here; the rest is one press away.
+const SHOWN: i64 = 20;
+
+async fn my_work(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Response> {
+    let w = shell.w;
+    let mut cards = Vec::new();
+    let mut rows: Vec<(RowView, Act)> = Vec::new();
+    let due_ms = app.clock_rule("registration.audit_clock", app.clock.now())?.value;
+    if actor.could(&app, Action::OrderClaim) {
+        let held =
+            Filter { states: vec![State::Auditing], held_by: Some(actor.staff), limit: SHOWN, oldest_first: true, ..Filter::default() };
+        for row in view::list(&app, &actor, held).await?.rows {
+            let act = Act::page(w.continue_case, &row.code, format!("/audit?order={}", row.id)).primary();
+            rows.push((row, act));
+        }
+        let now = app.clock.now();
+        let free = Filter {
+            states: vec![State::Submitted, State::Auditing],
+            not_captured_by: Some(actor.organisation),
+            unheld_at: Some(now),
+            checked: true,
+            oldest_first: true,
+            limit: SHOWN,
+            ..Filter::default()
+        };
+        let free = view::list(&app, &actor, free).await?;
+        let overdue = free.rows.iter().filter(|row| row.overdue).count();
+        cards.push(Card {
+            note: if overdue > 0 { shell.say(w.overdue_of_it, overdue) } else { String::new() },
+            tone: if overdue > 0 { Tone::Bad } else { Tone::Active },
+            ..card(w.card_waiting, free.total, w.unit_orders, "/audit")
+        });
+        for row in free.rows {
+            let act = Act::step(w.claim, &row.code, format!("/audit/{}/claim", row.id)).primary();
+            rows.push((row, act));
+        }
+    }
+    if actor.could(&app, Action::OrderDecide) {
+        let escalated =
+            Filter { states: vec![State::Escalated], not_captured_by: Some(actor.organisation), limit: SHOWN, ..Filter::default() };
+        let escalated = view::list(&app, &actor, escalated).await?;
+        cards.push(Card { tone: Tone::Warning, ..card(w.queue_escalated, escalated.total, w.unit_orders, "/audit?queue=escalated") });
+        for row in escalated.rows {
+            let act = Act::page(w.open, &row.code, format!("/orders/{}", row.id)).primary();
+            rows.push((row, act));
+        }
+    }
+    if actor.could(&app, Action::OrderReserve) {
+        let of = |states: Vec<State>| Filter { states, captured_by: Some(actor.organisation), limit: SHOWN, ..Filter::default() };
+        let returned = view::list(&app, &actor, of(vec![State::Returned])).await?;
+        cards.push(Card { tone: Tone::Warning, ..card(w.card_returned, returned.total, w.unit_orders, "/orders?state=returned") });
+        let open = view::list(&app, &actor, of(vec![State::Draft, State::Reserved, State::Captured])).await?;
+        cards.push(card(w.card_drafts, open.total, w.unit_orders, "/orders?state=reserved"));
+        for row in returned.rows.into_iter().chain(open.rows) {
+            let act = Act::page(w.step_keep, &row.code, super::capture::resume(&row)).primary();
+            rows.push((row, act));
+        }
+    }
+    let tools = if actor.could(&app, Action::OrderReserve) { vec![("/capture".to_owned(), w.capture_new.to_owned())] } else { Vec::new() };
+    let lines = rows.into_iter().map(|(row, act)| line(w, &row, act, due_ms)).collect::<Vec<_>>();
+    let table = Table {
+        w,
+        id: "work".into(),
+        caption: w.work_mine.into(),
+        columns: [w.order_code, w.product_kind, w.outlet, w.waited, w.status, w.held_by, w.actions].into_iter().map(Column::new).collect(),
+        pager: Pager::single(lines.len()),
+        lines,
+        empty: Empty { title: w.work_empty.into(), hint: w.work_empty_hint.into(), action: None },
+        tools,
+        batch: None,
+    };
+    Ok(page(&MyWork { w, shell, lead: w.my_work_lead.into(), cards, table, others: Vec::new() }))
+}
+
+/// A figure that leads to its list.
+pub fn card(label: &str, count: i64, unit: &str, href: &str) -> Card {
+    let capped = if count >= view::COUNT_CAP { "+" } else { "" };
+    Card {
+        label: label.to_owned(),
+        value: format!("{}{capped}", thousands(count.max(0).unsigned_abs())),
+        unit: unit.to_owned(),
+        change: None,
+        note: String::new(),
+        href: href.to_owned(),
+        spark: None,
+        tone: Tone::Quiet,
+    }
+}
+
+fn line(w: &'static Words, row: &RowView, act: Act, due_ms: i64) -> Line {
+    let kind = chuangsha_kernel::rulebook::ChannelKind::parse(&row.channel_kind).map_or("", |kind| channel_words(w, kind));
+    Line {
+        id: row.id.to_string(),
+        cells: vec![
+            Cell::Link(format!("/orders/{}", row.id), row.code.clone()),
+            Cell::Two(product_words(w, row.product).to_owned(), mode_words(w, row.mode).to_owned()),
+            Cell::Two(row.channel.clone(), kind.to_owned()),
+            age(row.waited_ms, due_ms, row.overdue),
+            Cell::Tag(state_tag(w, row.state)),
+            Cell::Text(if row.held_by_me { w.held_by_me.to_owned() } else { "—".to_owned() }),
+            Cell::Actions(vec![act]),
+        ],
+        current: row.held_by_me,
+    }
+}

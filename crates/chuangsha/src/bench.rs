@@ -1,0 +1,140 @@
+//! 测速: each figure beside a baseline measured in the same run on the same machine, so that a ratio means the same everywhere.
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the machine's clock; nothing is decided by it")]
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use chuangsha_kernel::{
+    codes,
+    problem::Problem,
+    role::{Action, Matrix, Role},
+};
+use chuangsha_vault::{Suite, VaultError, bench as measured};
+
+use crate::{
+    cli::Group,
+    say::{Outcome, Say},
+};
+
+codes! {
+    FAILED = "bench.failed", 500,
+        "测量 {group} 未完成：{reason}", "measuring {group} did not finish: {reason}",
+        "检查磁盘空间与临时目录后重试", "check disk space and the temporary directory, then try again";
+}
+
+/// One measured figure.
+#[derive(Debug, serde::Serialize)]
+struct Figure {
+    bench: String,
+    value: f64,
+    unit: &'static str,
+    baseline: f64,
+    ratio: f64,
+}
+
+impl Figure {
+    fn new(bench: impl Into<String>, value: f64, unit: &'static str, baseline: f64) -> Self {
+        Self { bench: bench.into(), value: short(value), unit, baseline: short(baseline), ratio: short(value / baseline) }
+    }
+}
+
+/// Three digits that matter.
+fn short(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let scale = 10_f64.powi(2 - value.abs().log10().floor() as i32);
+    (value * scale).round() / scale
+}
+
+/// `chuangsha bench GROUP`: prints each figure as soon as it is measured.
+pub fn run(say: &Say, group: Group) -> Outcome {
+    if cfg!(debug_assertions) {
+        say.note("注意：这是调试版，数字没有意义", "careful: this is a debug build, its figures mean nothing");
+    }
+    let failed = |reason: &dyn std::fmt::Display| Problem::new(&FAILED).with("group", group.name()).with("reason", reason);
+    let figures = match group {
+        Group::Vault => vault().map_err(|error| failed(&error))?,
+        Group::Authz => authz().map_err(|error| failed(&error))?,
+        Group::Audit => audit().map_err(|error| failed(&error))?,
+    };
+    if say.json {
+        for figure in &figures {
+            say.answer(&serde_json::to_string(figure).unwrap_or_default());
+        }
+        return Ok(());
+    }
+    let rows = figures.iter().map(|figure| {
+        vec![figure.bench.clone(), figure.value.to_string(), figure.unit.to_owned(), figure.baseline.to_string(), figure.ratio.to_string()]
+    });
+    let heads = [
+        say.pick("项目", "bench"),
+        say.pick("值", "value"),
+        say.pick("单位", "unit"),
+        say.pick("基线", "baseline"),
+        say.pick("比", "ratio"),
+    ];
+    say.table(&heads, &rows.collect::<Vec<_>>());
+    Ok(())
+}
+
+/// Repeats for about half a second and gives the best of five rounds in seconds a turn: the least disturbed one.
+fn seconds(mut turn: impl FnMut()) -> f64 {
+    let started = Instant::now();
+    let mut turns = 0_u32;
+    while started.elapsed() < Duration::from_millis(100) {
+        turn();
+        turns += 1;
+    }
+    let round = |turn: &mut dyn FnMut()| {
+        let started = Instant::now();
+        (0..turns).for_each(|_| turn());
+        started.elapsed().as_secs_f64() / f64::from(turns)
+    };
+    (0..5).map(|_| round(&mut turn)).fold(f64::INFINITY, f64::min)
+}
+
+/// Six fields sealed and two blind indexes, against the bare primitives.
+fn vault() -> Result<Vec<Figure>, VaultError> {
+    const SUBSCRIBERS: u64 = 50_000;
+    let measure = |name: &str, suite| {
+        let measured = measured::subscriber(suite, SUBSCRIBERS)?;
+        Ok(Figure::new(name, measured.ours.micros(), "µs", measured.baseline.micros()))
+    };
+    Ok(vec![measure("vault/subscriber", Suite::International)?, measure("vault/subscriber_gm", Suite::Gm)?])
+}
+
+/// One decision of the compiled table, against a search of the table row by row.
+fn authz() -> Result<Vec<Figure>, chuangsha_kernel::role::MatrixError> {
+    let value = chuangsha_kernel::role::bench()?;
+    let matrix = Matrix::embedded()?;
+    let pairs = Role::ALL.iter().flat_map(|role| Action::ALL.iter().map(move |action| (*role, *action))).collect::<Vec<_>>();
+    let search = seconds(|| {
+        for (role, action) in &pairs {
+            let row = matrix.rules().iter().find(|rule| rule.roles.contains(role) && rule.actions.contains(action));
+            black_box(row.map(|rule| rule.id.as_str()));
+        }
+    });
+    let baseline = search * 1e9 / pairs.len() as f64;
+    Ok(vec![Figure::new("authz/decision", value, "ns", baseline)])
+}
+
+/// Entries of 300 bytes into the tree, against hashing them and nothing else.
+fn audit() -> Result<Vec<Figure>, VaultError> {
+    let measured = measured::audit_append(1_000_000)?;
+    Ok(vec![Figure::new("audit/append", measured.ours.per_second(), "entries/s", measured.baseline.per_second())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short_and_their_ratio_is_of_the_measured_values() {
+        let figure = Figure::new("a/b", 9_312.4, "tx/s", 17_003.0);
+        assert_eq!((figure.value, figure.baseline, figure.ratio), (9_310.0, 17_000.0, 0.548));
+        assert_eq!(short(0.001_234), 0.001_23);
+    }
+}
