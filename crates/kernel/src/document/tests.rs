@@ -42,9 +42,13 @@ fn golden_vectors_of_resident_ids() {
 
 #[test]
 fn a_number_may_be_typed_in_any_usual_way() {
-    for text in ["11010519491231002x", "110105 19491231 002X", "１１０１０５１９４９１２３１００２Ｘ", "　11010519491231002X\n"]
-    {
-        assert_eq!(resident(text).unwrap().number(), RESIDENT);
+    for text in [
+        RESIDENT.to_lowercase(),
+        "110105 19491231 002X".to_owned(),
+        "１１０１０５１９４９１２３１００２Ｘ".to_owned(),
+        format!("　{RESIDENT}\n"),
+    ] {
+        assert_eq!(resident(&text).unwrap().number(), RESIDENT);
     }
 }
 
