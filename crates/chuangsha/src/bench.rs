@@ -3,6 +3,7 @@
 
 use std::{
     hint::black_box,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -16,6 +17,7 @@ use chuangsha_vault::{Suite, VaultError, bench as measured};
 use crate::{
     cli::Group,
     say::{Outcome, Say},
+    serve,
 };
 
 codes! {
@@ -50,12 +52,13 @@ fn short(value: f64) -> f64 {
 }
 
 /// `chuangsha bench GROUP`: prints each figure as soon as it is measured.
-pub fn run(say: &Say, group: Group) -> Outcome {
+pub fn run(say: &Say, group: Group, on: &Path, seconds: u64) -> Outcome {
     if cfg!(debug_assertions) {
         say.note("注意：这是调试版，数字没有意义", "careful: this is a debug build, its figures mean nothing");
     }
     let failed = |reason: &dyn std::fmt::Display| Problem::new(&FAILED).with("group", group.name()).with("reason", reason);
     let figures = match group {
+        Group::Store => store(on, seconds)?,
         Group::Vault => vault().map_err(|error| failed(&error))?,
         Group::Authz => authz().map_err(|error| failed(&error))?,
         Group::Audit => audit().map_err(|error| failed(&error))?,
@@ -94,6 +97,13 @@ fn seconds(mut turn: impl FnMut()) -> f64 {
         started.elapsed().as_secs_f64() / f64::from(turns)
     };
     (0..5).map(|_| round(&mut turn)).fold(f64::INFINITY, f64::min)
+}
+
+/// Durable registration transactions of 64 clients.
+fn store(on: &Path, seconds: u64) -> Result<Vec<Figure>, Problem> {
+    let figures = serve::runtime()?.block_on(chuangsha_store::bench::run(on, seconds));
+    let figure = |figure: chuangsha_store::bench::Figure| Figure::new(figure.bench, figure.value, figure.unit, figure.baseline);
+    Ok(figures.into_iter().map(figure).collect())
 }
 
 /// Six fields sealed and two blind indexes, against the bare primitives.

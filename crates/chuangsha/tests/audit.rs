@@ -25,7 +25,9 @@ impl Log {
 
     fn entries(&self, size: u64) -> Frontier {
         let mut log = Frontier::new();
-        (0..size).for_each(|number| drop(log.append(format!("entry {number}").as_bytes())));
+        (0..size).for_each(|number| {
+            log.append(format!("entry {number}").as_bytes());
+        });
         log
     }
 
@@ -56,7 +58,9 @@ impl Log {
 fn verify(file: &Path, keys: &Path, more: &[&Path]) -> Output {
     let mut command = Command::new(BINARY);
     command.args(["--lang", "en", "--json", "audit", "verify"]).arg(file).arg("--key").arg(keys);
-    more.iter().for_each(|path| drop(command.arg("--seen").arg(path)));
+    more.iter().for_each(|path| {
+        command.arg("--seen").arg(path);
+    });
     command.output().unwrap()
 }
 
