@@ -39,7 +39,7 @@ impl MarkFont {
     /// Reads the configured font file, or the system's Noto CJK; `None` when neither is there or readable.
     pub fn load(configured: Option<&std::path::Path>) -> Option<Self> {
         let candidates = configured.into_iter().chain(SYSTEM_FONTS.iter().map(std::path::Path::new));
-        candidates.filter_map(|path| std::fs::read(path).ok()).find_map(|bytes| Self::from_bytes(bytes))
+        candidates.filter_map(|path| std::fs::read(path).ok()).find_map(Self::from_bytes)
     }
 
     /// A TTF, OTF or TTC file in memory; the first face of a collection.
