@@ -147,6 +147,8 @@ words! {
 
     overview_lead: "数字随登记实时累加；点任意数字查看其后的登记单。", "Counted as orders happen; follow any figure to the orders behind it.";
     figures_days: "时间", "Period";
+    of_base: "在网 {} 户", "{} subscribers";
+    rejected: "驳回", "Rejected";
     days_today: "今日", "Today";
     days_7: "近 7 日", "7 days";
     days_30: "近 30 日", "30 days";

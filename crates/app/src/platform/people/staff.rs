@@ -164,6 +164,13 @@ impl App {
         self.open_staff(tx, id, NUMBER, &row.bytes(0)?)
     }
 
+    /// One's own name, in full, for the top bar of one's own pages.
+    pub fn staff_name(&self, tx: &mut Tx<'_>, id: StaffId) -> Result<String> {
+        let row = tx.query_opt("SELECT name FROM staff WHERE id = $1", &params![&id.0])?;
+        let row = row.ok_or_else(|| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?;
+        self.open_staff(tx, id, NAME, &row.bytes(0)?)
+    }
+
     pub(super) fn open_number(&self, tx: &mut Tx<'_>, id: StaffId, sealed: &[u8]) -> Result<String> {
         self.open_staff(tx, id, NUMBER, sealed)
     }
@@ -194,6 +201,16 @@ impl App {
             )?,
         };
         rows.iter().map(|row| self.staff_view(tx, row)).collect()
+    }
+
+    /// One member of staff, as a list shows them; who may see them is the caller's guard.
+    pub fn staff_one(&self, tx: &mut Tx<'_>, id: StaffId) -> Result<StaffView> {
+        let row = tx.query_opt(
+            "SELECT s.id, s.number, s.name, s.roles, s.organisation, s.state, s.training_passed_until, s.totp IS NOT NULL
+             FROM staff s WHERE s.id = $1",
+            &params![&id.0],
+        )?;
+        self.staff_view(tx, &row.ok_or_else(|| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?)
     }
 
     fn staff_view(&self, tx: &mut Tx<'_>, row: &Row) -> Result<StaffView> {
