@@ -517,6 +517,9 @@ words! {
     dead_empty_hint: "所有命令都已送达或仍在重试。", "Every command has arrived or is still being retried.";
     dead_retry: "重试", "Retry";
     dead_topic: "通道", "Path";
+    dead_topic_network: "开通命令", "Network commands";
+    dead_topic_verify: "联网核验", "Networked checks";
+    dead_topic_sms: "短信", "Messages";
     dead_attempts: "尝试次数", "Attempts";
     dead_error: "最后错误", "Last error";
     dead_since: "进入时间", "Since";

@@ -16,6 +16,7 @@ use super::{actor::Actor, failure::Result};
 use crate::App;
 
 pub mod integrate;
+pub mod page;
 pub mod query;
 
 /// Tables of this module.
