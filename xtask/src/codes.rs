@@ -17,13 +17,7 @@ pub struct Code {
 /// The place that cannot be read.
 pub fn read(source: &str) -> Result<Vec<Code>, String> {
     let mut codes = Vec::new();
-    // Comments and strings mention the macro; a block starts its line with it.
-    let blocks = source
-        .split("\ncodes! {")
-        .skip(1)
-        .chain(source.split("\nchuangsha_kernel::codes! {").skip(1))
-        .chain(source.split("\ncrate::codes! {").skip(1));
-    for block in blocks {
+    for block in blocks(source) {
         let mut rest = block.trim_start();
         loop {
             rest = skip_comments(rest);
@@ -48,6 +42,17 @@ pub fn read(source: &str) -> Result<Vec<Code>, String> {
         }
     }
     Ok(codes)
+}
+
+/// What follows the opening of each block. Comments and strings mention the macro; a block starts its line with it.
+fn blocks(source: &str) -> impl Iterator<Item = &str> {
+    let mut offset = 0;
+    let lines = source.split_inclusive('\n').filter_map(move |line| {
+        offset += line.len();
+        let opens = ["codes! {", "crate::codes! {", "chuangsha_kernel::codes! {", "kernel::codes! {"];
+        opens.contains(&line.trim()).then_some(offset)
+    });
+    lines.map(|offset| &source[offset..])
 }
 
 /// The `{name}` places of a text.
@@ -94,12 +99,12 @@ mod tests {
 
     #[test]
     fn a_block_is_read_whole() {
-        let source = "use x;\n\ncodes! {\n    // why\n    A = \"a.b\", 409,\n        \"满 {limit}\", \"full {limit}\",\n        \"走\", \"go \\\"on\\\"\";\n    B = \"a.c\", 400, \"一\", \"one\", \"二\", \"two\";\n}\n";
+        let source = "use x;\n\n    chuangsha_kernel::codes! {\n    // why\n    A = \"a.b\", 409,\n        \"满 {limit}\", \"full {limit}\",\n        \"走\", \"go \\\"on\\\"\";\n    B = \"a.c\", 400, \"一\", \"one\", \"二\", \"two\";\n}\n";
         let codes = read(source).unwrap();
         assert_eq!(codes.len(), 2);
         assert_eq!((codes[0].id.as_str(), codes[0].status), ("a.b", 409));
         assert_eq!(codes[0].texts[3], "go \"on\"");
         assert_eq!(places(&codes[0].texts[0]), ["limit"]);
-        assert!(read("\ncodes! { A = 1; }").is_err());
+        assert!(read("codes! {\n A = 1; }").is_err());
     }
 }

@@ -4,7 +4,11 @@ pub mod channels;
 pub mod figures;
 pub mod platform;
 pub mod registration;
+pub mod routes;
 pub mod rulebook;
+pub mod start;
+#[cfg(test)]
+pub(crate) mod testkit;
 
 use std::{
     ops::Deref,
@@ -117,6 +121,10 @@ pub struct Parts {
     pub config: AppConfig,
     /// The audit log's own data key, once it exists.
     pub audit_key: OnceLock<Arc<DataKey>>,
+    /// Where the audit tree stands, on the node that orders it.
+    pub integrator: tokio::sync::Mutex<Option<platform::audit::integrate::Integrator>>,
+    /// Rung after a commit that posted messages.
+    pub bell: Arc<tokio::sync::Notify>,
 }
 
 /// The application. Clones share everything.
@@ -134,6 +142,7 @@ impl Deref for App {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "keys", version: 1, sql: platform::keys::DDL },
     Migration { module: "people", version: 1, sql: platform::people::DDL },
+    Migration { module: "edge", version: 1, sql: platform::edge::DDL },
     Migration { module: "audit", version: 1, sql: platform::audit::DDL },
     Migration { module: "channels", version: 1, sql: channels::DDL },
     Migration { module: "registration", version: 1, sql: registration::DDL },
@@ -148,6 +157,29 @@ impl App {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
+    }
+
+    /// One transaction that may change the record; the workers are woken after it, for it may have posted messages.
+    ///
+    /// # Errors
+    /// What the closure refuses, or what the store could not do. Nothing is half-written.
+    pub async fn write<T: Send + 'static>(&self, work: impl FnMut(&mut Tx) -> Result<T> + Send + 'static) -> Result<T> {
+        let done = self.store.write(work).await;
+        self.ring();
+        done
+    }
+
+    /// One consistent look at the record.
+    ///
+    /// # Errors
+    /// As [`App::write`].
+    pub async fn read<T: Send + 'static>(&self, work: impl FnMut(&mut Tx) -> Result<T> + Send + 'static) -> Result<T> {
+        self.store.read(work).await
+    }
+
+    /// Wakes the workers: messages were posted.
+    pub fn ring(&self) {
+        self.bell.notify_waiters();
     }
 
     /// A limit or threshold of the law, on the day and in the place of `now` and `region`.

@@ -3,7 +3,7 @@
 
 use std::{
     hint::black_box,
-    sync::Arc,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -12,12 +12,12 @@ use chuangsha_kernel::{
     problem::Problem,
     role::{Action, Matrix, Role},
 };
-use chuangsha_vault::{DataKey, Domain, Field, LocalAgent, Place, Suite, Vault, VaultError, merkle};
-use uuid::Uuid;
+use chuangsha_vault::{Suite, VaultError, bench as measured};
 
 use crate::{
     cli::Group,
     say::{Outcome, Say},
+    serve,
 };
 
 codes! {
@@ -52,15 +52,16 @@ fn short(value: f64) -> f64 {
 }
 
 /// `chuangsha bench GROUP`: prints each figure as soon as it is measured.
-pub fn run(say: &Say, group: Group) -> Outcome {
+pub fn run(say: &Say, group: Group, on: &Path, seconds: u64) -> Outcome {
     if cfg!(debug_assertions) {
         say.note("注意：这是调试版，数字没有意义", "careful: this is a debug build, its figures mean nothing");
     }
     let failed = |reason: &dyn std::fmt::Display| Problem::new(&FAILED).with("group", group.name()).with("reason", reason);
     let figures = match group {
+        Group::Store => store(on, seconds)?,
         Group::Vault => vault().map_err(|error| failed(&error))?,
         Group::Authz => authz().map_err(|error| failed(&error))?,
-        Group::Audit => audit(),
+        Group::Audit => audit().map_err(|error| failed(&error))?,
     };
     if say.json {
         for figure in &figures {
@@ -98,57 +99,21 @@ fn seconds(mut turn: impl FnMut()) -> f64 {
     (0..5).map(|_| round(&mut turn)).fold(f64::INFINITY, f64::min)
 }
 
-const COLUMNS: [Place; 6] = [
-    Place::new("person", "name"),
-    Place::new("person", "document"),
-    Place::new("person", "address"),
-    Place::new("number", "phone"),
-    Place::new("person", "contact"),
-    Place::new("person", "remark"),
-];
-
-fn seal_subscriber(vault: &Vault, key: &DataKey, value: &[u8], phone: &str, document: &str) -> Result<(), VaultError> {
-    for place in COLUMNS {
-        black_box(key.seal(place, value)?);
-    }
-    black_box(vault.blind(Field::Phone, phone)?);
-    black_box(vault.blind(Field::DocumentNumber, document)?);
-    Ok(())
+/// Durable registration transactions of 64 clients.
+fn store(on: &Path, seconds: u64) -> Result<Vec<Figure>, Problem> {
+    let figures = serve::runtime()?.block_on(chuangsha_store::bench::run(on, seconds));
+    let figure = |figure: chuangsha_store::bench::Figure| Figure::new(figure.bench, figure.value, figure.unit, figure.baseline);
+    Ok(figures.into_iter().map(figure).collect())
 }
 
-/// Six fields sealed and two blind indexes, against the bare primitives under keys made beforehand.
+/// Six fields sealed and two blind indexes, against the bare primitives.
 fn vault() -> Result<Vec<Figure>, VaultError> {
-    let (value, phone, document) = ([7_u8; 64], "8619900000001", "resident_id:99010119900101000X");
-    let bare = bare_primitives(&value, phone, document);
-    let measure = |suite| -> Result<f64, VaultError> {
-        let vault = Vault::new(Arc::new(LocalAgent::ephemeral(1, suite)?), "bench", suite);
-        let (key, _) = vault.new_key(Uuid::from_u128(1), Domain::Identity)?;
-        seal_subscriber(&vault, &key, &value, phone, document)?;
-        Ok(seconds(|| drop(seal_subscriber(&vault, &key, &value, phone, document))))
+    const SUBSCRIBERS: u64 = 50_000;
+    let measure = |name: &str, suite| {
+        let measured = measured::subscriber(suite, SUBSCRIBERS)?;
+        Ok(Figure::new(name, measured.ours.micros(), "µs", measured.baseline.micros()))
     };
-    let micro = |seconds: f64| seconds * 1e6;
-    Ok(vec![
-        Figure::new("vault/subscriber", micro(measure(Suite::International)?), "µs", micro(bare)),
-        Figure::new("vault/subscriber_gm", micro(measure(Suite::Gm)?), "µs", micro(bare)),
-    ])
-}
-
-fn bare_primitives(value: &[u8], phone: &str, document: &str) -> f64 {
-    use ring::{aead, hmac};
-    let Ok(key) = aead::UnboundKey::new(&aead::AES_256_GCM, &[1; 32]) else { return f64::NAN };
-    let (key, index) = (aead::LessSafeKey::new(key), hmac::Key::new(hmac::HMAC_SHA256, &[2; 32]));
-    let mut counter = 0_u64;
-    seconds(|| {
-        for _ in COLUMNS {
-            counter += 1;
-            let mut nonce = [0; 12];
-            nonce[..8].copy_from_slice(&counter.to_le_bytes());
-            let mut text = value.to_vec();
-            let sealed = key.seal_in_place_append_tag(aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(&[3; 32]), &mut text);
-            black_box((sealed.is_ok(), text));
-        }
-        black_box((hmac::sign(&index, phone.as_bytes()), hmac::sign(&index, document.as_bytes())));
-    })
+    Ok(vec![measure("vault/subscriber", Suite::International)?, measure("vault/subscriber_gm", Suite::Gm)?])
 }
 
 /// One decision of the compiled table, against a search of the table row by row.
@@ -166,26 +131,10 @@ fn authz() -> Result<Vec<Figure>, chuangsha_kernel::role::MatrixError> {
     Ok(vec![Figure::new("authz/decision", value, "ns", baseline)])
 }
 
-/// Entries of 300 bytes into the tree, against a plain chain of hashes.
-fn audit() -> Vec<Figure> {
-    const ENTRIES: usize = 10_000;
-    let entry = [9_u8; 300];
-    let tree = seconds(|| {
-        let mut frontier = merkle::Frontier::new();
-        for _ in 0..ENTRIES {
-            frontier.append(black_box(&entry));
-        }
-        black_box(frontier.root());
-    });
-    let chain = seconds(|| {
-        let mut last = [0; 32];
-        for _ in 0..ENTRIES {
-            last = merkle::sha256(&[&last, black_box(&entry)]);
-        }
-        black_box(last);
-    });
-    let per_second = |seconds: f64| ENTRIES as f64 / seconds;
-    vec![Figure::new("audit/append", per_second(tree), "entries/s", per_second(chain))]
+/// Entries of 300 bytes into the tree, against hashing them and nothing else.
+fn audit() -> Result<Vec<Figure>, VaultError> {
+    let measured = measured::audit_append(1_000_000)?;
+    Ok(vec![Figure::new("audit/append", measured.ours.per_second(), "entries/s", measured.baseline.per_second())])
 }
 
 #[cfg(test)]

@@ -56,6 +56,15 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Move, check, back up and bring back the record
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Look up the law in force, check rule packs
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Check and watch the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Run a simulator of the outside world by hand
     #[command(subcommand)]
     World(WorldCommand),
@@ -64,6 +73,12 @@ pub enum Command {
         /// What to measure
         #[arg(value_enum)]
         group: Group,
+        /// Folder for the measured databases, on the disk the record will be kept on
+        #[arg(long, default_value = ".")]
+        on: PathBuf,
+        /// Seconds each measurement of a store takes
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
     },
     /// Check this machine and this installation
     Doctor,
@@ -115,6 +130,18 @@ pub enum WorldCommand {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// A message centre speaking SMPP 3.4
+    Smsc {
+        /// Port on the loopback
+        #[arg(long, default_value_t = 2775)]
+        port: u16,
+        /// Account it takes
+        #[arg(long, default_value = "chuangsha")]
+        system_id: String,
+        /// Password of the account, at most eight characters
+        #[arg(long, default_value = "demo")]
+        password: String,
+    },
     /// A network element in the shape of TMF640
     Network {
         /// Port on the loopback; 0 takes a free one
@@ -129,6 +156,8 @@ pub enum WorldCommand {
 /// What can be measured.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Group {
+    /// Durable registration transactions, against the same statements by hand
+    Store,
     /// Sealing one subscriber
     Vault,
     /// One decision who may do what
@@ -141,9 +170,103 @@ impl Group {
     /// The name as typed.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Store => "store",
             Self::Vault => "vault",
             Self::Authz => "authz",
             Self::Audit => "audit",
         }
     }
+}
+
+/// Checks and watches the audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Verify an export with nothing but the export and the public key
+    Verify {
+        /// The export
+        file: PathBuf,
+        /// Public key, or a file with public keys
+        #[arg(long, required = true)]
+        key: Vec<String>,
+        /// A checkpoint a witness kept
+        #[arg(long)]
+        seen: Vec<PathBuf>,
+    },
+    /// Print the public keys of this installation's log
+    Key,
+    /// Keep the last checkpoint of a log elsewhere and cosign only what goes on from it
+    Witness(WitnessOptions),
+}
+
+/// Options of `audit witness`.
+#[derive(Debug, Args)]
+pub struct WitnessOptions {
+    /// Public key of the log, or a file with public keys
+    #[arg(long, required = true)]
+    pub key: Vec<String>,
+    /// Name of the witness, a host name
+    #[arg(long)]
+    pub name: String,
+    /// Folder for the witness's own key and the last checkpoint
+    #[arg(long)]
+    pub state: PathBuf,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:9777")]
+    pub listen: String,
+}
+
+/// Looks up the law.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Check the packs that ship, and local packs: they may only tighten
+    Check {
+        /// Local packs [default: those of rules.local]
+        files: Vec<PathBuf>,
+    },
+    /// Print the rules in force: value, article, source
+    List {
+        /// Part of the rule's name, such as limit
+        part: Option<String>,
+        /// The day, such as 2026-11-22 [default: today]
+        #[arg(long)]
+        on: Option<String>,
+    },
+}
+
+/// Works on the record.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Copy everything into another database and compare: from SQLite to PostgreSQL or back; the server must be stopped
+    Copy {
+        /// Target, such as postgres://user:password@host/database
+        #[arg(long)]
+        to: String,
+        /// Replace what is in the target
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Re-check structure, schema and invariants of the whole record
+    Verify,
+    /// Write a backup while the server works, and read it back
+    Backup {
+        /// The new backup file
+        file: PathBuf,
+    },
+    /// Bring a backup back; the server must be stopped
+    Restore {
+        /// The backup file
+        file: PathBuf,
+        /// Only check that the backup is whole
+        #[arg(long)]
+        verify: bool,
+        /// Replace what is in the record
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Bring the schema up to this version
+    Migrate {
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
 }

@@ -22,14 +22,45 @@ static CHINESE: &[(&str, &str)] = &[
     ("chuangsha config print", "打印生效的配置及其来源；密钥不显示"),
     ("--defaults", "改为打印带注释的缺省配置文件"),
     ("chuangsha config schema", "打印配置文件的 JSON Schema"),
+    ("chuangsha store", "迁移、核验、备份与恢复数据"),
+    ("chuangsha store copy", "把全部数据复制到另一个库并比对：SQLite 与 PostgreSQL 互迁；须先停服"),
+    ("--to", "目标，如 postgres://用户:口令@主机/库"),
+    ("--replace", "覆盖目标中的数据"),
+    ("chuangsha store verify", "重新检查全库的结构、表定义与不变式"),
+    ("chuangsha store backup", "在线备份并读回核对"),
+    ("chuangsha store restore", "恢复备份；须先停服"),
+    ("--verify", "只检查备份是否完整"),
+    ("chuangsha store migrate", "把表结构升级到本版本"),
+    ("--dry_run", "只说明将做什么"),
+    ("chuangsha rules", "查现行规则，检查规则包"),
+    ("chuangsha rules check", "检查内置规则包与本地规则包：本地只能更严"),
+    ("--files", "本地规则包 [缺省：rules.local 所列]"),
+    ("chuangsha rules list", "列出现行规则：值、条款、出处"),
+    ("--part", "规则名的一部分，如 limit"),
+    ("chuangsha rules list --on", "日期，如 2026-11-22 [缺省：今天]"),
+    ("chuangsha bench --on", "测量用数据库所在目录，应与正式数据同盘"),
+    ("chuangsha audit", "核验与见证审计日志"),
+    ("chuangsha audit verify", "只凭导出文件与公钥核验"),
+    ("--file", "文件"),
+    ("--key", "公钥，或存有公钥的文件"),
+    ("--seen", "见证方保存的检查点"),
+    ("chuangsha audit key", "打印本安装日志的公钥"),
+    ("chuangsha audit witness", "在别处保存日志的最后检查点，只为延续它的检查点会签"),
+    ("--name", "见证方名称（主机名）"),
+    ("--state", "存放见证方密钥与最后检查点的目录"),
+    ("--listen", "监听地址"),
     ("chuangsha world", "手动运行外部世界的模拟器"),
     ("chuangsha world verification", "核验中心：联网核验与人像比对(HTTP)"),
     ("chuangsha world network", "网元：TMF640 形式的业务开通"),
+    ("chuangsha world smsc", "短信中心：SMPP 3.4"),
+    ("--system_id", "接受的帐号"),
+    ("--password", "帐号口令，最多八个字符"),
     ("--port", "回环端口；0 取空闲端口"),
     ("--behaviour", "对每个请求如此应答：match、slow:毫秒、status:码、garbage……；写错时列出全部"),
     ("--seed", "决定哪些证件相符"),
     ("chuangsha bench", "测速，并列出同场测得的基线；请用发布版"),
     ("--group", "测什么"),
+    ("--seconds", "每项存储测量的秒数"),
     ("chuangsha doctor", "检查本机与本安装"),
     ("chuangsha completions", "打印命令补全脚本"),
     ("--shell", "哪种 shell"),
@@ -37,6 +68,11 @@ static CHINESE: &[(&str, &str)] = &[
 
 fn chinese(key: &str) -> Option<&'static str> {
     CHINESE.iter().find(|(name, _)| *name == key).map(|(_, text)| *text)
+}
+
+/// An argument of one command, else the argument of that name of every command.
+fn for_argument(path: &str, id: &str) -> Option<&'static str> {
+    chinese(&format!("{path} --{id}")).or_else(|| chinese(&format!("--{id}")))
 }
 
 /// The command with its help in the language.
@@ -57,7 +93,7 @@ fn translate(command: Command, path: &str) -> Command {
         None => command,
     };
     let path = path.to_owned();
-    let command = command.mut_args(|argument| match chinese(&format!("--{}", argument.get_id())) {
+    let command = command.mut_args(|argument| match for_argument(&path, argument.get_id().as_str()) {
         Some(text) => argument.help(text),
         None => argument,
     });
@@ -77,7 +113,8 @@ mod tests {
         if chinese(path).is_none() {
             found.push(path.to_owned());
         }
-        found.extend(command.get_arguments().map(|argument| format!("--{}", argument.get_id())).filter(|key| chinese(key).is_none()));
+        let arguments = command.get_arguments().map(|argument| argument.get_id().as_str());
+        found.extend(arguments.filter(|id| for_argument(path, id).is_none()).map(|id| format!("{path} --{id}")));
         for sub in command.get_subcommands() {
             missing(sub, &format!("{path} {}", sub.get_name()), found);
         }

@@ -1,10 +1,13 @@
 //! 窗纱: the one binary. It reads its orders, puts the parts together and holds no rule of its own.
 
+mod audit;
 mod bench;
 mod cli;
 mod config;
 mod doctor;
 mod help;
+mod record;
+mod rules;
 mod say;
 mod serve;
 mod world;
@@ -14,7 +17,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use serde_json::json;
 
-use cli::{Cli, Command, ConfigCommand};
+use cli::{AuditCommand, Cli, Command, ConfigCommand, RulesCommand};
 use config::{Overrides, Settings};
 use say::{Outcome, Say};
 
@@ -40,8 +43,14 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Serve(options) => serve::run(say, settings()?, &options),
         Command::Config(command) => show_config(say, command, settings),
         Command::Doctor => doctor::run(say, settings()),
+        Command::Store(command) => record::run(say, &settings()?, command),
+        Command::Rules(RulesCommand::Check { files }) => rules::check(say, &settings()?, &files),
+        Command::Rules(RulesCommand::List { part, on }) => rules::list(say, &settings()?, part.as_deref(), on.as_deref()),
+        Command::Audit(AuditCommand::Verify { file, key, seen }) => audit::verify(say, &file, &key, &seen),
+        Command::Audit(AuditCommand::Key) => audit::key(say, &settings()?),
+        Command::Audit(AuditCommand::Witness(options)) => audit::witness(say, &options),
         Command::World(command) => world::run(say, &command),
-        Command::Bench { group } => bench::run(say, group),
+        Command::Bench { group, on, seconds } => bench::run(say, group, &on, seconds),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());
             Ok(())

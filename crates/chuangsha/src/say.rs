@@ -31,7 +31,7 @@ impl Failed {
     /// The exit code follows the status the same problem has over HTTP.
     pub fn exit(&self) -> Exit {
         match self.problems.first().map_or(500, |problem| problem.code.status) {
-            400 | 415 | 422 => Exit::Usage,
+            400 | 415 => Exit::Usage,
             401 | 403 => Exit::Denied,
             404 => Exit::NotFound,
             409 | 429 | 503 => Exit::Retry,
@@ -105,6 +105,14 @@ impl Say {
         for row in [&heads, &rule].into_iter().chain(rows) {
             let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width()))));
             self.answer(cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+    }
+
+    /// Names and values, one pair a line.
+    pub fn facts(&self, facts: &[(&str, String)]) {
+        let width = facts.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+        for (name, value) in facts {
+            self.answer(&format!("{name}{}  {value}", " ".repeat(width - name.width())));
         }
     }
 

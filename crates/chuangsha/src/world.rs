@@ -1,7 +1,7 @@
 //! 模拟器: the simulators of the outside world, run by hand.
 
 use chuangsha_kernel::{codes, problem::Problem};
-use chuangsha_world::{network, network::NetworkElement, verification, verification::VerificationAuthority};
+use chuangsha_world::{network, network::NetworkElement, smsc::Smsc, verification, verification::VerificationAuthority};
 
 use crate::{
     cli::WorldCommand,
@@ -28,6 +28,10 @@ pub fn run(say: &Say, command: &WorldCommand) -> Outcome {
                 let simulator = VerificationAuthority::start_at(*seed, *port).await.map_err(|error| taken(*port, &error))?;
                 simulator.always(behaviour);
                 running(say, "verification.url", &simulator.url()).await;
+            }
+            WorldCommand::Smsc { port, system_id, password } => {
+                let simulator = Smsc::start_at(system_id, password, *port).await.map_err(|error| taken(*port, &error))?;
+                running(say, "sms.smpp_peer", &simulator.address().to_string()).await;
             }
             WorldCommand::Network { port, behaviour } => {
                 let behaviour = behaviour.as_deref().map(network_behaviour).transpose()?;

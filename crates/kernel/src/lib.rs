@@ -33,3 +33,19 @@ pub use time::{Clock, Timestamp};
 pub fn codes() -> impl Iterator<Item = &'static Code> {
     [phone::code::ALL, name::code::ALL, document::code::ALL, rulebook::code::ALL].into_iter().flatten().copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_has_both_languages_and_an_id_of_its_own() {
+        let chinese = |text: &str| text.chars().any(|c| ('\u{4E00}'..='\u{9FFF}').contains(&c));
+        let mut ids = BTreeSet::new();
+        for code in super::codes() {
+            assert!(ids.insert(code.id), "{} twice", code.id);
+            assert!(chinese(code.zh) && chinese(code.remedy_zh), "{}", code.id);
+            assert!(!code.en.is_empty() && !chinese(code.en) && !code.remedy_en.is_empty() && !chinese(code.remedy_en), "{}", code.id);
+        }
+    }
+}

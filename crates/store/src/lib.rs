@@ -8,6 +8,10 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
+pub mod backup;
+pub mod bench;
+mod catalogue;
+mod copy;
 mod error;
 mod job;
 pub mod lease;
@@ -20,17 +24,21 @@ mod sqlite;
 pub mod testkit;
 mod tx;
 mod value;
+mod verify;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 
+pub use catalogue::TableSum;
+pub use copy::{Progress, copy};
 pub use error::{ALL as PROBLEMS, Result, SchemaError, StoreError, TxError};
 pub use migrate::Migration;
 pub use tx::Tx;
 pub use value::{Param, Row, Value};
+pub use verify::{Check, Finding};
 
 use job::{Call, Job};
 use queue::Queue;
@@ -77,6 +85,13 @@ impl Config {
         match self.url.split_once("://") {
             Some((scheme, rest)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
             None => self.url.clone(),
+        }
+    }
+
+    pub(crate) fn sqlite_path(&self) -> Result<PathBuf> {
+        match self.place()? {
+            Place::Sqlite(path) => Ok(path),
+            Place::Postgres(_) => Err(StoreError::Config("not an SQLite store".into())),
         }
     }
 
@@ -137,6 +152,21 @@ impl Store {
             }
         }
         Ok(store)
+    }
+
+    /// Opens an SQLite file for reading only and leaves no trace beside it: for backups. Writes answer [`StoreError::Closed`].
+    pub async fn open_read_only(path: &Path) -> Result<Self> {
+        let config = Config { readers: 1, ..Config::new(format!("sqlite:{}", path.display())) };
+        let path = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || {
+            let (writes, reads) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
+            writes.close();
+            let reader = sqlite::open_reader(&path, &config)?;
+            let queue = Arc::clone(&reads);
+            let threads = Mutex::new(vec![spawn("store-reader", move || sqlite::read_loop(&reader, &queue))?]);
+            Ok(Self(Arc::new(Inner { config, engine: Engine::Sqlite, writes, reads, threads })))
+        });
+        opened.await.map_err(|_| StoreError::Panicked)?
     }
 
     fn open_blocking(config: Config) -> Result<Self> {
@@ -213,7 +243,7 @@ where
     T: Send + 'static,
     E: TxError,
 {
-    let (job, answer) = Call::new(work);
+    let (job, answer) = Call::place(work);
     if queue.push(job).is_err() {
         return Err(StoreError::Closed.into());
     }

@@ -26,7 +26,7 @@ pub(crate) const OWN: &[Migration] =
     &[Migration { module: "store", version: 1, sql: outbox::SCHEMA }, Migration { module: "store", version: 2, sql: lease::SCHEMA }];
 
 /// The text stands beside its checksum so that a copy or a backup can build the schema without the program that wrote it.
-const LEDGER: &str = "CREATE TABLE IF NOT EXISTS store_migration (
+pub(crate) const LEDGER: &str = "CREATE TABLE IF NOT EXISTS store_migration (
     position BIGINT NOT NULL UNIQUE,
     module TEXT NOT NULL,
     version BIGINT NOT NULL,

@@ -18,6 +18,7 @@ use futures_util::{StreamExt, pin_mut, poll};
 use tokio::{runtime::Runtime, task::yield_now, time::Instant};
 use tokio_postgres::{
     Client, NoTls, Statement,
+    binary_copy::BinaryCopyInWriter,
     config::SslMode,
     error::SqlState,
     types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
@@ -25,6 +26,7 @@ use tokio_postgres::{
 
 use crate::{
     Config, Param, Row, Tx, Value,
+    catalogue::{Kind, Table, quoted},
     error::{Result, StoreError},
     job::{Job, Ran},
     queue::Queue,
@@ -365,6 +367,33 @@ impl Session<'_> {
         self.land()
     }
 
+    /// COPY in binary form: the fast way in.
+    pub(crate) fn load(&mut self, table: &Table, next: &mut dyn FnMut() -> Result<Option<Vec<Row>>>) -> Result<()> {
+        self.land()?;
+        let client = Arc::clone(&self.link.client);
+        let sql = format!("COPY {} ({}) FROM STDIN BINARY", quoted(&table.name), table.column_list());
+        let types: Vec<Type> = table.columns.values().map(column_type).collect();
+        let loaded = self.runtime.block_on(async {
+            let sink = client.copy_in(&sql).await.map_err(|fault| Failed::Sent((fault, false)))?;
+            let writer = BinaryCopyInWriter::new(sink, &types);
+            pin_mut!(writer);
+            while let Some(rows) = next().map_err(Failed::Own)? {
+                for row in rows {
+                    let params: Vec<Param<'_>> = row.values().iter().map(Value::as_param).collect();
+                    if let Some((param, ty)) = params.iter().zip(&types).find(|(param, ty)| !takes(param, ty)) {
+                        return Err(Failed::Own(StoreError::Copy(format!("table {}: a {ty} column does not take {param:?}", table.name))));
+                    }
+                    writer.as_mut().write_raw(params).await.map_err(|fault| Failed::Sent((fault, false)))?;
+                }
+            }
+            writer.finish().await.map_err(|fault| Failed::Sent((fault, false)))
+        });
+        loaded.map(drop).map_err(|failed| match failed {
+            Failed::Sent((fault, guard)) => self.fault(&fault, guard),
+            Failed::Own(fault) => fault,
+        })
+    }
+
     fn send_command(&mut self, sql: &'static str) {
         let client = Arc::clone(&self.link.client);
         self.launch(Box::pin(async move { client.batch_execute(sql).await }), false);
@@ -513,6 +542,14 @@ fn describe(error: &Fault) -> String {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         },
+    }
+}
+
+fn column_type(kind: &Kind) -> Type {
+    match kind {
+        Kind::Int => Type::INT8,
+        Kind::Text => Type::TEXT,
+        Kind::Bytes => Type::BYTEA,
     }
 }
 

@@ -31,7 +31,7 @@ impl Directory {
     /// A new one under `parent`.
     pub fn within(parent: &Path) -> Self {
         let name = format!("chuangsha-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-        let path = parent.join(name);
+        let path = std::path::absolute(parent).expect("a path").join(name);
         std::fs::create_dir_all(&path).expect("a directory for the test");
         Self(path)
     }

@@ -1,7 +1,8 @@
 //! 事务: what a closure may do with the database, the same on both engines.
 
 use crate::{
-    Engine, Param, Row,
+    Engine, Param, Row, Value,
+    catalogue::{Table, quoted},
     error::{Result, StoreError},
     postgres, sqlite,
 };
@@ -100,6 +101,32 @@ impl<'c> Tx<'c> {
         self.run(|session| match session {
             Session::Sqlite(session) => session.batch(sql),
             Session::Postgres(session) => session.batch(sql),
+        })
+    }
+
+    /// Hands every row of the answer to `take` as it comes, without keeping them. For exports; `take` must not use the transaction.
+    pub fn each(&mut self, sql: &str, params: &[Param<'_>], mut take: impl FnMut(Row) -> Result<()>) -> Result<()> {
+        self.run(|session| match session {
+            Session::Sqlite(session) => session.each(sql, params, &mut take),
+            Session::Postgres(session) => session.each(sql, params, &mut take),
+        })
+    }
+
+    /// Writes rows into a table until `next` has no more; columns in the order of their names.
+    pub(crate) fn load(&mut self, table: &Table, mut next: impl FnMut() -> Result<Option<Vec<Row>>>) -> Result<()> {
+        self.run(|session| match session {
+            Session::Sqlite(session) => {
+                let places: Vec<String> = (1..=table.columns.len()).map(|number| format!("${number}")).collect();
+                let sql = format!("INSERT INTO {} ({}) VALUES ({})", quoted(&table.name), table.column_list(), places.join(", "));
+                while let Some(rows) = next()? {
+                    for row in rows {
+                        let params: Vec<Param<'_>> = row.values().iter().map(Value::as_param).collect();
+                        session.execute(&sql, &params)?;
+                    }
+                }
+                Ok(())
+            }
+            Session::Postgres(session) => session.load(table, &mut next),
         })
     }
 }

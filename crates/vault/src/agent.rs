@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use crate::{
     Algorithm, BlindIndex, Domain, Field, Suite, VaultError,
+    checkpoint::{parse_decimal, parse_hash},
     merkle::Hash,
+    note::{Note, NoteError, VerifierKey},
     suite::{AeadKey, Info, NONCE, Secret, TAG, random},
 };
 
@@ -145,6 +147,8 @@ pub trait KeyAgent: Send + Sync {
     fn destroy_bucket(&self, order: &Destruction, signer: &str) -> Result<String, VaultError>;
     /// Months with a living bucket key, oldest first.
     fn buckets(&self) -> Result<Vec<Month>, VaultError>;
+    /// How often the keys were changed: lower than in the last destroy statement means that an older key file was restored.
+    fn generation(&self) -> u64;
     /// The algorithms this agent signs with, the interoperable one first.
     fn algorithms(&self) -> &'static [Algorithm];
     /// Public key of one algorithm.
@@ -238,5 +242,41 @@ impl Destruction {
             base64::engine::general_purpose::STANDARD.encode(self.subjects),
             self.at.rfc3339(),
         )
+    }
+}
+
+/// 销毁声明: what a signed destroy statement says, for whoever checks a destruction certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The bucket.
+    pub bucket: Month,
+    /// How many data keys lay in it.
+    pub keys: u64,
+    /// Merkle root over the commitments of its subjects.
+    pub subjects: Hash,
+    /// When, RFC 3339, as signed.
+    pub at: String,
+    /// Change count of the agent's keys after the destruction.
+    pub generation: u64,
+}
+
+impl Statement {
+    /// Reads a statement signed by one of `known`.
+    pub fn verify(note: &str, known: &[VerifierKey]) -> Result<Self, NoteError> {
+        let note = Note::parse(note)?;
+        note.verify(known)?;
+        Self::read(&note.text).ok_or(NoteError::Form("not a destroy statement"))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let mut lines = text.strip_prefix("chuangsha destroy statement v1\n")?.lines();
+        let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
+        Some(Self {
+            bucket: Month::parse(field("bucket")?).ok()?,
+            keys: parse_decimal(field("keys")?)?,
+            subjects: parse_hash(field("subjects")?)?,
+            at: field("at")?.to_owned(),
+            generation: parse_decimal(field("generation")?)?,
+        })
     }
 }

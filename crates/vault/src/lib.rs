@@ -25,6 +25,8 @@ pub mod sealed;
 mod suite;
 pub mod tile;
 mod vault;
+#[cfg(test)]
+mod vectors;
 pub mod witness;
 
 pub use agent::{Destruction, KeyAgent, Month, Owner, Shelf, shelf};

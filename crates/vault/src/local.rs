@@ -52,11 +52,6 @@ impl LocalAgent {
         Ok(Self { suite, source: Source::System, files: Some(files), state: RwLock::new(state) })
     }
 
-    /// How often the keys were changed. Written into destroy statements: a restored older key file shows by a lower number.
-    pub fn generation(&self) -> u64 {
-        self.read(|state| state.generation)
-    }
-
     fn read<T>(&self, f: impl FnOnce(&State) -> T) -> T {
         f(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -78,11 +73,11 @@ impl LocalAgent {
         Ok(result)
     }
 
-    /// Takes over what another process changed.
+    /// Takes over what another process changed. Under the write lock, so that it never puts back a state older than one this process has written.
     fn refresh(&self) -> Result<(), VaultError> {
         if let Some(files) = &self.files {
-            let state = files.load()?;
-            *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            *state = files.load()?;
         }
         Ok(())
     }
@@ -317,6 +312,10 @@ impl KeyAgent for LocalAgent {
         self.refresh()?;
         let living = |(month, bucket): (&Month, &Bucket)| matches!(bucket, Bucket::Living(_)).then_some(*month);
         Ok(self.read(|state| state.buckets.iter().filter_map(living).collect()))
+    }
+
+    fn generation(&self) -> u64 {
+        self.read(|state| state.generation)
     }
 
     fn algorithms(&self) -> &'static [Algorithm] {

@@ -45,10 +45,11 @@ pub(crate) const TAG: usize = 16;
 
 type Sm4Gcm = AesGcm<sm4::Sm4, U12>;
 
-/// An AEAD key with its schedule expanded.
+/// An AEAD key with its schedule expanded. Not boxed: one is made on the stack for every value.
+#[allow(clippy::large_enum_variant, reason = "a box costs an allocation for every value sealed")]
 pub(crate) enum AeadKey {
     Aes(LessSafeKey),
-    Sm4(Box<Sm4Gcm>),
+    Sm4(Sm4Gcm),
 }
 
 impl AeadKey {
@@ -60,7 +61,7 @@ impl AeadKey {
             }
             Suite::Gm => {
                 let (half, _) = key.split_at(16);
-                Self::Sm4(Box::new(Sm4Gcm::new_from_slice(half).map_err(|_| VaultError::Malformed("key length"))?))
+                Self::Sm4(Sm4Gcm::new_from_slice(half).map_err(|_| VaultError::Malformed("key length"))?)
             }
         })
     }

@@ -160,7 +160,7 @@ pub async fn apply(app: &App, actor: &Actor, input: NewChannel) -> Result<Organi
     }
     let id = OrganisationId(app.ids.next(now));
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let parent = organisation::active(tx, input.parent)?;
@@ -224,8 +224,19 @@ pub fn insert(tx: &mut Tx, channel: &Channel) -> Result<()> {
 }
 
 #[allow(clippy::too_many_arguments, reason = "one line per field of the entry")]
-fn record(app: &App, tx: &mut Tx, actor: &Actor, id: OrganisationId, action: &str, step: &str, why: &str, article: &str, now: Timestamp) -> Result<()> {
-    let entry = Entry { action, case_kind: "channel", case: Some(id.0), step, why, article, pack: &app.rules.version, facts: "{}", subject: None };
+fn record(
+    app: &App,
+    tx: &mut Tx,
+    actor: &Actor,
+    id: OrganisationId,
+    action: &str,
+    step: &str,
+    why: &str,
+    article: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let entry =
+        Entry { action, case_kind: "channel", case: Some(id.0), step, why, article, pack: &app.rules.version, facts: "{}", subject: None };
     app.audit(tx, By::Actor(actor), &entry, now).map(drop)
 }
 
@@ -241,7 +252,7 @@ pub fn trained_clerks(tx: &mut Tx, id: OrganisationId, now: Timestamp) -> Result
 
 /// A step asked for: what it is, as the request names it.
 #[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
-#[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "step", rename_all = "snake_case")]
 pub enum Asked {
     /// 审查通过
     Vet,
@@ -280,7 +291,7 @@ pub enum Asked {
 pub async fn step(app: &App, actor: &Actor, id: OrganisationId, asked: Asked, why: String) -> Result<Channel> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let channel = of_organisation(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;
@@ -289,7 +300,9 @@ pub async fn step(app: &App, actor: &Actor, id: OrganisationId, asked: Asked, wh
             let trained = trained_clerks(tx, id, now)?;
             let (step, article) = match &asked {
                 Asked::Vet => (Step::Vet, "R-CHN-1"),
-                Asked::Sign { clauses } => (Step::Sign { clauses: clauses.iter().fold(0, |bits, clause| bits | *clause as i64) }, "L-REG-21"),
+                Asked::Sign { clauses } => {
+                    (Step::Sign { clauses: clauses.iter().fold(0, |bits, clause| bits | *clause as i64) }, "L-REG-21")
+                }
                 Asked::Equip { reader, app } => (Step::Equip { reader: *reader, app: *app }, "L-REG-14"),
                 Asked::Open => (Step::Open { trained_clerks: trained }, "R-CHN-1"),
                 Asked::Suspend => (Step::Suspend, "R-CHN-15"),
@@ -371,7 +384,7 @@ pub async fn visit(app: &App, actor: &Actor, id: OrganisationId, input: Visit) -
         return Err(refuse(Refusal::FieldInvalid("finding")));
     }
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             actor.require(&app, Action::ChannelVisit, &organisation::find(tx, id)?.resource(None))?;
@@ -397,7 +410,7 @@ pub async fn visit(app: &App, actor: &Actor, id: OrganisationId, input: Visit) -
 pub async fn train(app: &App, actor: &Actor, staff: chuangsha_kernel::id::StaffId) -> Result<()> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let row = tx.query_opt("SELECT organisation FROM staff WHERE id = $1 AND state = 'active'", &params![staff.as_bytes()])?;
@@ -415,7 +428,6 @@ pub async fn train(app: &App, actor: &Actor, staff: chuangsha_kernel::id::StaffI
 
 /// Opens or closes an online mode in a province or city from a moment on (R-CHN-11).
 #[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ModeSwitch {
     /// Two digits (province) or six (city).
     pub region: String,
@@ -435,7 +447,7 @@ pub async fn switch_mode(app: &App, actor: &Actor, input: ModeSwitch, why: Strin
         return Err(refuse(Refusal::FieldInvalid("mode")));
     }
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let mut resource = app.resource(actor.organisation, &input.region, None);
@@ -483,7 +495,7 @@ pub struct Listed {
 /// One page of the outlets this person may see.
 pub async fn list(app: &App, actor: &Actor, filter: Filter) -> Result<Vec<Listed>> {
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .read(move |tx| {
             let region = app.visible_region(&actor, Action::ChannelView, &filter.region)?;
@@ -533,7 +545,7 @@ pub struct Detail {
 pub async fn find(app: &App, actor: &Actor, id: OrganisationId) -> Result<Detail> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .read(move |tx| {
             let channel = of_organisation(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;

@@ -40,7 +40,7 @@ fn to_audit(app: &App, tx: &mut Tx, actor: &Actor, id: OrderId, action: Action, 
 pub async fn claim(app: &App, actor: &Actor, id: OrderId) -> Result<Order> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = to_audit(&app, tx, &actor, id, Action::OrderClaim, None)?;
@@ -53,11 +53,15 @@ pub async fn claim(app: &App, actor: &Actor, id: OrderId) -> Result<Order> {
 pub async fn claim_next(app: &App, actor: &Actor) -> Result<Order> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = table::next_claimable(tx, actor.organisation, now)?.ok_or(Refusal::QueueEmpty)?;
-            actor.require(&app, Action::OrderClaim, &app.resource(order.captured_by.organisation, &order.region, Some(order.captured_by.staff)))?;
+            actor.require(
+                &app,
+                Action::OrderClaim,
+                &app.resource(order.captured_by.organisation, &order.region, Some(order.captured_by.staff)),
+            )?;
             take_lease(&app, tx, &actor, &order, now)
         })
         .await
@@ -72,8 +76,10 @@ fn take_lease(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timesta
 /// Gives an order back to the queue.
 pub async fn release(app: &App, actor: &Actor, id: OrderId) -> Result<Order> {
     let by = actor.who();
-    step(app, actor, id, None, Action::OrderClaim, String::new(), move |order, _, _| Ok(Plan { step: Step::Release { by }, facts: state_facts(order) }))
-        .await
+    step(app, actor, id, None, Action::OrderClaim, String::new(), move |order, _, _| {
+        Ok(Plan { step: Step::Release { by }, facts: state_facts(order) })
+    })
+    .await
 }
 
 /// What a closure plans: the step, and the facts it was planned on.
@@ -97,7 +103,7 @@ async fn step(
 ) -> Result<Order> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = to_audit(&app, tx, &actor, id, action, version)?;
@@ -111,14 +117,15 @@ async fn step(
 pub async fn approve(app: &App, actor: &Actor, id: OrderId, version: i64) -> Result<Order> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = to_audit(&app, tx, &actor, id, Action::OrderApprove, Some(version))?;
             let rules = ApproveRules::of(&app, tx, &order, now)?;
             let step = Step::Approve { by: actor.who(), facts: rules.facts() };
             let facts = rules.text(&order);
-            let approved = carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.approve", why: "", facts: &facts }, now)?;
+            let approved =
+                carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.approve", why: "", facts: &facts }, now)?;
             after_approval(&app, tx, &actor, approved, now)
         })
         .await
@@ -156,12 +163,7 @@ impl ApproveRules {
     }
 
     fn facts(&self) -> ApproveFacts<'_> {
-        ApproveFacts {
-            slots_used: self.slots_used,
-            limit: &self.limit,
-            face_threshold: &self.face_threshold,
-            audit_rule: &self.audit_rule,
-        }
+        ApproveFacts { slots_used: self.slots_used, limit: &self.limit, face_threshold: &self.face_threshold, audit_rule: &self.audit_rule }
     }
 
     fn text(&self, order: &Order) -> String {
@@ -178,19 +180,17 @@ impl ApproveRules {
 pub async fn send_back(app: &App, actor: &Actor, id: OrderId, version: i64, defects: Vec<Defect>, why: String) -> Result<Order> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = to_audit(&app, tx, &actor, id, Action::OrderReturn, Some(version))?;
             let facts = serde_json::json!({ "defects": defects.iter().map(|defect| defect.as_str()).collect::<Vec<_>>() }).to_string();
             let step = Step::Return { by: actor.who(), defects: &defects };
-            let returned = carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.return", why: &why, facts: &facts }, now)?;
+            let returned =
+                carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.return", why: &why, facts: &facts }, now)?;
             // Time the clerk has to bring the customer back.
             let hold = app.clock_rule("registration.return_window", now)?;
-            tx.push(
-                "UPDATE registration_order SET expires_at = $2 WHERE id = $1",
-                &params![id.as_bytes(), now.plus_ms(hold.value).0],
-            )?;
+            tx.push("UPDATE registration_order SET expires_at = $2 WHERE id = $1", &params![id.as_bytes(), now.plus_ms(hold.value).0])?;
             Ok(returned)
         })
         .await
@@ -201,7 +201,10 @@ pub async fn reject(app: &App, actor: &Actor, id: OrderId, version: i64, reason:
     let by = actor.who();
     let why = if reason == RejectReason::Other { words(why)? } else { why };
     step(app, actor, id, Some(version), Action::OrderReject, why, move |order, _, _| {
-        Ok(Plan { step: Step::Reject { by, reason }, facts: format!("{{\"reason\":\"{}\",\"check\":\"{}\"}}", reason.as_str(), order.check.as_str()) })
+        Ok(Plan {
+            step: Step::Reject { by, reason },
+            facts: format!("{{\"reason\":\"{}\",\"check\":\"{}\"}}", reason.as_str(), order.check.as_str()),
+        })
     })
     .await
 }
@@ -221,15 +224,20 @@ pub async fn decide(app: &App, actor: &Actor, id: OrderId, version: i64, approve
     let now = app.clock.now();
     let why = words(why)?;
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = to_audit(&app, tx, &actor, id, Action::OrderDecide, Some(version))?;
             let rules = ApproveRules::of(&app, tx, &order, now)?;
             let facts = rules.text(&order);
             let step = Step::Decide { by: actor.who(), approve, facts: rules.facts() };
-            let decided = carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.decide", why: &why, facts: &facts }, now)?;
-            if matches!(decided.state, State::Approved | State::DeliveryPending) { after_approval(&app, tx, &actor, decided, now) } else { Ok(decided) }
+            let decided =
+                carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.decide", why: &why, facts: &facts }, now)?;
+            if matches!(decided.state, State::Approved | State::DeliveryPending) {
+                after_approval(&app, tx, &actor, decided, now)
+            } else {
+                Ok(decided)
+            }
         })
         .await
 }
@@ -239,7 +247,7 @@ pub async fn recheck(app: &App, actor: &Actor, id: OrderId, sound: bool, why: St
     let now = app.clock.now();
     let why = if sound { why } else { words(why)? };
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = to_audit(&app, tx, &actor, id, Action::OrderSample, None)?;
@@ -270,4 +278,15 @@ pub async fn recheck(app: &App, actor: &Actor, id: OrderId, sound: bool, why: St
             Ok::<_, Failure>(())
         })
         .await
+}
+
+/// Narrows a filter to the queue of one auditor: waiting or held, checked, of other organisations, the longest waiting first.
+pub fn queue_filter(actor: &Actor, mut filter: table::Filter) -> table::Filter {
+    if filter.states.is_empty() {
+        filter.states = vec![State::Submitted, State::Auditing];
+    }
+    // Nobody sees the orders of their own organisation here: what one may not audit is not offered.
+    filter.not_captured_by = Some(actor.organisation);
+    filter.oldest_first = true;
+    filter
 }

@@ -106,21 +106,13 @@ fn perform(app: &App, tx: &mut Tx, order: &Order, effect: Effect, now: Timestamp
 }
 
 fn post(app: &App, tx: &mut Tx, order: &Order, topic: &str, key: &str, payload: &str, now: Timestamp) -> Result<()> {
-    outbox::post(
-        tx,
-        &outbox::Message { id: app.ids.next(now), topic, key, case: order.id.0, payload: payload.as_bytes(), due: now },
-    )?;
+    outbox::post(tx, &outbox::Message { id: app.ids.next(now), topic, key, case: order.id.0, payload: payload.as_bytes(), due: now })?;
     Ok(())
 }
 
 /// Kind of the outlet that captured the order.
 pub fn channel_kind(tx: &mut Tx, order: &Order) -> Result<i64> {
-    Ok(tx
-        .query_one(
-            "SELECT channel_kind FROM registration_order WHERE id = $1",
-            &chuangsha_store::params![order.id.as_bytes()],
-        )?
-        .int(0)?)
+    Ok(tx.query_one("SELECT channel_kind FROM registration_order WHERE id = $1", &chuangsha_store::params![order.id.as_bytes()])?.int(0)?)
 }
 
 /// The figures a step moves.
@@ -133,12 +125,9 @@ fn count(app: &App, tx: &mut Tx, old: &Order, new: &Order, now: Timestamp) -> Re
         State::Returned => &[figures::Metric::Returned],
         State::Rejected => &[figures::Metric::Rejected],
         State::Approved | State::DeliveryPending if old.decided_by.is_none() => &[figures::Metric::Approved],
-        State::Activated => &[
-            figures::Metric::NewCustomers,
-            figures::Metric::NewRealName,
-            figures::Metric::Base,
-            figures::Metric::BaseRealName,
-        ],
+        State::Activated => {
+            &[figures::Metric::NewCustomers, figures::Metric::NewRealName, figures::Metric::Base, figures::Metric::BaseRealName]
+        }
         _ => &[],
     };
     if metrics.is_empty() {

@@ -1,7 +1,7 @@
 //! 受理台: what a clerk does with an order, from the picked number to the submission.
 
 use chuangsha_kernel::{
-    document::{Document, DocumentKind},
+    document::{Document, DocumentError, DocumentKind},
     id::{OrderId, SubjectId},
     name::{Address, PersonName},
     phone::Phone,
@@ -146,7 +146,7 @@ struct Parsed {
 pub async fn open(app: &App, actor: &Actor, input: NewOrder) -> Result<OrderId> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let channel = channels::of_organisation(tx, actor.organisation)?.ok_or(Refusal::ChannelNotActive)?;
@@ -229,7 +229,7 @@ pub async fn reserve(app: &App, actor: &Actor, id: OrderId, input: Reservation) 
         }
     }
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     let parties = std::sync::Arc::new(parties);
     store
         .write(move |tx| {
@@ -309,8 +309,7 @@ fn free_slot(used: &[i64]) -> i64 {
 
 fn parse(app: &App, role: &'static str, input: &PartyInput, today: Date) -> Result<Parsed> {
     let at = |field: &str| format!("{role}.{field}");
-    let kind = DocumentKind::parse(&input.document_kind)
-        .map_err(|error| refuse_at(error, at("document_kind")))?;
+    let kind = DocumentKind::parse(&input.document_kind).ok_or_else(|| refuse_at(DocumentError::UnknownKind, at("document_kind")))?;
     let mut document =
         Document::parse(kind, &input.document_number, app.rules.provinces()).map_err(|error| refuse_at(error, at("document_number")))?;
     if let Some(country) = input.country.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
@@ -323,10 +322,9 @@ fn parse(app: &App, role: &'static str, input: &PartyInput, today: Date) -> Resu
         None => None,
     };
     let date = |text: &Option<String>, field: &str| match text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        Some(text) => text
-            .parse::<Date>()
-            .map(Some)
-            .map_err(|_| Failure::from(refuse_at(Refusal::FieldInvalid { field: "valid_until" }, at(field)))),
+        Some(text) => {
+            text.parse::<Date>().map(Some).map_err(|_| Failure::from(refuse_at(Refusal::FieldInvalid { field: "valid_until" }, at(field))))
+        }
         None => Ok(None),
     };
     let from = date(&input.valid_from, "valid_from")?;
@@ -384,10 +382,7 @@ pub(super) fn own_order(app: &App, tx: &mut Tx, actor: &Actor, id: OrderId, acti
 pub async fn add_image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind, bytes: Vec<u8>) -> Result<()> {
     let now = app.clock.now();
     let (scope_app, scope_actor) = (app.clone(), actor.clone());
-    let order = app
-        .store
-        .read(move |tx| own_order(&scope_app, tx, &scope_actor, id, Action::OrderCapture, None))
-        .await?;
+    let order = app.store.read(move |tx| own_order(&scope_app, tx, &scope_actor, id, Action::OrderCapture, None)).await?;
     if !matches!(order.state, State::Reserved | State::Captured | State::Returned) {
         return Err(Refusal::OutOfOrder { state: order.state }.into());
     }
@@ -420,7 +415,7 @@ pub async fn add_image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind, b
     // The file first: a file without its row is swept away later, a row without its file would be a lie.
     app.objects.put(image_id, sealed).await.map_err(Failure::internal)?;
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = own_order(&app, tx, &actor, id, Action::OrderCapture, None)?;
@@ -462,7 +457,7 @@ pub const IMAGE: Sealed = Sealed::new("registration_image", "file");
 pub async fn capture(app: &App, actor: &Actor, id: OrderId, input: Capture) -> Result<Order> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = own_order(&app, tx, &actor, id, Action::OrderCapture, Some(input.version))?;
@@ -502,10 +497,18 @@ pub async fn capture(app: &App, actor: &Actor, id: OrderId, input: Capture) -> R
 }
 
 /// A step that needs nothing but the order.
-async fn plain(app: &App, actor: &Actor, id: OrderId, version: Option<i64>, action: Action, step: Step<'static>, why: String) -> Result<Order> {
+async fn plain(
+    app: &App,
+    actor: &Actor,
+    id: OrderId,
+    version: Option<i64>,
+    action: Action,
+    step: Step<'static>,
+    why: String,
+) -> Result<Order> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = own_order(&app, tx, &actor, id, action, version)?;
@@ -547,13 +550,13 @@ pub struct Delivery {
 /// order is rejected and its slot freed.
 pub async fn deliver(app: &App, actor: &Actor, id: OrderId, input: Delivery) -> Result<Order> {
     let now = app.clock.now();
-    let kind = DocumentKind::parse(&input.document_kind)
-        .map_err(|error| refuse_at(error, "document_kind".to_owned()))?;
+    let kind =
+        DocumentKind::parse(&input.document_kind).ok_or_else(|| refuse_at(DocumentError::UnknownKind, "document_kind".to_owned()))?;
     let document = Document::parse(kind, &input.document_number, app.rules.provinces())
         .map_err(|error| refuse_at(error, "document_number".to_owned()))?;
     let shown = app.vault.blind(Field::DocumentNumber, document.number())?.0;
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .write(move |tx| {
             let order = own_order(&app, tx, &actor, id, Action::OrderDeliver, Some(input.version))?;
@@ -589,7 +592,7 @@ pub struct Offer {
 /// Free numbers of the clerk's city.
 pub async fn offers(app: &App, actor: &Actor, product: Product, after: Uuid, limit: i64) -> Result<Vec<Offer>> {
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .read(move |tx| {
             actor.require(&app, Action::OrderReserve, &app.resource(actor.organisation, &actor.region, Some(actor.staff)))?;

@@ -47,7 +47,9 @@ pub struct VerificationHandler(pub App);
 
 impl Handler for VerificationHandler {
     fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
-        Box::pin(async move { verify(&self.0, OrderId(message.case)).await.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() }) })
+        Box::pin(async move {
+            verify(&self.0, OrderId(message.case)).await.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
+        })
     }
 }
 
@@ -60,7 +62,6 @@ struct Question {
 async fn verify(app: &App, id: OrderId) -> Result<Handled> {
     let reader = app.clone();
     let found = app
-        .store
         .read(move |tx| {
             let order = table::find(tx, id)?;
             if order.state != State::Submitted || order.check != Check::Waiting {
@@ -98,7 +99,12 @@ async fn verify(app: &App, id: OrderId) -> Result<Handled> {
     };
     let face_score = match question.picture {
         Some(picture) => {
-            let face = FaceMatch { request: question.check.request, kind: question.check.kind.clone(), number: question.check.number.clone(), picture };
+            let face = FaceMatch {
+                request: question.check.request,
+                kind: question.check.kind.clone(),
+                number: question.check.number.clone(),
+                picture,
+            };
             match app.verifier.match_face(&face).await {
                 Ok(outcome) => Some(i64::from(outcome.score)),
                 Err(down) => return Ok(Handled::Retry { why: format!("face comparison down: {:?}", down.reason) }),
@@ -107,17 +113,16 @@ async fn verify(app: &App, id: OrderId) -> Result<Handled> {
         None => None,
     };
     let (writer, now) = (app.clone(), app.clock.now());
-    app.store
-        .write(move |tx| {
-            let order = table::find(tx, id)?;
-            if order.state != State::Submitted || order.check != Check::Waiting {
-                return Ok(());
-            }
-            let facts = serde_json::json!({ "check": check.as_str(), "face_score": face_score }).to_string();
-            let because = Because { action: "order.verify", why: "", facts: &facts };
-            carry(&writer, tx, By::System("verification"), &order, Step::Verified { check, face_score }, because, now).map(drop)
-        })
-        .await?;
+    app.write(move |tx| {
+        let order = table::find(tx, id)?;
+        if order.state != State::Submitted || order.check != Check::Waiting {
+            return Ok(());
+        }
+        let facts = serde_json::json!({ "check": check.as_str(), "face_score": face_score }).to_string();
+        let because = Because { action: "order.verify", why: "", facts: &facts };
+        carry(&writer, tx, By::System("verification"), &order, Step::Verified { check, face_score }, because, now).map(drop)
+    })
+    .await?;
     Ok(Handled::Done)
 }
 
@@ -137,7 +142,6 @@ impl Handler for NetworkHandler {
 async fn command(app: &App, id: OrderId, key: &str, repeated: bool) -> Result<Handled> {
     let reader = app.clone();
     let number = app
-        .store
         .read(move |tx| {
             let order = table::find(tx, id)?;
             if order.state != State::Activating {
@@ -155,19 +159,27 @@ async fn command(app: &App, id: OrderId, key: &str, repeated: bool) -> Result<Ha
     }
 }
 
+/// Asks the element about an order that waits for it; says nothing about any other.
+pub async fn ask_again(app: &App, id: OrderId, key: &str) -> Result<()> {
+    let waits = app.read(move |tx| Ok::<_, Failure>(table::find(tx, id).is_ok_and(|order| order.state == State::Activating))).await?;
+    if waits && let Some(NetworkOutcome::Confirmed { .. }) = app.network.poll(key, NetworkAction::Activate).await {
+        confirm(app, id).await?;
+    }
+    Ok(())
+}
+
 /// The network says the number is open: by answer, by poll or by its own call back. Said twice, it is done once.
 pub async fn confirm(app: &App, id: OrderId) -> Result<()> {
     let (writer, now) = (app.clone(), app.clock.now());
-    app.store
-        .write(move |tx| {
-            let order = table::find(tx, id)?;
-            if order.state != State::Activating {
-                return Ok(());
-            }
-            let because = Because { action: "order.confirm", why: "", facts: "{\"network\":\"confirmed\"}" };
-            carry(&writer, tx, By::System("network"), &order, Step::Confirm, because, now).map(drop)
-        })
-        .await
+    app.write(move |tx| {
+        let order = table::find(tx, id)?;
+        if order.state != State::Activating {
+            return Ok(());
+        }
+        let because = Because { action: "order.confirm", why: "", facts: "{\"network\":\"confirmed\"}" };
+        carry(&writer, tx, By::System("network"), &order, Step::Confirm, because, now).map(drop)
+    })
+    .await
 }
 
 /// Topic `sms`: tells the customer.
@@ -184,7 +196,6 @@ async fn tell(handler: &MessageHandler, message: &Leased) -> Result<Handled> {
     let template = String::from_utf8_lossy(&message.payload).into_owned();
     let reader = app.clone();
     let found = app
-        .store
         .read(move |tx| {
             let order = table::find(tx, id)?;
             let Some(party) = table::parties(tx, id)?.into_iter().find(|party| party.role == "holder") else { return Ok(None) };
@@ -201,7 +212,8 @@ async fn tell(handler: &MessageHandler, message: &Leased) -> Result<Handled> {
                 (None, _) => None,
             };
             let number = table::number_of(tx, id)?;
-            let masked = Phone::parse(&reader.open_pool_number(tx, number.id, &number.sealed)?).map(|phone| phone.masked()).unwrap_or_default();
+            let masked =
+                Phone::parse(&reader.open_pool_number(tx, number.id, &number.sealed)?).map(|phone| phone.masked()).unwrap_or_default();
             Ok::<_, Failure>(Some((order, to, masked)))
         })
         .await?;

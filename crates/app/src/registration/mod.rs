@@ -4,6 +4,7 @@ pub mod audit_desk;
 pub mod carry;
 pub mod desk;
 pub mod gate;
+pub mod http;
 pub mod order;
 pub mod page;
 pub mod refusal;

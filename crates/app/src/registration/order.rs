@@ -720,12 +720,10 @@ impl Order {
             (State::Draft, Step::Reserve(named, facts)) => self.reserve(named, facts, now),
             (State::Reserved | State::Captured | State::Returned, Step::Capture(facts)) => self.capture(facts, now),
             (State::Captured, Step::Submit) => Ok(self.submit(now)),
-            (State::Submitted, Step::Verified { check, face_score }) => {
-                Ok(self.to(State::Submitted, now).with(|order| {
-                    order.check = check;
-                    order.face_score = face_score;
-                }))
-            }
+            (State::Submitted, Step::Verified { check, face_score }) => Ok(self.to(State::Submitted, now).with(|order| {
+                order.check = check;
+                order.face_score = face_score;
+            })),
             (State::Submitted | State::Auditing, Step::Claim { by, lease_ms }) => self.claim(by, lease_ms, now),
             (State::Auditing, Step::Release { by }) => {
                 self.held_by(by, now)?;

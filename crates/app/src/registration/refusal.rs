@@ -125,7 +125,9 @@ impl Refuse for Refusal {
             Self::ChannelNotActive => Problem::new(&c::CHANNEL_NOT_ACTIVE),
             Self::ClerkNotTrained => Problem::new(&c::CLERK_NOT_TRAINED),
             Self::ModeClosed { mode } => Problem::new(&c::MODE_CLOSED).with("mode", mode.as_str()).field("mode"),
-            Self::DocumentNotAllowedHere { article } => Problem::new(&c::DOCUMENT_NOT_ALLOWED).with("article", article).field("document_kind"),
+            Self::DocumentNotAllowedHere { article } => {
+                Problem::new(&c::DOCUMENT_NOT_ALLOWED).with("article", article).field("document_kind")
+            }
             Self::DocumentNotValid => Problem::new(&c::DOCUMENT_NOT_VALID).field("valid_until"),
             Self::ProxyNotAllowed => Problem::new(&c::PROXY_NOT_ALLOWED).field("agent"),
             Self::AgentMissing => Problem::new(&c::AGENT_MISSING).field("agent"),

@@ -221,7 +221,7 @@ fn order(row: &Row) -> Result<Order> {
         subject: row.opt_bytes(10)?.and_then(|bytes| SubjectId::from_slice(&bytes)),
         person_key: row.opt_bytes(11)?.and_then(|bytes| bytes.try_into().ok()),
         slot: row.opt_int(12)?,
-        document: row.opt_text(13)?.map(|code| DocumentKind::parse(&code).map_err(|_| broken("document"))).transpose()?,
+        document: row.opt_text(13)?.map(|code| DocumentKind::parse(&code).ok_or_else(|| broken("document"))).transpose()?,
         by_proxy: row.int(14)? == 1,
         check: Check::from_i64(row.int(15)?).ok_or_else(|| broken("check_result"))?,
         face_score: row.opt_int(16)?,
@@ -396,8 +396,7 @@ const POOL_COLUMNS: &str = "id, number_index, number_sealed, region, product, st
 
 /// One number.
 pub fn number(tx: &mut Tx, id: Uuid) -> Result<PoolNumber> {
-    let row =
-        tx.query_opt(&format!("SELECT {POOL_COLUMNS} FROM number_pool WHERE id = $1"), &params![id.as_bytes().as_slice()])?;
+    let row = tx.query_opt(&format!("SELECT {POOL_COLUMNS} FROM number_pool WHERE id = $1"), &params![id.as_bytes().as_slice()])?;
     row.as_ref().map_or(Err(Refusal::NumberUnknown.into()), pool_number)
 }
 
@@ -414,7 +413,9 @@ pub fn number_of(tx: &mut Tx, order: OrderId) -> Result<PoolNumber> {
 /// Free numbers of a region, from the one after `after`.
 pub fn free_numbers(tx: &mut Tx, region: &str, product: Product, after: Uuid, limit: i64) -> Result<Vec<PoolNumber>> {
     tx.query(
-        &format!("SELECT {POOL_COLUMNS} FROM number_pool WHERE state = 1 AND region = $1 AND product = $2 AND id > $3 ORDER BY id LIMIT $4"),
+        &format!(
+            "SELECT {POOL_COLUMNS} FROM number_pool WHERE state = 1 AND region = $1 AND product = $2 AND id > $3 ORDER BY id LIMIT $4"
+        ),
         &params![region, product as i64, after.as_bytes().as_slice(), limit],
     )?
     .iter()
@@ -443,12 +444,7 @@ pub fn add_number(tx: &mut Tx, number: &PoolNumber) -> Result<()> {
 pub fn move_number(tx: &mut Tx, id: Uuid, from: NumberState, to: NumberState, holder: Option<Uuid>) -> Result<()> {
     tx.push_one(
         "UPDATE number_pool SET state = $3, holder = $4 WHERE id = $1 AND state = $2",
-        &params![
-            id.as_bytes().as_slice(),
-            from as i64,
-            to as i64,
-            holder.as_ref().map(|holder| holder.as_bytes().as_slice())
-        ],
+        &params![id.as_bytes().as_slice(), from as i64, to as i64, holder.as_ref().map(|holder| holder.as_bytes().as_slice())],
     )?;
     Ok(())
 }
@@ -600,8 +596,7 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
 pub fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Listed>> {
     let mut values = Vec::new();
     let mut sql = conditions(filter, &mut values);
-    let (key, compare, direction) =
-        if filter.oldest_first { ("o.submitted_at", ">", "ASC") } else { ("o.created_at", "<", "DESC") };
+    let (key, compare, direction) = if filter.oldest_first { ("o.submitted_at", ">", "ASC") } else { ("o.created_at", "<", "DESC") };
     if let Some((at, id)) = &filter.after {
         values.push(Param::from(*at));
         values.push(Param::from(id.as_bytes().as_slice()));
@@ -736,7 +731,7 @@ pub fn parties(tx: &mut Tx, order: OrderId) -> Result<Vec<Party>> {
         Ok(Party {
             role: row.text(0)?,
             subject: SubjectId::from_slice(&row.bytes(1)?).ok_or_else(|| broken("subject"))?,
-            document: DocumentKind::parse(&row.text(2)?).map_err(|_| broken("document"))?,
+            document: DocumentKind::parse(&row.text(2)?).ok_or_else(|| broken("document"))?,
             number_index: row.bytes(3)?,
             name: row.bytes(4)?,
             number: row.bytes(5)?,

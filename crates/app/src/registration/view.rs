@@ -179,7 +179,7 @@ fn visible(app: &App, tx: &mut Tx, actor: &Actor, id: OrderId, action: Action) -
 pub async fn find(app: &App, actor: &Actor, id: OrderId) -> Result<OrderView> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .read(move |tx| {
             let order = visible(&app, tx, &actor, id, Action::OrderView)?;
@@ -207,14 +207,12 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
     let channel = crate::channels::of_organisation(tx, order.captured_by.organisation)?;
     let due = app.clock_rule("registration.audit_clock", now)?;
     let lease = match order.lease {
-        Some(lease) if lease.until > now => {
-            Some(LeaseView {
-                mine: lease.by.staff == actor.staff,
-                number: app.staff_number(tx, lease.by.staff)?,
-                until: lease.until.rfc3339(),
-                left_ms: (lease.until.0 - now.0).max(0),
-            })
-        }
+        Some(lease) if lease.until > now => Some(LeaseView {
+            mine: lease.by.staff == actor.staff,
+            number: app.staff_number(tx, lease.by.staff)?,
+            until: lease.until.rfc3339(),
+            left_ms: (lease.until.0 - now.0).max(0),
+        }),
         _ => None,
     };
     let needed = order.images_needed(declined).filter(|kind| !images.iter().any(|image| image.kind == *kind)).collect();
@@ -308,7 +306,7 @@ pub const COUNT_CAP: i64 = 10_000;
 pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Page> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     filter.limit = filter.limit.clamp(1, 100);
     store
         .read(move |tx| {
@@ -336,7 +334,9 @@ fn row_view(app: &App, tx: &mut Tx, actor: &Actor, row: &table::Listed, now: Tim
     let name = match &row.name {
         Some((subject, sealed)) => {
             let key = app.key_if_any(tx, subject.0, Domain::Identity)?;
-            opened(key.as_ref(), place::NAME, sealed)?.and_then(|text| PersonName::parse(&text).ok()).map_or(DESTROYED.to_owned(), |name| name.masked())
+            opened(key.as_ref(), place::NAME, sealed)?
+                .and_then(|text| PersonName::parse(&text).ok())
+                .map_or(DESTROYED.to_owned(), |name| name.masked())
         }
         None => String::new(),
     };
@@ -367,7 +367,7 @@ fn row_view(app: &App, tx: &mut Tx, actor: &Actor, row: &table::Listed, now: Tim
 /// The entries of an order's timeline.
 pub async fn timeline(app: &App, actor: &Actor, id: OrderId) -> Result<Vec<audit::query::Seen>> {
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .read(move |tx| {
             visible(&app, tx, &actor, id, Action::OrderView)?;
@@ -415,7 +415,7 @@ pub async fn reveal(app: &App, actor: &Actor, id: OrderId, input: Reveal) -> Res
         return Err(Refusal::FieldInvalid { field: "field" }.into());
     }
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     // Two transactions on purpose: the entry is durable before the value exists anywhere outside its seal.
     let (writer, asker, asked) = (app.clone(), actor.clone(), input.clone());
     let left = store
@@ -506,7 +506,7 @@ pub async fn image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind) -> Re
 pub async fn same_person(app: &App, actor: &Actor, id: OrderId) -> Result<Vec<RowView>> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
-    let store = app.store.clone();
+    let store = app.clone();
     store
         .read(move |tx| {
             let order = visible(&app, tx, &actor, id, Action::OrderView)?;

@@ -2,12 +2,12 @@ use super::DocumentError;
 
 /// Declares the kinds with code, Chinese and English name.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $zh:literal, $en:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $code:literal, $zh:literal, $en:literal;)*) => {
         /// 证件种类: the kinds of document Order 25 and later law admit (`L-REG-3`).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum DocumentKind {
-            $($(#[$doc])* $name,)*
+            $($(#[$doc])* $name = $number,)*
         }
 
         impl DocumentKind {
@@ -30,10 +30,18 @@ macro_rules! kinds {
             }
 
             /// The kind of a stable code.
-            pub fn parse(code: &str) -> Result<Self, DocumentError> {
+            pub fn parse(code: &str) -> Option<Self> {
                 match code {
-                    $($code => Ok(Self::$name),)*
-                    _ => Err(DocumentError::UnknownKind),
+                    $($code => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// From the number in the store, which is `kind as i64` and never changes.
+            pub const fn from_i64(value: i64) -> Option<Self> {
+                match value {
+                    $($number => Some(Self::$name),)*
+                    _ => None,
                 }
             }
         }
@@ -42,29 +50,29 @@ macro_rules! kinds {
 
 kinds! {
     /// 居民身份证, GB 11643
-    ResidentId = "resident_id", "居民身份证", "Resident identity card";
+    ResidentId = 1, "resident_id", "居民身份证", "Resident identity card";
     /// 临时居民身份证
-    TemporaryId = "temporary_id", "临时居民身份证", "Temporary resident identity card";
+    TemporaryId = 2, "temporary_id", "临时居民身份证", "Temporary resident identity card";
     /// 户口簿
-    HouseholdRegister = "household_register", "户口簿", "Household register";
+    HouseholdRegister = 3, "household_register", "户口簿", "Household register";
     /// 港澳居民居住证, 81/82
-    HongKongMacauResidencePermit = "hong_kong_macau_residence_permit", "港澳居民居住证", "Residence permit for Hong Kong and Macao residents";
+    HongKongMacauResidencePermit = 4, "hong_kong_macau_residence_permit", "港澳居民居住证", "Residence permit for Hong Kong and Macao residents";
     /// 台湾居民居住证, 83
-    TaiwanResidencePermit = "taiwan_residence_permit", "台湾居民居住证", "Residence permit for Taiwan residents";
+    TaiwanResidencePermit = 5, "taiwan_residence_permit", "台湾居民居住证", "Residence permit for Taiwan residents";
     /// 外国人永久居留身份证, both editions
-    ForeignPermanentResident = "foreign_permanent_resident", "外国人永久居留身份证", "Foreign permanent resident ID card";
+    ForeignPermanentResident = 6, "foreign_permanent_resident", "外国人永久居留身份证", "Foreign permanent resident ID card";
     /// 港澳居民来往内地通行证
-    HongKongMacauTravelPermit = "hong_kong_macau_travel_permit", "港澳居民来往内地通行证", "Mainland travel permit for Hong Kong and Macao residents";
+    HongKongMacauTravelPermit = 7, "hong_kong_macau_travel_permit", "港澳居民来往内地通行证", "Mainland travel permit for Hong Kong and Macao residents";
     /// 台湾居民来往大陆通行证
-    TaiwanTravelPermit = "taiwan_travel_permit", "台湾居民来往大陆通行证", "Mainland travel permit for Taiwan residents";
+    TaiwanTravelPermit = 8, "taiwan_travel_permit", "台湾居民来往大陆通行证", "Mainland travel permit for Taiwan residents";
     /// 护照
-    Passport = "passport", "护照", "Passport";
+    Passport = 9, "passport", "护照", "Passport";
     /// 军人身份证件
-    Military = "military", "军人身份证件", "Military identity document";
+    Military = 10, "military", "军人身份证件", "Military identity document";
     /// 武装警察身份证件
-    ArmedPolice = "armed_police", "武装警察身份证件", "Armed police identity document";
+    ArmedPolice = 11, "armed_police", "武装警察身份证件", "Armed police identity document";
     /// 统一社会信用代码
-    OrganisationCode = "organisation_code", "统一社会信用代码", "Unified social credit code";
+    OrganisationCode = 12, "organisation_code", "统一社会信用代码", "Unified social credit code";
 }
 
 impl DocumentKind {
@@ -77,6 +85,6 @@ impl DocumentKind {
 impl std::str::FromStr for DocumentKind {
     type Err = DocumentError;
     fn from_str(code: &str) -> Result<Self, DocumentError> {
-        Self::parse(code)
+        Self::parse(code).ok_or(DocumentError::UnknownKind)
     }
 }

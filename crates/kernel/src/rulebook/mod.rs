@@ -103,11 +103,6 @@ pub enum ChannelKind {
 }
 
 impl ChannelKind {
-    /// From the number in the store.
-    pub fn from_i64(value: i64) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| *kind as i64 == value)
-    }
-
     /// Every kind.
     pub const ALL: &[Self] = &[Self::OwnHall, Self::SocialOutlet, Self::Online];
 
@@ -123,6 +118,11 @@ impl ChannelKind {
     /// The kind of a stable code.
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.as_str() == code)
+    }
+
+    /// From the number in the store, which is `kind as i64` and never changes.
+    pub fn from_i64(value: i64) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| *kind as i64 == value)
     }
 }
 
@@ -161,7 +161,15 @@ impl EntryMode {
     pub fn parse(code: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|mode| mode.as_str() == code)
     }
+
+    /// From the number in the store, which is `mode as i64` and never changes.
+    pub fn from_i64(value: i64) -> Option<Self> {
+        Self::ALL.iter().copied().find(|mode| *mode as i64 == value)
+    }
 }
+
+/// The rule that names the article of a refusal no entry of the matrix gives.
+const NOT_LISTED: &str = "document.not_listed";
 
 /// 规则库
 #[derive(Debug, Clone)]
@@ -285,13 +293,15 @@ impl Rulebook {
             }
             allowed = allowed.or(Some(permit));
         }
-        match allowed {
-            Some(permit) => self.permit_ruling(permit, true),
-            None => Ruling {
+        match (allowed, self.find(NOT_LISTED, on, &Place::china())) {
+            (Some(permit), _) => self.permit_ruling(permit, true),
+            (None, Ok(rule)) => self.ruling(rule, false),
+            // Packs without that rule, or a day before it: refused all the same.
+            (None, Err(_)) => Ruling {
                 value: false,
-                rule: "document.not_listed".to_owned(),
+                rule: NOT_LISTED.to_owned(),
                 article: "L-REG-3".to_owned(),
-                source: "documents.toml: no entry admits this document here".to_owned(),
+                source: String::new(),
                 pack_version: self.version.clone(),
             },
         }

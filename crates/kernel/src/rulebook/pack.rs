@@ -157,6 +157,8 @@ words! {
         Count = "count",
         /// 百分比
         Percent = "percent",
+        /// 秒
+        Second = "second",
         /// 分钟
         Minute = "minute",
         /// 小时
@@ -267,6 +269,7 @@ impl Unit {
     /// Milliseconds of one, for units of fixed length.
     pub(super) const fn ms(self) -> Option<i64> {
         match self {
+            Self::Second => Some(1_000),
             Self::Minute => Some(crate::time::MINUTE_MS),
             Self::Hour => Some(crate::time::HOUR_MS),
             Self::Day => Some(crate::time::DAY_MS),

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{actor::Actor, failure::Result};
 use crate::App;
 
+pub mod http;
 pub mod integrate;
 pub mod page;
 pub mod query;

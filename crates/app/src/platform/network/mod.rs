@@ -6,6 +6,7 @@
 mod backoff;
 pub mod page;
 pub(crate) mod client;
+pub mod http;
 #[cfg(test)]
 mod tests;
 mod tmf640;

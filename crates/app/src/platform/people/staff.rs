@@ -164,7 +164,7 @@ impl App {
         self.open_staff(tx, id, NUMBER, &row.bytes(0)?)
     }
 
-    /// One's own name, in full, for the top bar of one's own pages.
+    /// The name of a member of staff, for their own pages and the marks on them.
     pub fn staff_name(&self, tx: &mut Tx<'_>, id: StaffId) -> Result<String> {
         let row = tx.query_opt("SELECT name FROM staff WHERE id = $1", &params![&id.0])?;
         let row = row.ok_or_else(|| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?;

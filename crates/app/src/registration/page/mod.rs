@@ -188,7 +188,7 @@ pub fn check_tag(w: &Words, check: Check) -> Tag {
 /// A document kind in words, from its stable code.
 pub fn document_words(language: Language, code: &str) -> String {
     chuangsha_kernel::document::DocumentKind::parse(code).map_or_else(
-        |_| code.to_owned(),
+        || code.to_owned(),
         |kind| match language {
             Language::Chinese => kind.zh().to_owned(),
             Language::English => kind.en().to_owned(),

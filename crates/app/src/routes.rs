@@ -1,0 +1,59 @@
+//! 路由: every route there is. Read this first.
+
+use axum::{Router, response::IntoResponse};
+use chuangsha_kernel::problem::Problem;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    App, channels, figures,
+    platform::{
+        audit,
+        edge::{self, EdgeConfig},
+        failure::{self, Failure},
+        network, people,
+    },
+    registration,
+};
+
+/// What the JSON interface says of itself.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "窗纱 Chuangsha",
+    description = "实名登记、审核、开通与审计 / Real-name registration, audit, activation and the log of it. Errors are RFC 9457 problems in Chinese and English."
+))]
+struct Api;
+
+fn json() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Api::openapi()).nest(
+        "/api/v1",
+        OpenApiRouter::new()
+            .merge(people::http::routes())
+            .merge(registration::http::routes())
+            .merge(channels::http::routes())
+            .merge(figures::http::routes())
+            .merge(network::http::routes())
+            .merge(audit::http::routes()),
+    )
+}
+
+/// The interface, described.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    json().split_for_parts().1
+}
+
+/// The whole application behind its edge.
+pub fn router(app: &App, edge: &EdgeConfig) -> Router {
+    let (api, _) = json().split_for_parts();
+    let routes = api.merge(pages()).fallback(missing);
+    edge::wrap(routes, app, edge)
+}
+
+/// The console.
+fn pages() -> Router<App> {
+    Router::new()
+}
+
+async fn missing() -> impl IntoResponse {
+    Failure::from(Problem::new(&failure::code::NOT_FOUND))
+}

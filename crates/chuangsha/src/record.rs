@@ -1,0 +1,158 @@
+//! 存储命令: move, check, back up and bring back the record. What is in the way of a command is said before anything is written.
+
+use std::path::Path;
+
+use chuangsha_app::{MIGRATIONS, registration::table::CHECKS};
+use chuangsha_kernel::{
+    codes,
+    problem::Problem,
+    time::{Clock, SystemClock},
+};
+use chuangsha_store::{Check, Config, Progress, Store, backup};
+use serde_json::json;
+
+use crate::{
+    cli::StoreCommand,
+    config::Settings,
+    say::{Outcome, Say},
+    serve::{self, lock},
+};
+
+codes! {
+    BROKEN = "store.invariant_broken", 500,
+        "{count} 项检查未通过", "{count} checks failed",
+        "保全数据库与最近的备份，停止写入，联系维护人员；勿自行改数据", "secure the database and the last backup, stop writing, call maintenance; do not mend the data by hand";
+    SAME = "store.same_place", 400,
+        "源与目标是同一个库", "source and target are the same database",
+        "用 --to 指定另一个库", "name another one with --to";
+}
+
+/// How the settings open the store.
+pub fn config(settings: &Settings) -> Config {
+    let readers = usize::try_from(settings.number("store.readers")).unwrap_or(4);
+    Config { readers, ..Config::new(settings.store_url()) }
+}
+
+async fn open(url: &str) -> Result<Store, Problem> {
+    Store::open(&Config::new(url)).await.map_err(Problem::from)
+}
+
+/// A bar over the rows of one table after another.
+fn bar(say: &Say, zh: &str, en: &str) -> impl FnMut(Progress) + Send + 'static {
+    let bar = say.progress(0, zh, en);
+    move |progress: Progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.rows);
+        bar.set_prefix(progress.table);
+    }
+}
+
+/// `chuangsha store …`
+pub fn run(say: &Say, settings: &Settings, command: StoreCommand) -> Outcome {
+    let runtime = serve::runtime()?;
+    runtime.block_on(async {
+        match command {
+            StoreCommand::Copy { to, replace } => copy(say, settings, &to, replace).await,
+            StoreCommand::Verify => verify(say, settings).await,
+            StoreCommand::Backup { file } => back_up(say, settings, &file).await,
+            StoreCommand::Restore { file, verify: true, .. } => check_backup(say, &file).await,
+            StoreCommand::Restore { file, replace, .. } => restore(say, settings, &file, replace).await,
+            StoreCommand::Migrate { dry_run } => migrate(say, settings, dry_run).await,
+        }
+    })
+}
+
+/// The server must be down: what it writes during a copy would be missing in the target.
+async fn copy(say: &Say, settings: &Settings, to: &str, replace: bool) -> Outcome {
+    if to == settings.store_url() {
+        return Err(Problem::new(&SAME).field("--to").into());
+    }
+    let _lock = lock::take(&settings.data())?;
+    let (from, target) = (open(&settings.store_url()).await?, open(to).await?);
+    let sums = chuangsha_store::copy(&from, &target, replace, bar(say, "复制", "copying")).await;
+    from.close().await;
+    target.close().await;
+    tables(say, &sums.map_err(Problem::from)?);
+    say.note("逐表比对一致；把 store.url 指向新库后启动", "every table compared equal; point store.url at the new database and start");
+    Ok(())
+}
+
+fn tables(say: &Say, sums: &[chuangsha_store::TableSum]) {
+    say.either(&json!(sums), |say| {
+        let rows: Vec<Vec<String>> = sums.iter().map(|sum| vec![sum.table.clone(), sum.rows.to_string()]).collect();
+        say.table(&[say.pick("表", "table"), say.pick("行", "rows")], &rows);
+    });
+}
+
+/// Structure, types, schema, outbox, and what the modules say must hold.
+async fn verify(say: &Say, settings: &Settings) -> Outcome {
+    let store = open(&settings.store_url()).await?;
+    let checks: Vec<Check> = CHECKS.iter().map(|(name, sql)| Check { name, sql }).collect();
+    let findings = store.verify(MIGRATIONS, &checks).await;
+    store.close().await;
+    let findings = findings.map_err(Problem::from)?;
+    let broken = findings.iter().filter(|finding| finding.offending > 0).count();
+    say.either(&json!({ "sound": broken == 0, "findings": findings }), |say| {
+        let shown = findings.iter().filter(|finding| !say.quiet || finding.offending > 0);
+        let rows: Vec<Vec<String>> = shown
+            .map(|finding| {
+                let mark = if finding.offending == 0 { say.pick("好", "ok") } else { say.pick("有误", "bad") };
+                vec![mark.to_owned(), finding.check.clone(), finding.offending.to_string()]
+            })
+            .collect();
+        say.table(&["", say.pick("检查", "check"), say.pick("违反行数", "offending rows")], &rows);
+    });
+    if broken == 0 { Ok(()) } else { Err(Problem::new(&BROKEN).with("count", broken).into()) }
+}
+
+/// Online: the server goes on working.
+async fn back_up(say: &Say, settings: &Settings, file: &Path) -> Outcome {
+    let store = open(&settings.store_url()).await?;
+    let manifest = store.backup(file, SystemClock::default().now(), bar(say, "备份", "backing up")).await;
+    store.close().await;
+    tables(say, &manifest.map_err(Problem::from)?.tables);
+    say.note(
+        &format!("已备份并读回核对：{}。影像目录 objects 与根密钥须另行备份，且分开存放", file.display()),
+        &format!(
+            "backed up and read back: {}. Back up the objects folder and the root key as well, and keep the key apart",
+            file.display()
+        ),
+    );
+    Ok(())
+}
+
+async fn check_backup(say: &Say, file: &Path) -> Outcome {
+    tables(say, &backup::verify(file).await.map_err(Problem::from)?.tables);
+    say.note("备份完整", "the backup is whole");
+    Ok(())
+}
+
+async fn restore(say: &Say, settings: &Settings, file: &Path, replace: bool) -> Outcome {
+    let _lock = lock::take(&settings.data())?;
+    let target = open(&settings.store_url()).await?;
+    let manifest = backup::restore(file, &target, replace, bar(say, "恢复", "restoring")).await;
+    target.close().await;
+    tables(say, &manifest.map_err(Problem::from)?.tables);
+    say.note("已恢复并逐表比对；启动前请运行 chuangsha store verify", "restored and compared; run chuangsha store verify before starting");
+    Ok(())
+}
+
+async fn migrate(say: &Say, settings: &Settings, dry_run: bool) -> Outcome {
+    let _lock = if dry_run { None } else { Some(lock::take(&settings.data())?) };
+    let store = open(&settings.store_url()).await?;
+    let pending = store.pending_migrations(MIGRATIONS).await;
+    let applied = if dry_run { Ok(()) } else { store.migrate(MIGRATIONS).await };
+    store.close().await;
+    let pending = pending.map_err(Problem::from)?;
+    applied.map_err(Problem::from)?;
+    let value = json!(pending.iter().map(|step| json!({ "module": step.module, "version": step.version })).collect::<Vec<_>>());
+    say.either(&value, |say| {
+        let rows: Vec<Vec<String>> = pending.iter().map(|step| vec![step.module.to_owned(), step.version.to_string()]).collect();
+        if rows.is_empty() {
+            say.answer(say.pick("没有待执行的迁移", "nothing to migrate"));
+        } else {
+            say.table(&[say.pick("模块", "module"), say.pick("版本", "version")], &rows);
+        }
+    });
+    Ok(())
+}
