@@ -358,6 +358,13 @@ pub(super) fn set_password(tx: &mut Tx<'_>, id: StaffId, hash: &str, must_change
     Ok(tx.push_one("UPDATE staff SET password = $2, must_change = $3 WHERE id = $1", &params![&id.0, hash, must_change])?)
 }
 
+/// Forgets generator, passkeys and known devices: a device was lost.
+pub(super) fn forget_factors(tx: &mut Tx<'_>, id: StaffId) -> Result<()> {
+    tx.push("DELETE FROM passkey WHERE staff = $1", &params![&id.0])?;
+    tx.push("DELETE FROM known_device WHERE login = (SELECT login FROM staff WHERE id = $1)", &params![&id.0])?;
+    Ok(tx.push_one("UPDATE staff SET totp = NULL, totp_pending = NULL WHERE id = $1", &params![&id.0])?)
+}
+
 /// Accepts a step of the generator once; `false` when it, or a later one, was accepted before.
 pub(super) fn spend_step(tx: &mut Tx<'_>, id: StaffId, step: i64) -> Result<bool> {
     Ok(tx.execute("UPDATE staff SET totp_step = $2 WHERE id = $1 AND totp_step < $2", &params![&id.0, step])? == 1)
