@@ -17,6 +17,7 @@ use crate::App;
 
 pub mod http;
 pub mod integrate;
+pub mod page;
 pub mod query;
 
 /// Tables of this module.
