@@ -7,6 +7,8 @@ pub mod registration;
 pub mod routes;
 pub mod rulebook;
 pub mod start;
+#[cfg(test)]
+pub(crate) mod testkit;
 
 use std::{
     ops::Deref,

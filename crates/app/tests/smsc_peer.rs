@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
-use chuangsha_app::platform::notify::{LongMessages, Receipt, ReceiptState, Sms, SmsMessage, SmsOutcome, Smpp, SmppSettings};
+use chuangsha_app::platform::notify::{LongMessages, Receipt, ReceiptState, Smpp, SmppSettings, Sms, SmsMessage, SmsOutcome};
 use chuangsha_kernel::{
     id::Ids,
     phone::Phone,

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement that cannot be taken stops")]
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -135,7 +135,7 @@ async fn in_thread(work: impl FnOnce() -> f64 + Send + 'static) -> f64 {
     tokio::task::spawn_blocking(work).await.expect("a measurement")
 }
 
-async fn prepared(path: &PathBuf) -> Store {
+async fn prepared(path: &Path) -> Store {
     let store = Store::open(&Config::new(format!("sqlite:{}", path.display()))).await.expect("a store");
     fill(&store).await;
     store

@@ -38,7 +38,7 @@ where
     T: Send + 'static,
     E: TxError,
 {
-    pub(crate) fn new(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, E>>) {
+    pub(crate) fn place(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, E>>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { work, result: None, reply }), answer)
     }

@@ -243,7 +243,7 @@ where
     T: Send + 'static,
     E: TxError,
 {
-    let (job, answer) = Call::new(work);
+    let (job, answer) = Call::place(work);
     if queue.push(job).is_err() {
         return Err(StoreError::Closed.into());
     }

@@ -2,7 +2,6 @@
 //! made-up province with its people. Deterministic from one seed; listens on the loopback only; no real person, number or face anywhere.
 
 pub mod city;
-mod draw;
 mod listen;
 pub mod network;
 pub mod pictures;

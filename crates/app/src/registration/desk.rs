@@ -1,7 +1,7 @@
 //! 受理台: what a clerk does with an order, from the picked number to the submission.
 
 use chuangsha_kernel::{
-    document::{Document, DocumentKind},
+    document::{Document, DocumentError, DocumentKind},
     id::{OrderId, SubjectId},
     name::{Address, PersonName},
     phone::Phone,
@@ -309,7 +309,7 @@ fn free_slot(used: &[i64]) -> i64 {
 
 fn parse(app: &App, role: &'static str, input: &PartyInput, today: Date) -> Result<Parsed> {
     let at = |field: &str| format!("{role}.{field}");
-    let kind = DocumentKind::parse(&input.document_kind).map_err(|error| refuse_at(error, at("document_kind")))?;
+    let kind = DocumentKind::parse(&input.document_kind).ok_or_else(|| refuse_at(DocumentError::UnknownKind, at("document_kind")))?;
     let mut document =
         Document::parse(kind, &input.document_number, app.rules.provinces()).map_err(|error| refuse_at(error, at("document_number")))?;
     if let Some(country) = input.country.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
@@ -550,7 +550,8 @@ pub struct Delivery {
 /// order is rejected and its slot freed.
 pub async fn deliver(app: &App, actor: &Actor, id: OrderId, input: Delivery) -> Result<Order> {
     let now = app.clock.now();
-    let kind = DocumentKind::parse(&input.document_kind).map_err(|error| refuse_at(error, "document_kind".to_owned()))?;
+    let kind =
+        DocumentKind::parse(&input.document_kind).ok_or_else(|| refuse_at(DocumentError::UnknownKind, "document_kind".to_owned()))?;
     let document = Document::parse(kind, &input.document_number, app.rules.provinces())
         .map_err(|error| refuse_at(error, "document_number".to_owned()))?;
     let shown = app.vault.blind(Field::DocumentNumber, document.number())?.0;

@@ -221,7 +221,7 @@ fn order(row: &Row) -> Result<Order> {
         subject: row.opt_bytes(10)?.and_then(|bytes| SubjectId::from_slice(&bytes)),
         person_key: row.opt_bytes(11)?.and_then(|bytes| bytes.try_into().ok()),
         slot: row.opt_int(12)?,
-        document: row.opt_text(13)?.map(|code| DocumentKind::parse(&code).map_err(|_| broken("document"))).transpose()?,
+        document: row.opt_text(13)?.map(|code| DocumentKind::parse(&code).ok_or_else(|| broken("document"))).transpose()?,
         by_proxy: row.int(14)? == 1,
         check: Check::from_i64(row.int(15)?).ok_or_else(|| broken("check_result"))?,
         face_score: row.opt_int(16)?,
@@ -731,7 +731,7 @@ pub fn parties(tx: &mut Tx, order: OrderId) -> Result<Vec<Party>> {
         Ok(Party {
             role: row.text(0)?,
             subject: SubjectId::from_slice(&row.bytes(1)?).ok_or_else(|| broken("subject"))?,
-            document: DocumentKind::parse(&row.text(2)?).map_err(|_| broken("document"))?,
+            document: DocumentKind::parse(&row.text(2)?).ok_or_else(|| broken("document"))?,
             number_index: row.bytes(3)?,
             name: row.bytes(4)?,
             number: row.bytes(5)?,

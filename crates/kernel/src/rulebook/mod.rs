@@ -103,11 +103,6 @@ pub enum ChannelKind {
 }
 
 impl ChannelKind {
-    /// From the number in the store.
-    pub fn from_i64(value: i64) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| *kind as i64 == value)
-    }
-
     /// Every kind.
     pub const ALL: &[Self] = &[Self::OwnHall, Self::SocialOutlet, Self::Online];
 

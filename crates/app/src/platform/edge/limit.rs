@@ -100,7 +100,7 @@ fn ask<K: std::hash::Hash + Eq + Clone>(limiter: Option<&Limiter<K>>, key: &K, c
     if limiter.len() > 50_000 {
         limiter.retain_recent();
     }
-    Some(wait.as_secs().saturating_add(1))
+    Some(u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1))
 }
 
 impl Limits {

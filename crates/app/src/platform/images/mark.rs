@@ -99,6 +99,15 @@ impl Watermark {
     }
 }
 
+/// Writes one line onto a picture, in the given font or in the built-in letters (ASCII). For pictures the program draws itself.
+pub fn write_line(picture: &mut RgbImage, text: &str, left: u32, top: u32, height: u32, font: Option<&MarkFont>) {
+    let pen = match font {
+        Some(font) if font.knows(text) => Pen::Outline(font, height.max(9)),
+        _ => Pen::Bitmap(height.max(9) / 9),
+    };
+    pen.write(picture, text, left, top);
+}
+
 enum Pen<'a> {
     Outline(&'a MarkFont, u32),
     Bitmap(u32),

@@ -14,7 +14,7 @@ mod tests;
 
 pub use codes::{ALL, ImageRefusal};
 pub use intake::{Intake, fuzz_intake, intake};
-pub use mark::{MarkFont, Watermark};
+pub use mark::{MarkFont, Watermark, write_line};
 pub use objects::{Objects, ObjectsError};
 
 /// 影像限制: what a picture may be. Technical bounds, not law.

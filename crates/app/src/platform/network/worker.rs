@@ -124,6 +124,9 @@ impl Worker {
         let topic = self.settings.topic.as_str();
         let mut failures = 0_u32;
         while !stop.is_cancelled() {
+            // Listening starts before looking: a ring while a batch is in hand is not lost.
+            let mut bell = std::pin::pin!(self.wake.notified());
+            bell.as_mut().enable();
             let pause = match self.turn().await {
                 Ok(0) => Duration::from_millis(self.settings.idle_ms),
                 Ok(_) => {
@@ -138,7 +141,7 @@ impl Worker {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.wake.notified() => {}
+                () = bell => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }

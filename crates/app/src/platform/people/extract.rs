@@ -15,7 +15,7 @@ use chuangsha_kernel::{
 
 use super::{
     code,
-    session::{Hash, Live, Presented, Step, hash},
+    session::{Live, Presented, Step, TokenHash, hash},
     staff::Within,
 };
 use crate::{
@@ -70,8 +70,8 @@ pub fn presented(headers: &HeaderMap) -> Option<Presented> {
 pub struct Origin {
     /// [`network`] of the peer.
     pub address: String,
-    /// Hash of the device cookie.
-    pub device: Option<Hash>,
+    /// TokenHash of the device cookie.
+    pub device: Option<TokenHash>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Origin {

@@ -11,7 +11,7 @@ use super::{
     code,
     extract::Origin,
     password::Password,
-    session::{self, Hash, Live, Standing, Step, Token},
+    session::{self, Live, Presented, Standing, Step, Token, TokenHash},
     staff::{self, Account},
     throttle::{self, Gate},
     totp,
@@ -136,7 +136,7 @@ impl App {
         }
     }
 
-    fn reload(&self, tx: &mut Tx<'_>, hash: Hash, now: Timestamp, origin: &Origin, alive: CancellationToken) -> Result<Live> {
+    fn reload(&self, tx: &mut Tx<'_>, hash: TokenHash, now: Timestamp, origin: &Origin, alive: CancellationToken) -> Result<Live> {
         // Somebody whose account ended between the check and this transaction gets no session.
         let live = self.load_session(tx, hash, now, &origin.address, alive)?;
         live.ok_or_else(|| Problem::new(&code::CREDENTIALS).into())
@@ -220,7 +220,7 @@ impl App {
         // The session goes on under its new token, and its streams with it.
         self.people.cache.forget_token(&old);
         let stepped = Arc::new(stepped);
-        self.people.cache.keep(new, Arc::clone(&stepped));
+        self.people.cache.keep(Presented::Session(new), Arc::clone(&stepped));
         Ok(Opened { token, device: None, standing: stepped.standing, actor: stepped.actor.clone() })
     }
 
@@ -294,7 +294,7 @@ impl App {
     }
 
     /// [`enrolling`] on the record itself: what is remembered of a session may be seconds old.
-    pub(super) fn recheck_enrolling(&self, tx: &mut Tx<'_>, session: Option<Hash>) -> Result<()> {
+    pub(super) fn recheck_enrolling(&self, tx: &mut Tx<'_>, session: Option<TokenHash>) -> Result<()> {
         let gone = || Failure::from(Problem::new(&code::CEREMONY_GONE));
         let live = self.load_session(tx, session.ok_or_else(gone)?, self.clock.now(), "", CancellationToken::new())?;
         enrolling(&live.ok_or_else(gone)?)

@@ -54,7 +54,7 @@ impl Token {
     }
 
     /// What the server keeps.
-    pub fn hash(&self) -> Hash {
+    pub fn hash(&self) -> TokenHash {
         hash(&self.0)
     }
 }
@@ -66,10 +66,10 @@ impl std::fmt::Debug for Token {
 }
 
 /// SHA-256 of a token. Tokens are random, so no salt and no stretching is needed.
-pub type Hash = [u8; 32];
+pub type TokenHash = [u8; 32];
 
 /// Hashes what a client presented.
-pub fn hash(token: &str) -> Hash {
+pub fn hash(token: &str) -> TokenHash {
     let mut hash = [0_u8; 32];
     let digest = digest::digest(&digest::SHA256, token.as_bytes());
     hash.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
@@ -152,32 +152,32 @@ impl Live {
 /// What this node remembers.
 #[derive(Default)]
 pub struct Cache {
-    live: RwLock<HashMap<Hash, Arc<Live>>>,
+    live: RwLock<HashMap<Presented, Arc<Live>>>,
     /// Epochs raised lately.
     pub epochs: Epochs,
 }
 
 impl Cache {
-    fn get(&self, hash: &Hash) -> Option<Arc<Live>> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    fn get(&self, presented: &Presented) -> Option<Arc<Live>> {
+        self.live.read().unwrap_or_else(PoisonError::into_inner).get(presented).cloned()
     }
 
-    pub(super) fn keep(&self, hash: Hash, live: Arc<Live>) {
+    pub(super) fn keep(&self, presented: Presented, live: Arc<Live>) {
         let mut all = self.live.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= 100_000 {
             // Nothing is lost but a read and a reconnection: whoever is still at work is loaded again.
             all.drain().for_each(|(_, live)| live.actor.alive.cancel());
         }
-        all.insert(hash, live);
+        all.insert(presented, live);
     }
 
     /// Forgets a token whose session goes on under another: its streams go on too.
-    pub(super) fn forget_token(&self, hash: &Hash) {
-        self.live.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
+    pub(super) fn forget_token(&self, hash: &TokenHash) {
+        self.live.write().unwrap_or_else(PoisonError::into_inner).remove(&Presented::Session(*hash));
     }
 
-    fn forget(&self, hash: &Hash) {
-        let gone = self.live.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
+    fn forget(&self, presented: &Presented) {
+        let gone = self.live.write().unwrap_or_else(PoisonError::into_inner).remove(presented);
         if let Some(live) = gone {
             live.actor.alive.cancel();
         }
@@ -224,20 +224,19 @@ impl Cache {
 }
 
 /// What a client presented.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Presented {
     /// The session cookie.
-    Session(Hash),
+    Session(TokenHash),
     /// An API key.
-    Key(Hash),
+    Key(TokenHash),
 }
 
 impl App {
     /// Who presented this; `None` when it is unknown, expired, or lost its ground.
     pub async fn live(&self, presented: Presented, address: &str) -> Result<Option<Arc<Live>>> {
         let now = self.clock.now();
-        let (Presented::Session(hash) | Presented::Key(hash)) = presented;
-        let remembered = self.people.cache.get(&hash);
+        let remembered = self.people.cache.get(&presented);
         if let Some(live) = remembered.as_ref().filter(|live| live.usable(now, &self.people.cache.epochs)) {
             self.touch(presented, live, now).await?;
             return Ok(Some(Arc::clone(live)));
@@ -252,10 +251,10 @@ impl App {
             })
             .await?;
         let Some(live) = loaded.map(Arc::new).filter(|live| self.people.cache.epochs.hold(&live.stakes)) else {
-            self.people.cache.forget(&hash);
+            self.people.cache.forget(&presented);
             return Ok(None);
         };
-        self.people.cache.keep(hash, Arc::clone(&live));
+        self.people.cache.keep(presented, Arc::clone(&live));
         self.touch(presented, &live, now).await?;
         Ok(Some(live))
     }
@@ -282,7 +281,7 @@ impl App {
     pub(super) fn load_session(
         &self,
         tx: &mut Tx<'_>,
-        hash: Hash,
+        hash: TokenHash,
         now: Timestamp,
         address: &str,
         alive: CancellationToken,
@@ -336,7 +335,7 @@ impl App {
         }))
     }
 
-    fn load_key(&self, tx: &mut Tx<'_>, hash: Hash, now: Timestamp, address: &str, alive: CancellationToken) -> Result<Option<Live>> {
+    fn load_key(&self, tx: &mut Tx<'_>, hash: TokenHash, now: Timestamp, address: &str, alive: CancellationToken) -> Result<Option<Live>> {
         let row = tx.query_opt(
             "SELECT k.id, k.staff, k.staff_epoch, k.organisation_epoch, k.created, k.expires, k.actions, k.last_used,
                     f.number, f.roles, f.training_passed_until, o.id, o.kind, o.region, o.carrier
@@ -424,7 +423,7 @@ pub(super) fn open(
     tx: &mut Tx<'_>,
     account: &Account,
     public: Uuid,
-    hash: &Hash,
+    hash: &TokenHash,
     method: &str,
     address: &str,
     at: Timestamp,
@@ -439,7 +438,7 @@ pub(super) fn open(
 }
 
 /// Gives a session a new token and a second factor: what was known before the step-up is worth nothing after it.
-pub(super) fn step_up(tx: &mut Tx<'_>, old: &Hash, new: &Hash, method: &str, at: Timestamp) -> Result<()> {
+pub(super) fn step_up(tx: &mut Tx<'_>, old: &TokenHash, new: &TokenHash, method: &str, at: Timestamp) -> Result<()> {
     Ok(tx.push_one("UPDATE session SET id = $2, method = $3, mfa_at = $4, last_seen = $4 WHERE id = $1", &params![old, new, method, at])?)
 }
 
@@ -451,10 +450,10 @@ pub(super) fn end(tx: &mut Tx<'_>, public: Uuid, at: Timestamp) -> Result<()> {
 }
 
 /// Ends every session of a person but one, on every node.
-pub(super) fn end_others(tx: &mut Tx<'_>, staff: StaffId, except: Option<&Hash>, at: Timestamp) -> Result<()> {
+pub(super) fn end_others(tx: &mut Tx<'_>, staff: StaffId, except: Option<&TokenHash>, at: Timestamp) -> Result<()> {
     let rows = tx.query("SELECT public, id FROM session WHERE staff = $1", &params![&staff.0])?;
     for row in rows {
-        if except.map(Hash::as_slice) != Some(row.slice(1)?) {
+        if except.map(TokenHash::as_slice) != Some(row.slice(1)?) {
             end(tx, row.uuid(0)?, at)?;
         }
     }

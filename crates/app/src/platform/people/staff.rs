@@ -164,6 +164,13 @@ impl App {
         self.open_staff(tx, id, NUMBER, &row.bytes(0)?)
     }
 
+    /// The name of a member of staff, for their own pages and the marks on them.
+    pub fn staff_name(&self, tx: &mut Tx<'_>, id: StaffId) -> Result<String> {
+        let row = tx.query_opt("SELECT name FROM staff WHERE id = $1", &params![&id.0])?;
+        let row = row.ok_or_else(|| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?;
+        self.open_staff(tx, id, NAME, &row.bytes(0)?)
+    }
+
     pub(super) fn open_number(&self, tx: &mut Tx<'_>, id: StaffId, sealed: &[u8]) -> Result<String> {
         self.open_staff(tx, id, NUMBER, sealed)
     }

@@ -230,7 +230,9 @@ mod tests {
 
     #[test]
     fn forms_of_other_sites_are_refused() {
-        let headers = |pairs: &[(&'static str, &'static str)]| pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect::<HeaderMap>();
+        let headers = |pairs: &[(&'static str, &'static str)]| {
+            pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect::<HeaderMap>()
+        };
         assert!(from_here(&headers(&[("origin", "https://localhost:8443"), ("host", "localhost:8443")])));
         assert!(!from_here(&headers(&[("origin", "https://evil.example"), ("host", "localhost:8443")])));
         assert!(!from_here(&headers(&[("origin", "null"), ("host", "localhost:8443")])));

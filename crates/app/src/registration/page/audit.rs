@@ -13,8 +13,8 @@ use axum::{
 use chuangsha_kernel::{id::OrderId, problem::Problem, role::Action, rulebook::ChannelKind};
 
 use super::{
-    age, channel_choices, channel_words, check_tag, city_choices, cursor_text, defect_words, document_words, image_words, mode_words, order_id, party_words, product_words,
-    read_cursor, reason_words, region_name, state_tag,
+    age, channel_choices, channel_words, check_tag, city_choices, cursor_text, defect_words, document_words, image_words, mode_words,
+    order_id, party_words, product_words, read_cursor, reason_words, region_name, state_tag,
 };
 use crate::{
     App,
@@ -147,7 +147,14 @@ impl Asked {
         let size = if self.size == 0 { String::new() } else { self.size.to_string() };
         Address::new(
             "/audit",
-            [("queue", self.queue.clone()), ("code", self.code.clone()), ("channel", self.channel.clone()), ("city", self.city.clone()), ("size", size), ("order", self.order.clone())],
+            [
+                ("queue", self.queue.clone()),
+                ("code", self.code.clone()),
+                ("channel", self.channel.clone()),
+                ("city", self.city.clone()),
+                ("size", size),
+                ("order", self.order.clone()),
+            ],
         )
     }
 
@@ -298,17 +305,26 @@ async fn case(app: &App, actor: &Actor, shell: &Shell, id: OrderId) -> Result<Op
     let timeline = super::orders::moments(w, &view::timeline(app, actor, id).await?);
     let mut compare = Vec::new();
     for party in &order.parties {
-        let of = |label: &str| if party.role == "holder" { label.to_owned() } else { format!("{} · {label}", party_words(w, &party.role)) };
+        let of =
+            |label: &str| if party.role == "holder" { label.to_owned() } else { format!("{} · {label}", party_words(w, &party.role)) };
         // The networked check speaks about the holder's name and number together.
         let verdict = || if party.role == "holder" { check_tag(w, order.check) } else { Tag::new(Tone::Quiet, w.check_human) };
         compare.push(Compared { label: of(w.holder_name), declared: party.name.clone(), verified: verdict() });
-        compare.push(Compared { label: of(&document_words(language, &party.document_kind)), declared: party.document_number.clone(), verified: verdict() });
+        compare.push(Compared {
+            label: of(&document_words(language, &party.document_kind)),
+            declared: party.document_number.clone(),
+            verified: verdict(),
+        });
         compare.push(Compared { label: of(w.address), declared: party.address.clone(), verified: Tag::new(Tone::Quiet, w.check_human) });
     }
     let pictures = order
         .images
         .iter()
-        .map(|image| Picture { label: image_words(w, image.kind).to_owned(), href: format!("/orders/{id}/images/{}", image.kind.as_str()), note: String::new() })
+        .map(|image| Picture {
+            label: image_words(w, image.kind).to_owned(),
+            href: format!("/orders/{id}/images/{}", image.kind.as_str()),
+            note: String::new(),
+        })
         .collect();
     Ok(Some(Case {
         id: id.to_string(),
@@ -317,7 +333,14 @@ async fn case(app: &App, actor: &Actor, shell: &Shell, id: OrderId) -> Result<Op
         held: w.claimed_by_me.to_owned(),
         lease_until_ms: now.0 + lease.left_ms,
         lease_left: super::duration(lease.left_ms),
-        line: [product_words(w, order.product), mode_words(w, order.mode), order.channel.as_str(), region_name(app, language, &order.region).as_str(), order.number.as_str()].join(" · "),
+        line: [
+            product_words(w, order.product),
+            mode_words(w, order.mode),
+            order.channel.as_str(),
+            region_name(app, language, &order.region).as_str(),
+            order.number.as_str(),
+        ]
+        .join(" · "),
         version: order.version,
         pictures,
         compare,
@@ -365,21 +388,36 @@ fn dialogs(w: &'static Words, id: OrderId, version: i64) -> Vec<Dialog> {
     let defects = Defect::ALL.into_iter().map(|defect| Input::new(defect.as_str(), defect_words(w, defect), Kind::Check).prefix("return"));
     let mut reasons = vec![Choice::new("", w.choose)];
     reasons.extend(RejectReason::ALL.into_iter().map(|reason| Choice::new(reason.as_str(), reason_words(w, reason))));
-    let dialog = |name: &str, title: &str, form: FormPart| Dialog { id: name.to_owned(), title: title.to_owned(), open: false, form: form.keep("version", version) };
+    let dialog = |name: &str, title: &str, form: FormPart| Dialog {
+        id: name.to_owned(),
+        title: title.to_owned(),
+        open: false,
+        form: form.keep("version", version),
+    };
     vec![
         dialog(
             "return",
             w.return_order,
-            FormPart::new(w, format!("/audit/{id}/return"), w.return_order, defects.chain([words(false).prefix("return")]).collect()).lead(w.return_lead),
+            FormPart::new(w, format!("/audit/{id}/return"), w.return_order, defects.chain([words(false).prefix("return")]).collect())
+                .lead(w.return_lead),
         ),
         dialog(
             "reject",
             w.reject,
-            FormPart::new(w, format!("/audit/{id}/rejection"), w.reject, vec![Input::select("reason", w.reason, reasons).required().wide().prefix("reject"), words(false).prefix("reject")])
-                .lead(w.reject_lead)
-                .danger(),
+            FormPart::new(
+                w,
+                format!("/audit/{id}/rejection"),
+                w.reject,
+                vec![Input::select("reason", w.reason, reasons).required().wide().prefix("reject"), words(false).prefix("reject")],
+            )
+            .lead(w.reject_lead)
+            .danger(),
         ),
-        dialog("escalate", w.escalate, FormPart::new(w, format!("/audit/{id}/escalation"), w.escalate, vec![words(true).prefix("escalate")]).lead(w.escalate_lead)),
+        dialog(
+            "escalate",
+            w.escalate,
+            FormPart::new(w, format!("/audit/{id}/escalation"), w.escalate, vec![words(true).prefix("escalate")]).lead(w.escalate_lead),
+        ),
     ]
 }
 

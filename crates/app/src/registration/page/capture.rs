@@ -234,6 +234,7 @@ impl Posted {
             document_number: text("document_number"),
             name: text("name"),
             address: text("address"),
+            country: Some(self.text(&format!("{role}.country")).to_owned()).filter(|country| !country.is_empty()),
             phone: Some(text("phone")).filter(|phone| !phone.is_empty()),
             valid_from: date("valid_from"),
             valid_until: date("valid_until"),
@@ -324,7 +325,10 @@ impl Desk {
         (self.order.state == State::Returned && !defects.is_empty()).then(|| Facts {
             facts: defects
                 .iter()
-                .map(|defect| Fact { label: w.return_order.to_owned(), value: Value::Tag(Tag::new(Tone::Warning, defect_words(w, *defect))) })
+                .map(|defect| Fact {
+                    label: w.return_order.to_owned(),
+                    value: Value::Tag(Tag::new(Tone::Warning, defect_words(w, *defect))),
+                })
                 .collect(),
         })
     }
@@ -354,7 +358,13 @@ impl Desk {
 /// Articles shown beside a step: they hold whatever is pressed.
 fn rules(w: &'static Words, list: &[(&'static str, &str)]) -> Vec<Check> {
     let _ = w;
-    list.iter().map(|(text, article)| Check { tag: Tag::new(Tone::Quiet, (*article).to_owned()), text: (*text).to_owned(), article: String::new() }).collect()
+    list.iter()
+        .map(|(text, article)| Check {
+            tag: Tag::new(Tone::Quiet, (*article).to_owned()),
+            text: (*text).to_owned(),
+            article: String::new(),
+        })
+        .collect()
 }
 
 /// What the first step asks for.
@@ -391,11 +401,14 @@ async fn first_screen(
     if offers.is_empty() && !after.is_nil() {
         offers = desk::offers(app, actor, product, Uuid::nil(), OFFERS).await?;
     }
-    let more = offers.last().map(|last| Address::new("/capture", [("product", product.as_str().to_owned()), ("after", last.id.to_string())]).to_string());
+    let more = offers
+        .last()
+        .map(|last| Address::new("/capture", [("product", product.as_str().to_owned()), ("after", last.id.to_string())]).to_string());
     let value = |name: &str, usual: &str| asked.get(name).map_or_else(|| usual.to_owned(), Clone::clone);
     let products = Product::ALL.into_iter().map(|product| Choice::new(product.as_str(), product_words(w, product))).collect();
     let modes = Mode::ALL.into_iter().map(|mode| Choice::new(mode.as_str(), mode_words(w, mode))).collect();
-    let customers = vec![Choice::new("individual", customer_words(w, Customer::Individual)), Choice::new("group", customer_words(w, Customer::Group))];
+    let customers =
+        vec![Choice::new("individual", customer_words(w, Customer::Individual)), Choice::new("group", customer_words(w, Customer::Group))];
     let fields = vec![
         Input::new("customer", w.customer, Kind::Radio(customers)).required().value(value("customer", "individual")),
         Input::select("product", w.product_kind, products).required().value(product.as_str()).check(problem, shell.language),
@@ -486,7 +499,8 @@ struct PartyNames {
 
 const HOLDER: PartyNames =
     PartyNames { kind: "holder.document_kind", number: "holder.document_number", name: "holder.name", address: "holder.address" };
-const AGENT: PartyNames = PartyNames { kind: "agent.document_kind", number: "agent.document_number", name: "agent.name", address: "agent.address" };
+const AGENT: PartyNames =
+    PartyNames { kind: "agent.document_kind", number: "agent.document_number", name: "agent.name", address: "agent.address" };
 const HANDLER: PartyNames =
     PartyNames { kind: "handler.document_kind", number: "handler.document_number", name: "handler.name", address: "handler.address" };
 const ORGANISATION: PartyNames =
@@ -498,7 +512,8 @@ fn party_fields(desk: &Desk, names: &PartyNames, title: &str, must: bool) -> Vec
     let need = |input: Input| if must { input.required() } else { input };
     let mut fields = Vec::new();
     if !names.kind.is_empty() {
-        let kinds = view::document_kinds().map(|kind| Choice::new(kind.as_str(), document_words(desk.shell.language, kind.as_str()))).collect();
+        let kinds =
+            view::document_kinds().map(|kind| Choice::new(kind.as_str(), document_words(desk.shell.language, kind.as_str()))).collect();
         fields.push(need(Input::select(names.kind, titled(w.document_kind), kinds)).value("resident_id"));
     }
     let number = if names.kind.is_empty() { titled(w.group_code) } else { titled(w.document_number) };
@@ -513,7 +528,14 @@ fn document_screen(desk: &Desk, posted: Option<&Posted>, problem: Option<&Proble
     let (w, language) = (desk.shell.w, desk.shell.language);
     let checks = rules(
         w,
-        &[(w.rule_original, "R-REG-2"), (w.rule_photo, "R-REG-3"), (w.rule_channel, "R-CHN-4"), (w.hall_only, "R-CHN-5"), (w.rule_proxy, "L-REG-4"), (w.rule_mark, "L-REG-7")],
+        &[
+            (w.rule_original, "R-REG-2"),
+            (w.rule_photo, "R-REG-3"),
+            (w.rule_channel, "R-CHN-4"),
+            (w.hall_only, "R-CHN-5"),
+            (w.rule_proxy, "L-REG-4"),
+            (w.rule_mark, "L-REG-7"),
+        ],
     );
     let mut screen = desk.screen(1, "document", w.step_document, w.document_lead, checks);
     let draft = desk.order.state == State::Draft;
@@ -565,7 +587,8 @@ fn document_screen(desk: &Desk, posted: Option<&Posted>, problem: Option<&Proble
     if desk.order.customer == Customer::Group {
         kinds.push(ImageKind::OrganisationCertificate);
     }
-    let known = |kind: &ImageKind| draft || desk.order.images_needed.contains(kind) || desk.order.images.iter().any(|image| image.kind == *kind);
+    let known =
+        |kind: &ImageKind| draft || desk.order.images_needed.contains(kind) || desk.order.images.iter().any(|image| image.kind == *kind);
     screen.shots = kinds.into_iter().filter(known).map(|kind| desk.shot(kind, problem)).collect();
     let mut all = screen.fields.clone();
     all.extend(screen.proxy.iter().cloned());
@@ -692,13 +715,15 @@ async fn submission(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path
 
 fn last_screen(desk: &Desk, posted: Option<&Posted>, problem: Option<&Problem>) -> CapturePage {
     let (w, language) = (desk.shell.w, desk.shell.language);
-    let checks = rules(w, &[(w.rule_original, "R-REG-2"), (w.rule_resale, "L-REG-22"), (w.rule_face, "L-REG-17"), (w.rule_gate, "R-REG-6")]);
+    let checks =
+        rules(w, &[(w.rule_original, "R-REG-2"), (w.rule_resale, "L-REG-22"), (w.rule_face, "L-REG-17"), (w.rule_gate, "R-REG-6")]);
     let mut screen = desk.screen(4, "submission", w.step_submit, w.submit_lead, checks);
     let tick = |name: &'static str, label: &str| {
         let value = if posted.is_some_and(|posted| posted.yes(name)) { "yes" } else { "" };
         Input::new(name, label, Kind::Check).wide().value(value).check(problem, language)
     };
-    screen.fields = vec![tick("original_seen", w.original_seen), tick("warning_read", w.warning_read), tick("face_declined", w.face_declined)];
+    screen.fields =
+        vec![tick("original_seen", w.original_seen), tick("warning_read", w.warning_read), tick("face_declined", w.face_declined)];
     if desk.order.customer == Customer::Group {
         screen.fields.push(tick("agreement_clause", w.clause_signed));
     }

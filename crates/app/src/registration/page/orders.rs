@@ -13,8 +13,8 @@ use chuangsha_kernel::{id::OrderId, problem::Problem, role::Action, rulebook::Ch
 use zeroize::Zeroizing;
 
 use super::{
-    age, channel_choices, channel_words, city_choices, cursor_text, customer_words, document_words, image_words, mode_words, moment, order_id, party_words, product_words,
-    read_cursor, reason_words, region_name, state_choices, state_tag, state_words,
+    age, channel_choices, channel_words, city_choices, cursor_text, customer_words, document_words, image_words, mode_words, moment,
+    order_id, party_words, product_words, read_cursor, reason_words, region_name, state_choices, state_tag, state_words,
 };
 use crate::{
     App,
@@ -106,9 +106,19 @@ async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, Query(asked): Query<
         w,
         id: "orders".into(),
         caption: w.menu_orders.into(),
-        columns: [w.order_code, w.holder, w.number, w.outlet, w.status, w.waited, w.created, w.actions].into_iter().map(Column::new).collect(),
+        columns: [w.order_code, w.holder, w.number, w.outlet, w.status, w.waited, w.created, w.actions]
+            .into_iter()
+            .map(Column::new)
+            .collect(),
         lines: found.rows.iter().map(|row| line(&app, &shell, row, due_ms)).collect(),
-        pager: keyset(&address, asked.n, size, found.total.max(0).unsigned_abs(), found.total >= view::COUNT_CAP, found.next.map(cursor_text)),
+        pager: keyset(
+            &address,
+            asked.n,
+            size,
+            found.total.max(0).unsigned_abs(),
+            found.total >= view::COUNT_CAP,
+            found.next.map(cursor_text),
+        ),
         empty: Empty { title: w.nothing_found.into(), hint: w.nothing_found_hint.into(), action: None },
         tools: if actor.could(&app, Action::OrderReserve) { vec![("/capture".into(), w.capture_new.into())] } else { Vec::new() },
         batch: None,
@@ -129,7 +139,18 @@ async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, Query(asked): Query<
     };
     let title = w.menu_orders.to_owned();
     let lead = w.orders_lead.to_owned();
-    Ok(page(&ListPage { w, shell, title, lead, cards: Vec::new(), tabs: None, notice: None, search: Some(search), table, sections: Vec::new() }))
+    Ok(page(&ListPage {
+        w,
+        shell,
+        title,
+        lead,
+        cards: Vec::new(),
+        tabs: None,
+        notice: None,
+        search: Some(search),
+        table,
+        sections: Vec::new(),
+    }))
 }
 
 fn line(app: &App, shell: &Shell, row: &RowView, due_ms: i64) -> Line {
@@ -139,7 +160,11 @@ fn line(app: &App, shell: &Shell, row: &RowView, due_ms: i64) -> Line {
     Line {
         id: row.id.to_string(),
         cells: vec![
-            Cell::LinkTwo(format!("/orders/{}", row.id), row.code.clone(), format!("{} · {}", product_words(w, row.product), mode_words(w, row.mode))),
+            Cell::LinkTwo(
+                format!("/orders/{}", row.id),
+                row.code.clone(),
+                format!("{} · {}", product_words(w, row.product), mode_words(w, row.mode)),
+            ),
             Cell::Text(if row.name.is_empty() { "—".to_owned() } else { row.name.clone() }),
             Cell::Code(row.number.clone()),
             Cell::Two(row.channel.clone(), format!("{kind} · {}", region_name(app, shell.language, &row.region))),
@@ -164,7 +189,15 @@ async fn order(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Stri
     Ok(page(&detail(&app, &actor, shell, id, &part.tab, None, None).await?))
 }
 
-async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrderId, tab: &str, problem: Option<&Problem>, revealed: Option<(String, String, u32)>) -> Result<DetailPage> {
+async fn detail(
+    app: &App,
+    actor: &Actor,
+    shell: Shell,
+    id: OrderId,
+    tab: &str,
+    problem: Option<&Problem>,
+    revealed: Option<(String, String, u32)>,
+) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let order = view::find(app, actor, id).await?;
     let entries = view::timeline(app, actor, id).await?;
@@ -189,12 +222,18 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrderId, tab: &str, 
     };
     let mut dialogs = steps(app, actor, w, language, id, &order);
     let mut buttons = Vec::new();
-    if order.captured_by_us && matches!(order.state, State::Draft | State::Reserved | State::Captured | State::Returned) && actor.could(app, Action::OrderCapture) {
+    if order.captured_by_us
+        && matches!(order.state, State::Draft | State::Reserved | State::Captured | State::Returned)
+        && actor.could(app, Action::OrderCapture)
+    {
         buttons.push(Button::Page(format!("/capture/{id}"), w.step_keep.to_owned()));
     }
     match &order.lease {
         Some(lease) if lease.mine => buttons.push(Button::Page(format!("/audit?order={id}"), w.continue_case.to_owned())),
-        None if !order.captured_by_us && matches!(order.state, State::Submitted | State::Auditing) && actor.could(app, Action::OrderClaim) => {
+        None if !order.captured_by_us
+            && matches!(order.state, State::Submitted | State::Auditing)
+            && actor.could(app, Action::OrderClaim) =>
+        {
             buttons.push(Button::Step(format!("/audit/{id}/claim"), w.claim.to_owned()));
         }
         _ => {}
@@ -218,7 +257,13 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrderId, tab: &str, 
         title: order.code.clone(),
         trail: vec![(w.menu_orders.to_owned(), "/orders".to_owned())],
         tags: vec![state_tag(w, order.state)],
-        lead: [product_words(w, order.product), mode_words(w, order.mode), order.channel.as_str(), region_name(app, language, &order.region).as_str()].join(" · "),
+        lead: [
+            product_words(w, order.product),
+            mode_words(w, order.mode),
+            order.channel.as_str(),
+            region_name(app, language, &order.region).as_str(),
+        ]
+        .join(" · "),
         buttons,
         tabs: Some(tabs),
         notice: problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
@@ -307,7 +352,11 @@ async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &
 fn documents(w: &'static Words, id: OrderId, order: &OrderView, may_see: bool) -> Section {
     if !may_see || order.images.is_empty() {
         // Without the right to look, the chip of the hash says that they are there.
-        let facts = order.images.iter().map(|image| code(image_words(w, image.kind), image.sha256.get(..16).unwrap_or_default())).collect::<Vec<_>>();
+        let facts = order
+            .images
+            .iter()
+            .map(|image| code(image_words(w, image.kind), image.sha256.get(..16).unwrap_or_default()))
+            .collect::<Vec<_>>();
         let facts = if facts.is_empty() { vec![fact(w.documents, w.no_pictures)] } else { facts };
         return Section::Facts(w.documents.to_owned(), Facts { facts });
     }
@@ -403,10 +452,22 @@ fn field_label(w: &'static Words, field: &str) -> &'static str {
 }
 
 /// Dialogs of the steps this person may take on the order as it stands.
-fn steps(app: &App, actor: &Actor, w: &'static Words, language: chuangsha_kernel::problem::Language, id: OrderId, order: &OrderView) -> Vec<Dialog> {
+fn steps(
+    app: &App,
+    actor: &Actor,
+    w: &'static Words,
+    language: chuangsha_kernel::problem::Language,
+    id: OrderId,
+    order: &OrderView,
+) -> Vec<Dialog> {
     let mut dialogs = Vec::new();
     let words = |prefix: &'static str| Input::new("words", w.note, Kind::Area).longest(200).wide().prefix(prefix);
-    let dialog = |name: &str, title: &str, form: FormPart| Dialog { id: name.to_owned(), title: title.to_owned(), open: false, form: form.keep("version", order.version) };
+    let dialog = |name: &str, title: &str, form: FormPart| Dialog {
+        id: name.to_owned(),
+        title: title.to_owned(),
+        open: false,
+        form: form.keep("version", order.version),
+    };
     if order.state == State::Escalated && !order.captured_by_us && actor.could(app, Action::OrderDecide) {
         let choices = vec![Choice::new("approve", w.vote_approve), Choice::new("reject", w.vote_reject)];
         let fields = vec![Input::new("vote", w.vote, Kind::Radio(choices)).required().wide().prefix("vote"), words("vote").required()];
@@ -419,19 +480,28 @@ fn steps(app: &App, actor: &Actor, w: &'static Words, language: chuangsha_kernel
             Input::select("document_kind", w.document_kind, kinds).required().value("resident_id").prefix("deliver"),
             Input::text("document_number", w.document_number).required().longest(40).prefix("deliver"),
         ];
-        dialogs.push(dialog("deliver", w.deliver, FormPart::new(w, format!("/orders/{id}/delivery"), w.deliver, fields).lead(w.deliver_lead)));
+        dialogs.push(dialog(
+            "deliver",
+            w.deliver,
+            FormPart::new(w, format!("/orders/{id}/delivery"), w.deliver, fields).lead(w.deliver_lead),
+        ));
     }
     let decided = matches!(order.state, State::Approved | State::DeliveryPending | State::Activating | State::Activated);
     if decided && !order.captured_by_us && actor.could(app, Action::OrderSample) {
         let choices = vec![Choice::new("sound", w.recheck_sound), Choice::new("unsound", w.recheck_unsound)];
         let fields = vec![Input::new("finding", w.recheck, Kind::Radio(choices)).required().wide().prefix("recheck"), words("recheck")];
-        dialogs.push(dialog("recheck", w.recheck, FormPart::new(w, format!("/orders/{id}/recheck"), w.confirm, fields).lead(w.recheck_lead)));
+        dialogs.push(dialog(
+            "recheck",
+            w.recheck,
+            FormPart::new(w, format!("/orders/{id}/recheck"), w.confirm, fields).lead(w.recheck_lead),
+        ));
     }
     dialogs
 }
 
 fn reveal_dialog(w: &'static Words, id: OrderId, order: &OrderView) -> Dialog {
-    let fields = ["document_number", "name", "address", "phone"].into_iter().map(|field| Choice::new(field, field_label(w, field))).collect();
+    let fields =
+        ["document_number", "name", "address", "phone"].into_iter().map(|field| Choice::new(field, field_label(w, field))).collect();
     let purposes = view::PURPOSES
         .into_iter()
         .map(|purpose| {
@@ -451,7 +521,12 @@ fn reveal_dialog(w: &'static Words, id: OrderId, order: &OrderView) -> Dialog {
         Input::select("purpose", w.purpose, purposes).required().prefix("reveal"),
         Input::new("words", w.purpose_words, Kind::Area).required().longest(200).wide().prefix("reveal"),
     ];
-    Dialog { id: "reveal".into(), title: w.reveal.to_owned(), open: false, form: FormPart::new(w, format!("/orders/{id}/reveal"), w.reveal, inputs).lead(w.reveal_lead) }
+    Dialog {
+        id: "reveal".into(),
+        title: w.reveal.to_owned(),
+        open: false,
+        form: FormPart::new(w, format!("/orders/{id}/reveal"), w.reveal, inputs).lead(w.reveal_lead),
+    }
 }
 
 async fn reveal(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(asked): Form<view::Reveal>) -> Result<Response> {

@@ -61,7 +61,8 @@ async fn my_work(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Respons
     let mut rows: Vec<(RowView, Act)> = Vec::new();
     let due_ms = app.clock_rule("registration.audit_clock", app.clock.now())?.value;
     if actor.could(&app, Action::OrderClaim) {
-        let held = Filter { states: vec![State::Auditing], held_by: Some(actor.staff), limit: SHOWN, oldest_first: true, ..Filter::default() };
+        let held =
+            Filter { states: vec![State::Auditing], held_by: Some(actor.staff), limit: SHOWN, oldest_first: true, ..Filter::default() };
         for row in view::list(&app, &actor, held).await?.rows {
             let act = Act::page(w.continue_case, &row.code, format!("/audit?order={}", row.id)).primary();
             rows.push((row, act));
@@ -89,7 +90,8 @@ async fn my_work(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Respons
         }
     }
     if actor.could(&app, Action::OrderDecide) {
-        let escalated = Filter { states: vec![State::Escalated], not_captured_by: Some(actor.organisation), limit: SHOWN, ..Filter::default() };
+        let escalated =
+            Filter { states: vec![State::Escalated], not_captured_by: Some(actor.organisation), limit: SHOWN, ..Filter::default() };
         let escalated = view::list(&app, &actor, escalated).await?;
         cards.push(Card { tone: Tone::Warning, ..card(w.queue_escalated, escalated.total, w.unit_orders, "/audit?queue=escalated") });
         for row in escalated.rows {
