@@ -36,4 +36,7 @@ codes! {
     PRODUCTION_ON_DEMO = "serve.demo_data", 409,
         "该数据目录是演示数据，帐号与密钥是公开的", "this data directory holds demo data, whose accounts and secrets are public",
         "用 --demo 启动，或用 --data 指定另一个目录", "start it with --demo, or name another directory with --data";
+    NO_DEMO = "serve.no_demo", 404,
+        "该目录没有演示数据", "there is no demo data in this directory",
+        "先运行 chuangsha serve --demo", "run chuangsha serve --demo first";
 }

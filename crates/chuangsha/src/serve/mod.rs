@@ -50,7 +50,8 @@ pub fn run(say: &Say, mut settings: Settings, options: &cli::Serve) -> Outcome {
 fn operator_set(settings: &Settings) -> Result<(), Vec<Problem>> {
     let unset = |key: &&&str| settings.set_text(key).is_none();
     let keys = ["operator.code", "operator.name_zh", "operator.name_en", "operator.hotline"];
-    let problems: Vec<Problem> = keys.iter().filter(unset).map(|key| Problem::new(&codes::OPERATOR_UNSET).field(*key).with("key", key)).collect();
+    let problems: Vec<Problem> =
+        keys.iter().filter(unset).map(|key| Problem::new(&codes::OPERATOR_UNSET).field(*key).with("key", key)).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
@@ -84,6 +85,9 @@ async fn serve(say: &Say, settings: &mut Settings, options: &cli::Serve) -> Outc
     let logins = if options.demo { demo::seed(say, &app, &settings.data()).await? } else { Vec::new() };
 
     let workers = start::spawn(&app, &format!("node-{}", std::process::id()), &stop).map_err(parts::failed)?;
+    if let Some(world) = &world {
+        demo::seed_orders(say, &app, world, &settings.data()).await?;
+    }
     let router = routes::router(&app, &EdgeConfig::default()).layer(middleware::from_fn_with_state(Arc::clone(&metrics), metrics::count));
     let public = Listening::start(public, router, tls.clone())?;
     admin.ready(probe(&app, settings, &stop));

@@ -125,7 +125,8 @@ fn app_config(settings: &Settings) -> AppConfig {
 }
 
 fn people_config(address: &str, demo: bool) -> PeopleConfig {
-    let host = reqwest::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| "localhost".to_owned());
+    let host =
+        reqwest::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| "localhost".to_owned());
     PeopleConfig { host, origin: address.to_owned(), demo }
 }
 
