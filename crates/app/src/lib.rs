@@ -147,6 +147,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "channels", version: 1, sql: channels::DDL },
     Migration { module: "registration", version: 1, sql: registration::DDL },
     Migration { module: "figures", version: 1, sql: figures::DDL },
+    Migration { module: "views", version: 1, sql: platform::web::views::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

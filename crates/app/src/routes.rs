@@ -1,6 +1,6 @@
 //! 路由: every route there is. Read this first.
 
-use axum::{Router, response::IntoResponse};
+use axum::{Router, response::IntoResponse, routing::any};
 use chuangsha_kernel::problem::Problem;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,6 +12,7 @@ use crate::{
         edge::{self, EdgeConfig},
         failure::{self, Failure},
         network, people,
+        web::{frame, switch, views},
     },
     registration,
 };
@@ -45,13 +46,22 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The whole application behind its edge.
 pub fn router(app: &App, edge: &EdgeConfig) -> Router {
     let (api, _) = json().split_for_parts();
-    let routes = api.merge(pages()).fallback(missing);
+    // An unknown address below /api is told to a program, any other to a person.
+    let unknown_page = frame::framed(Router::new().fallback(missing), app).with_state(app.clone());
+    let routes = api.route("/api/{*rest}", any(missing)).merge(frame::framed(pages(), app)).merge(switch::pages()).fallback_service(unknown_page);
     edge::wrap(routes, app, edge)
 }
 
 /// The console.
 fn pages() -> Router<App> {
     Router::new()
+        .merge(registration::page::pages())
+        .merge(figures::page::pages())
+        .merge(channels::page::pages())
+        .merge(people::page::pages())
+        .merge(network::page::pages())
+        .merge(audit::page::pages())
+        .merge(views::pages())
 }
 
 async fn missing() -> impl IntoResponse {

@@ -60,7 +60,10 @@ id_type!(
 );
 
 /// Where new ids come from. Two sources with the same seed give the same ids.
-pub struct Ids(Mutex<Source>);
+pub struct Ids {
+    source: Mutex<Source>,
+    last: Mutex<(u64, u16)>,
+}
 
 enum Source {
     System,
@@ -70,24 +73,41 @@ enum Source {
 impl Ids {
     /// Ids with randomness from the operating system.
     pub fn system() -> Self {
-        Self(Mutex::new(Source::System))
+        Self { source: Mutex::new(Source::System), last: Mutex::default() }
     }
 
     /// Reproducible ids, for tests and the demo world.
     pub fn seeded(seed: u64) -> Self {
-        Self(Mutex::new(Source::Seeded(seed)))
+        Self { source: Mutex::new(Source::Seeded(seed)), last: Mutex::default() }
     }
 
-    /// Ten random bytes and the given time make one UUIDv7.
+    /// A UUIDv7: the time, a counter within the millisecond, random bits. Ids of one source sort in the order they were made, also when two
+    /// fall into one millisecond or the clock is set back.
     pub fn next(&self, now: Timestamp) -> Uuid {
         let mut random = [0_u8; 10];
         self.fill(&mut random);
-        uuid::Builder::from_unix_timestamp_millis(now.0.max(0).unsigned_abs(), &random).into_uuid()
+        let (ms, count) = self.tick(now.0.max(0).unsigned_abs());
+        let [high, low] = count.to_be_bytes();
+        let [first, second, ..] = &mut random;
+        *first = high;
+        *second = low;
+        uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid()
+    }
+
+    /// The next place in time: twelve bits of counter, then the millisecond is borrowed from the future.
+    fn tick(&self, ms: u64) -> (u64, u16) {
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *last = match *last {
+            (then, _) if ms > then => (ms, 0),
+            (then, 0xfff) => (then + 1, 0),
+            (then, count) => (then, count + 1),
+        };
+        *last
     }
 
     /// Fills a buffer from the same source.
     pub fn fill(&self, buffer: &mut [u8]) {
-        let mut source = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut source = self.source.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &mut *source {
             Source::System => {
                 if getrandom::fill(buffer).is_err() {
@@ -114,4 +134,19 @@ fn split_mix(state: &mut u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_as_they_were_made_even_when_the_clock_is_set_back() {
+        let ids = Ids::seeded(1);
+        let mut made: Vec<Uuid> = (0..5_000).map(|_| ids.next(Timestamp(1_000))).collect();
+        made.push(ids.next(Timestamp(10)));
+        made.push(ids.next(Timestamp(2_000_000)));
+        assert!(made.is_sorted());
+        assert!(made.iter().all(|id| id.get_version_num() == 7));
+    }
 }

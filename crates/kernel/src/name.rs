@@ -163,7 +163,8 @@ fn tidy(text: &str, max: usize, same: impl Fn(char) -> char) -> Result<String, N
         }
     }
     let mut out = String::with_capacity(text.len());
-    for c in text.nfc().map(same) {
+    // Width first: a full-width letter and a mark after it must compose, or the result would not be in NFC.
+    for c in text.chars().map(same).nfc() {
         if !c.is_whitespace() {
             out.push(c);
         } else if !out.ends_with(' ') {
@@ -213,6 +214,7 @@ mod tests {
             ("　张伟　", "张伟"),
             ("ANNA  MARIA", "ANNA MARIA"),
             ("ＡＮＮＡ", "ANNA"),
+            ("Ａ\u{301}", "\u{c1}"),
             ("O’Brien-Smith Jr.", "O'Brien-Smith Jr."),
             ("Nguye\u{302}\u{303}n", "Nguyễn"),
             ("བསོད་ནམས", "བསོད་ནམས"),

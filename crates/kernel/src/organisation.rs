@@ -109,11 +109,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::document::tests::provinces;
+    use crate::document::{golden, tests::provinces};
 
     #[test]
     fn golden_vectors() {
-        let code = OrganisationCode::parse("91350100M000100Y43", &provinces()).unwrap();
+        let code = OrganisationCode::parse(golden::ORGANISATION, &provinces()).unwrap();
         assert_eq!(code.organisation(), "M000100Y4");
         assert_eq!(check_organisation("M000100Y"), Some('4'));
         // The worked example of GB 11714 itself.

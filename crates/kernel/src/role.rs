@@ -333,7 +333,7 @@ impl RegionCode {
 
     /// The four digits of the city; `None` for a province or the whole country.
     pub fn city(self) -> Option<String> {
-        (self.0 / 100 % 100 != 0).then(|| format!("{:04}", self.0 / 100))
+        (!(self.0 / 100).is_multiple_of(100)).then(|| format!("{:04}", self.0 / 100))
     }
 
     const fn same_province(self, other: Self) -> bool {
@@ -341,7 +341,7 @@ impl RegionCode {
     }
 
     const fn same_city(self, other: Self) -> bool {
-        self.0 / 100 % 100 != 0 && self.0 / 100 == other.0 / 100
+        !(self.0 / 100).is_multiple_of(100) && self.0 / 100 == other.0 / 100
     }
 }
 

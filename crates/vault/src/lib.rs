@@ -104,7 +104,7 @@ pub enum Field {
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 5] = [Self::Phone, Self::DocumentNumber, Self::PersonKey, Self::StaffLogin, Self::Iccid];
+    pub const ALL: [Self; 6] = [Self::Phone, Self::DocumentNumber, Self::PersonKey, Self::StaffLogin, Self::Iccid, Self::AuditSubject];
 
     /// The stored byte; never reused.
     pub const fn byte(self) -> u8 {

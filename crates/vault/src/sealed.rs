@@ -4,6 +4,8 @@
 use std::marker::PhantomData;
 
 use chuangsha_kernel::{
+    name::{Address, PersonName},
+    phone::Phone,
     problem::{Problem, Refuse},
     time::Timestamp,
 };
@@ -33,6 +35,48 @@ pub trait Personal: Sized {
     fn read(text: &str) -> Option<Self>;
     /// The mask everyone may see.
     fn mask(&self) -> String;
+}
+
+impl Personal for Phone {
+    fn text(&self) -> &str {
+        self.digits()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+
+    fn mask(&self) -> String {
+        self.masked()
+    }
+}
+
+impl Personal for PersonName {
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+
+    fn mask(&self) -> String {
+        self.masked()
+    }
+}
+
+impl Personal for Address {
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+
+    fn mask(&self) -> String {
+        self.masked()
+    }
 }
 
 /// 密封值: one sealed value of type `T`. No Serialize, no Display, and a Debug that shows nothing.
@@ -84,7 +128,6 @@ impl<T> std::fmt::Debug for Sealed<T> {
 }
 
 /// 掩码值: the mask of a value, and nothing of the value itself.
-#[derive(Clone, PartialEq, Eq)]
 pub struct Masked<T> {
     mask: String,
     of: PhantomData<fn() -> T>,
@@ -94,6 +137,12 @@ impl<T: Personal> Masked<T> {
     /// Masks a value at hand.
     pub fn of(value: &T) -> Self {
         Self { mask: value.mask(), of: PhantomData }
+    }
+}
+
+impl<T> Clone for Masked<T> {
+    fn clone(&self) -> Self {
+        Self { mask: self.mask.clone(), of: PhantomData }
     }
 }
 

@@ -3,12 +3,14 @@
 use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use chuangsha_kernel::{
+    name::PersonName,
+    phone::Phone,
     problem::{Language, Refuse as _},
     time::Timestamp,
 };
 use chuangsha_vault::{
-    DataKey, Destruction, Domain, Field, Grant, LocalAgent, Masked, Month, Personal, Place, RevealError, Revealed, Sealed, Shelf, Suite,
-    Vault, VaultError,
+    DataKey, Destruction, Domain, Field, Grant, LocalAgent, Masked, Month, Place, RevealError, Revealed, Sealed, Shelf, Suite, Vault,
+    VaultError,
     agent::{Statement, Target},
     checkpoint::Checkpoint,
     error, merkle,
@@ -429,27 +431,18 @@ fn a_checkpoint_verifies_under_each_key() {
     }
 }
 
-struct Name(String);
-
-impl Personal for Name {
-    fn text(&self) -> &str {
-        &self.0
-    }
-    fn read(text: &str) -> Option<Self> {
-        Some(Self(text.to_owned()))
-    }
-    fn mask(&self) -> String {
-        self.0.chars().take(1).chain("**".chars()).collect()
-    }
-}
-
 #[test]
 fn a_value_leaves_masked_or_under_a_grant() {
     let (key, _) = vault(Suite::International).new_key(SUBJECT, Domain::Identity).unwrap();
-    let sealed = Sealed::seal(&key, NAME, &Name("张三丰".to_owned())).unwrap();
+    let sealed = Sealed::seal(&key, NAME, &PersonName::parse("张三丰").unwrap()).unwrap();
     assert_eq!(format!("{sealed:?}"), "Sealed(..)");
-    let masked: Masked<Name> = sealed.mask(&key, NAME).unwrap();
+    let masked: Masked<PersonName> = sealed.mask(&key, NAME).unwrap();
     assert_eq!((masked.to_string(), serde_json::to_string(&masked).unwrap()), ("张**".to_owned(), "\"张**\"".to_owned()));
+
+    let number = Phone::parse("19900001234").unwrap();
+    let sealed_number = Sealed::seal(&key, Place::new("person", "contact"), &number).unwrap();
+    assert_eq!(sealed_number.mask(&key, Place::new("person", "contact")).unwrap().to_string(), number.masked());
+    assert_eq!(sealed_number.open(&key, Place::new("person", "contact")).unwrap().digits(), "19900001234");
 
     let viewer = Uuid::from_u128(8);
     let grant =

@@ -132,12 +132,12 @@ const ORDINALS: [(&str, &str); CITIES] = [
 ];
 
 const SURNAMES: [&str; 28] = [
-    "王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林", "何", "郭", "马", "罗", "梁", "宋", "郑",
-    "谢", "欧阳", "上官", "司马", "诸葛",
+    "王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "胡", "朱", "高", "林", "何", "郭", "马", "罗", "梁", "宋",
+    "郑", "谢", "欧阳", "上官", "司马", "诸葛",
 ];
 const GIVEN: [&str; 40] = [
-    "伟", "芳", "娜", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超", "霞", "平", "刚", "文", "辉", "玲",
-    "桂", "英", "华", "建", "国", "红", "梅", "春", "晓", "宇", "轩", "子", "涵", "思", "雨", "嘉", "怡",
+    "伟", "芳", "娜", "敏", "静", "丽", "强", "磊", "军", "洋", "勇", "艳", "杰", "娟", "涛", "明", "超", "霞", "平", "刚", "文", "辉",
+    "玲", "桂", "英", "华", "建", "国", "红", "梅", "春", "晓", "宇", "轩", "子", "涵", "思", "雨", "嘉", "怡",
 ];
 /// Characters outside the common sets: extension A, extension B (two UTF-16 units), and one added to the basic block late.
 const RARE: [&str; 6] = ["㼆", "𠮷", "鿃", "䶮", "𬱖", "堃"];
@@ -182,7 +182,15 @@ impl DemoProvince {
         use OrganisationKind as Kind;
         let mut all = vec![
             organisation("ministry", None, Kind::Ministry, "演示部", "Demo Ministry", "000000", 1),
-            organisation("administration", Some("ministry"), Kind::Administration, "演示省通信管理局", "Demo Province Administration", "990000", 2),
+            organisation(
+                "administration",
+                Some("ministry"),
+                Kind::Administration,
+                "演示省通信管理局",
+                "Demo Province Administration",
+                "990000",
+                2,
+            ),
             organisation("carrier", None, Kind::CarrierHq, "示范电信集团", "Model Telecom", "000000", 3),
             organisation("province", Some("carrier"), Kind::Province, "示范电信演示省公司", "Model Telecom Demo Province", "990000", 4),
             organisation("audit-centre", Some("province"), Kind::AuditCentre, "演示省实名审核中心", "Real-name Audit Centre", "990000", 5),
@@ -248,7 +256,15 @@ fn outlet_handle(at: usize) -> String {
     format!("outlet-{:04}", at + 1)
 }
 
-fn organisation(handle: &str, parent: Option<&str>, kind: OrganisationKind, zh: &str, en: &str, region: &str, serial: usize) -> DemoOrganisation {
+fn organisation(
+    handle: &str,
+    parent: Option<&str>,
+    kind: OrganisationKind,
+    zh: &str,
+    en: &str,
+    region: &str,
+    serial: usize,
+) -> DemoOrganisation {
     let code = OrganisationCode::compose('9', '1', "990000", &format!("MADEMO{serial:02}").replace('O', "0"));
     DemoOrganisation {
         handle: handle.to_owned(),
@@ -294,13 +310,17 @@ fn subscriber(seed: u64, index: u32) -> DemoSubscriber {
     let sequence = u16::try_from(index / 99 % 1000).unwrap_or(0);
     // Two people with the same city, county and sequence are a whole round apart, and every round shifts the birth date by another step.
     let shift = u64::from(index / PERSONS_A_ROUND) * 7_919;
-    let birth = days_after(FIRST_BIRTH, (Random::stream(seed, &format!("birth {}", index % PERSONS_A_ROUND)).below(BIRTH_DAYS) + shift) % BIRTH_DAYS);
+    let birth = days_after(
+        FIRST_BIRTH,
+        (Random::stream(seed, &format!("birth {}", index % PERSONS_A_ROUND)).below(BIRTH_DAYS) + shift) % BIRTH_DAYS,
+    );
     let sex = if sequence % 2 == 1 { Sex::Male } else { Sex::Female };
     let (document, number, country) = match random.below(100) {
         0 | 1 => (DocumentKind::Passport, format!("X{index:08}"), Some("UTO")),
         kind => {
             let region = format!("99{:02}{county:02}", city + 1);
-            let number = ResidentId::compose(&region, birth, sequence).expect("a region of six digits and a birth date of this century or the last");
+            let number =
+                ResidentId::compose(&region, birth, sequence).expect("a region of six digits and a birth date of this century or the last");
             let document = if kind == 2 { DocumentKind::HouseholdRegister } else { DocumentKind::ResidentId };
             (document, number, None)
         }

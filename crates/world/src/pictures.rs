@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn good_pictures_are_taken_and_bad_ones_refused() {
-        let card = Card { name: "DEMO PERSON", number: "990101199003070010", address: "DEMO CITY", valid: "2020-01-01 - 2040-01-01", seed: 4 };
+        let card =
+            Card { name: "DEMO PERSON", number: "990101199003070010", address: "DEMO CITY", valid: "2020-01-01 - 2040-01-01", seed: 4 };
         for bytes in [document_front(&card, None), document_back(&card, None), live_photo(4), signature(4), polyglot(4)] {
             assert_eq!(take(&bytes), Ok(()));
         }

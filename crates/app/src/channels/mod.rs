@@ -22,6 +22,7 @@ use crate::{
 
 pub mod channel;
 pub mod http;
+pub mod page;
 
 pub use channel::{Channel, Clause, Refusal, State, Step, Violation};
 

@@ -147,6 +147,8 @@ words! {
 
     overview_lead: "数字随登记实时累加；点任意数字查看其后的登记单。", "Counted as orders happen; follow any figure to the orders behind it.";
     figures_days: "时间", "Period";
+    of_base: "在网 {} 户", "{} subscribers";
+    rejected: "驳回", "Rejected";
     days_today: "今日", "Today";
     days_7: "近 7 日", "7 days";
     days_30: "近 30 日", "30 days";
@@ -515,6 +517,9 @@ words! {
     dead_empty_hint: "所有命令都已送达或仍在重试。", "Every command has arrived or is still being retried.";
     dead_retry: "重试", "Retry";
     dead_topic: "通道", "Path";
+    dead_topic_network: "开通命令", "Network commands";
+    dead_topic_verify: "联网核验", "Networked checks";
+    dead_topic_sms: "短信", "Messages";
     dead_attempts: "尝试次数", "Attempts";
     dead_error: "最后错误", "Last error";
     dead_since: "进入时间", "Since";

@@ -7,6 +7,7 @@ use chuangsha_kernel::{id::OrderId, phone::Phone, problem::Language, time::Times
 use chuangsha_store::{Tx, outbox::Leased};
 use chuangsha_vault::Domain;
 use futures_util::future::BoxFuture;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{
@@ -48,7 +49,7 @@ pub struct VerificationHandler(pub App);
 impl Handler for VerificationHandler {
     fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
         Box::pin(async move {
-            verify(&self.0, OrderId(message.case)).await.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
+            verify(&self.0, OrderId(message.case), message.id).await.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
         })
     }
 }
@@ -59,7 +60,8 @@ struct Question {
     picture: Option<Zeroizing<Vec<u8>>>,
 }
 
-async fn verify(app: &App, id: OrderId) -> Result<Handled> {
+/// `question` is the message's id: asked again after a lost answer it is the same question, and a re-captured order asks a new one.
+async fn verify(app: &App, id: OrderId, question: Uuid) -> Result<Handled> {
     let reader = app.clone();
     let found = app
         .read(move |tx| {
@@ -70,7 +72,7 @@ async fn verify(app: &App, id: OrderId) -> Result<Handled> {
             let Some(party) = table::parties(tx, id)?.into_iter().find(|party| party.role == "holder") else { return Ok(None) };
             let Some(key) = reader.key_if_any(tx, party.subject.0, Domain::Identity)? else { return Ok(None) };
             let check = DocumentCheck {
-                request: order.id.0,
+                request: question,
                 kind: party.document.as_str().to_owned(),
                 number: Zeroizing::new(keys::open(&key, place::NUMBER, &party.number)?),
                 name: Zeroizing::new(keys::open(&key, place::NAME, &party.name)?),
@@ -100,7 +102,8 @@ async fn verify(app: &App, id: OrderId) -> Result<Handled> {
     let face_score = match question.picture {
         Some(picture) => {
             let face = FaceMatch {
-                request: question.check.request,
+                // The face is a question of its own.
+                request: Uuid::from_u128(question.check.request.as_u128() ^ 1),
                 kind: question.check.kind.clone(),
                 number: question.check.number.clone(),
                 picture,

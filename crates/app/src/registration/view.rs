@@ -171,7 +171,9 @@ fn masked_party(app: &App, tx: &mut Tx, party: &Party) -> Result<PartyView> {
 fn visible(app: &App, tx: &mut Tx, actor: &Actor, id: OrderId, action: Action) -> Result<Order> {
     let order = table::find(tx, id)?;
     let resource = app.resource(order.captured_by.organisation, &order.region, Some(order.captured_by.staff));
-    actor.require(app, action, &resource).map_err(|_| Failure::from(Refusal::NotFound))?;
+    // Who may not even see it does not learn that it is there; who may is told why not more.
+    actor.require(app, Action::OrderView, &resource).map_err(|_| Failure::from(Refusal::NotFound))?;
+    actor.require(app, action, &resource)?;
     Ok(order)
 }
 

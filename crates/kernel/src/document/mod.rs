@@ -7,6 +7,8 @@ mod person;
 mod validity;
 
 #[cfg(test)]
+pub(crate) mod golden;
+#[cfg(test)]
 pub(crate) mod tests;
 
 use jiff::civil::Date;

@@ -17,6 +17,7 @@ use crate::App;
 
 pub mod http;
 pub mod integrate;
+pub mod page;
 pub mod query;
 
 /// Tables of this module.
@@ -38,7 +39,7 @@ CREATE TABLE audit_entry (
 );
 CREATE UNIQUE INDEX audit_entry_seq ON audit_entry (seq) WHERE seq IS NOT NULL;
 CREATE INDEX audit_entry_unsequenced ON audit_entry (id) WHERE seq IS NULL;
-CREATE INDEX audit_entry_case ON audit_entry (case_id, at);
+CREATE INDEX audit_entry_case ON audit_entry (case_id, id);
 CREATE INDEX audit_entry_subject ON audit_entry (subject_mark, at) WHERE subject_mark IS NOT NULL;
 CREATE INDEX audit_entry_staff ON audit_entry (staff, at);
 CREATE TABLE audit_checkpoint (

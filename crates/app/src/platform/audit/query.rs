@@ -87,7 +87,7 @@ fn seen(row: &Row, key: Option<&DataKey>) -> Result<Seen> {
 /// The entries of one case, oldest first.
 pub fn of_case(app: &App, tx: &mut Tx, case: Uuid) -> Result<Vec<Seen>> {
     let key = app.audit_key_if_any(tx)?;
-    tx.query(&format!("SELECT {COLUMNS} FROM audit_entry WHERE case_id = $1 ORDER BY at, id LIMIT 500"), &params![&case])?
+    tx.query(&format!("SELECT {COLUMNS} FROM audit_entry WHERE case_id = $1 ORDER BY id LIMIT 500"), &params![&case])?
         .iter()
         .map(|row| seen(row, key.as_deref()))
         .collect()

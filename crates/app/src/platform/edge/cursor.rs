@@ -5,7 +5,8 @@ use chuangsha_kernel::problem::Problem;
 use ring::digest;
 use uuid::Uuid;
 
-use crate::platform::{failure::Result, people::code};
+use super::code;
+use crate::platform::failure::Result;
 
 /// 翻页位置: the last row seen, by its moment (or any number the list is ordered by) and its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

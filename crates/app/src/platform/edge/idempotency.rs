@@ -136,7 +136,9 @@ async fn once_keyed(app: App, key: HeaderValue, request: Request, next: Next) ->
     };
     let body = to_bytes(body, MAX).await.map_err(|_| Failure::from(Problem::new(&code::BODY_LARGE)))?;
     let staff = live.actor.staff;
-    let id = hash(&[staff.as_bytes(), live.actor.session.is_none().then_some(live.id).unwrap_or_default().as_bytes(), key.as_bytes()]);
+    // Sessions of one person share their keys; each API key has its own.
+    let of_key = if live.actor.session.is_none() { live.id } else { uuid::Uuid::nil() };
+    let id = hash(&[staff.as_bytes(), of_key.as_bytes(), key.as_bytes()]);
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let wanted = hash(&[parts.method.as_str().as_bytes(), target.as_bytes(), &body]);
     let (now, mut mark) = (app.clock.now(), [0_u8; 16]);

@@ -189,7 +189,7 @@ async fn every_answer_carries_the_headers_and_strangers_are_stopped() {
         assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'; script-src 'self';"));
         assert!(!headers["content-security-policy"].to_str().unwrap().contains("unsafe"));
         assert_eq!(headers["x-content-type-options"], "nosniff");
-        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert_eq!(headers["referrer-policy"], "same-origin");
         assert_eq!(headers["cache-control"], "no-store");
         assert!(headers["x-request-id"].len() >= 8);
     }

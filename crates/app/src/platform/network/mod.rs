@@ -4,6 +4,7 @@
 //! key makes a repetition harmless, so every doubt is resolved by asking again.
 
 mod backoff;
+pub mod page;
 pub(crate) mod client;
 pub mod http;
 #[cfg(test)]

@@ -30,5 +30,4 @@ chuangsha_kernel::codes! {
     STEP_UP = "people.step_up", 403, "此操作须重新验证第二因素（{zh}）", "This needs your second factor again ({en})", "请再次使用通行密钥后重试", "Use your passkey again, then retry";
     ENROL_NEEDS_FACTOR = "people.enrol_needs_factor", 403, "登记新的第二因素须先使用已有的第二因素", "Enrolling another factor needs the one you have", "请先用已有的动态口令或通行密钥验证", "Use your one-time code or passkey first";
     CEREMONY_GONE = "people.ceremony_gone", 409, "验证已过期或已完成", "This ceremony has expired or is done", "请重新开始", "Start again";
-    CURSOR_INVALID = "edge.cursor_invalid", 400, "翻页位置无效", "The page cursor is not valid", "请从第一页开始", "Start from the first page";
 }

@@ -58,6 +58,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(leave))
         .routes(routes!(change_roles))
         .routes(routes!(reset_password))
+        .routes(routes!(reset_factors))
         .routes(routes!(list_sessions))
         .routes(routes!(revoke_session))
         .routes(routes!(list_keys, make_key))
@@ -365,6 +366,13 @@ async fn reset_password(State(app): State<App>, actor: Actor, Path(id): Path<Sta
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(app.reset_password(&actor, id).await?)).into_response())
 }
 
+/// Forget a person's passkeys and code generator, for a device lost. Their sessions end; they enrol anew at the next sign-in.
+#[utoipa::path(delete, path = "/people/{id}/factors", tag = "people", params(("id" = String, Path)), responses((status = 204)))]
+async fn reset_factors(State(app): State<App>, actor: Actor, Path(id): Path<StaffId>) -> Result<StatusCode> {
+    app.reset_factors(&actor, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// One's own sessions.
 #[utoipa::path(get, path = "/sessions", tag = "people", responses((status = 200, body = Vec<SessionView>)))]
 async fn list_sessions(State(app): State<App>, actor: Actor) -> Result<Json<Vec<SessionView>>> {
@@ -471,6 +479,18 @@ impl App {
         })
         .await?;
         Ok(Joined { id, first_password: password })
+    }
+
+    /// Forgets a person's second factors and ends their sessions.
+    ///
+    /// # Errors
+    /// `people.denied`, `people.step_up`, `people.own_record`
+    pub async fn reset_factors(&self, actor: &Actor, id: StaffId) -> Result<()> {
+        self.manage(actor, id, "factors", "", move |_, tx, now| {
+            staff::forget_factors(tx, id)?;
+            session::end_others(tx, id, None, now)
+        })
+        .await
     }
 
     async fn manage(

@@ -1,10 +1,67 @@
-//! Pages of people: sign-in, sessions, staff.
+//! Pages of people: sign-in with its second step, one's own sessions, staff.
+
+use std::sync::Arc;
 
 use askama::Template;
+use axum::{
+    Form, Router,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::Response,
+    routing::{get, post},
+};
+use chuangsha_kernel::{id::StaffId, problem::Problem, role::Action, time::Timestamp};
+use uuid::Uuid;
+use webauthn_rs::prelude::{PublicKeyCredential, RegisterPublicKeyCredential};
 
-use crate::platform::web::pages::FormPart;
-use crate::platform::web::shell::Shell;
-use crate::platform::words::Words;
+use super::{
+    code,
+    extract::{Origin, SignedIn},
+    http::{farewell, with_cookies},
+    login::{Credentials, Opened},
+    passkey::{self, PasskeyView},
+    session::{self, Live, SessionView, Step},
+    staff::{self, StaffView},
+    totp,
+};
+use crate::{
+    App,
+    platform::{
+        actor::Actor,
+        failure::{Failure, Result},
+        web::{
+            form::{Input, Kind, Notice, Wrong},
+            frame::shown,
+            page, page_with,
+            pages::{Button, DetailPage, Dialog, FormPart, ListPage, Section},
+            parts::{Empty, Facts, Tag, Tone, code as code_fact, fact, status},
+            safe_path, see_other,
+            shell::Shell,
+            table::{Act, Address, Cell, Column, Line, Pager, Table, keyset},
+        },
+        words::Words,
+    },
+};
+
+/// Routes of this file.
+pub fn pages() -> Router<App> {
+    Router::new()
+        .route("/login", get(login).post(sign_in))
+        .route("/login/second", get(second).post(give_code))
+        .route("/login/again", get(again).post(give_code))
+        .route("/login/passkey", post(give_passkey))
+        .route("/login/enrol", get(enrol))
+        .route("/login/enrol/code", post(enrol_code))
+        .route("/login/enrol/passkey", post(enrol_passkey))
+        .route("/logout", post(sign_out))
+        .route("/me", get(me))
+        .route("/me/password", get(password).post(change_password))
+        .route("/me/factors", get(enrol))
+        .route("/sessions/{id}/end", post(end_session))
+        .route("/people", get(list))
+        .route("/people/{id}", get(person))
+        .route("/people/{id}/departure", post(depart))
+}
 
 /// What the passkey dialog of the browser is started with.
 pub struct PasskeyAsk {
@@ -12,8 +69,14 @@ pub struct PasskeyAsk {
     pub action: String,
     /// Options as JSON, as the browser wants them with bytes in base64url.
     pub challenge: String,
-    /// Ties the answer to the question.
-    pub flow: String,
+    /// `get` or `create`
+    pub kind: &'static str,
+    /// Where to go afterwards.
+    pub to: String,
+    /// Words on the button.
+    pub label: &'static str,
+    /// Asks for a name of the device.
+    pub named: bool,
 }
 
 /// 登录
@@ -27,7 +90,463 @@ pub struct Login {
     /// Which step.
     pub heading: String,
     /// Password, or code.
-    pub form: FormPart,
+    pub form: Option<FormPart>,
     /// Passkey, where one is asked for.
     pub passkey: Option<PasskeyAsk>,
+    /// What a generator is given.
+    pub secret: Option<String>,
+    /// Start again.
+    pub leave: bool,
+}
+
+/// Where to go after sign-in.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct To {
+    to: String,
+}
+
+fn login_screen(shell: Shell, number: &str, to: &str, problem: Option<&Problem>) -> Login {
+    let (w, language) = (shell.w, shell.language);
+    let fields = vec![
+        Input::text("number", w.staff_login).required().autocomplete("username").longest(20).value(number).first(),
+        Input::new("password", w.password, Kind::Line("password")).required().autocomplete("current-password").longest(256),
+    ];
+    let mut form = FormPart::new(w, "/login", w.log_in_next, fields).keep("to", safe_path(to));
+    form.notice = problem.map(|problem| Notice { wrong: Wrong::of(problem, language) });
+    // Before sign-in nobody is known: the frame must not show a menu on this page.
+    let shell = Shell { user: None, menu: Vec::new(), ..shell };
+    Login { w, heading: w.log_in_heading.into(), form: Some(form), passkey: None, secret: None, leave: false, shell }
+}
+
+async fn login(shell: Shell, Query(to): Query<To>) -> Response {
+    if shell.user.is_some() {
+        return see_other(safe_path(&to.to));
+    }
+    page(&login_screen(shell, "", &to.to, None))
+}
+
+/// The sign-in form.
+#[derive(serde::Deserialize)]
+struct SignIn {
+    number: String,
+    password: String,
+    #[serde(default)]
+    to: String,
+}
+
+async fn sign_in(State(app): State<App>, shell: Shell, origin: Origin, Form(form): Form<SignIn>) -> Result<Response> {
+    let number = form.number.trim().to_owned();
+    match app.sign_in(Credentials { number: number.clone(), password: form.password, code: None }, origin).await {
+        Ok(opened) => Ok(with_cookies(&opened, see_other(&onward(&opened, &form.to)))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNAUTHORIZED);
+            Ok(page_with(status, &login_screen(shell, &number, &form.to, Some(&problem))))
+        }
+    }
+}
+
+/// The next page of somebody who just proved something.
+fn onward(opened: &Opened, to: &str) -> String {
+    let to = safe_path(to);
+    let with = |path: &str| Address::new(path, [("to", if to == "/" { "" } else { to })]).to_string();
+    match opened.standing.step {
+        Step::Done => to.to_owned(),
+        Step::ChangePassword => "/me/password".to_owned(),
+        Step::SecondFactor => with("/login/second"),
+        Step::Enrol => with("/login/enrol"),
+    }
+}
+
+async fn second(State(app): State<App>, shell: Shell, SignedIn(live): SignedIn, Query(to): Query<To>) -> Result<Response> {
+    match live.standing.step {
+        Step::Done => Ok(see_other(safe_path(&to.to))),
+        Step::ChangePassword => Ok(see_other("/me/password")),
+        Step::Enrol => Ok(see_other("/login/enrol")),
+        Step::SecondFactor => Ok(page(&second_screen(&app, shell, &live, &to.to, false, None).await?)),
+    }
+}
+
+/// A fresh second factor, for what needs one.
+async fn again(State(app): State<App>, shell: Shell, SignedIn(live): SignedIn, Query(to): Query<To>) -> Result<Response> {
+    Ok(page(&second_screen(&app, shell, &live, &to.to, true, None).await?))
+}
+
+async fn second_screen(app: &App, shell: Shell, live: &Arc<Live>, to: &str, again: bool, problem: Option<&Problem>) -> Result<Login> {
+    let (w, language) = (shell.w, shell.language);
+    let fields = vec![
+        Input::text("code", w.totp).required().inputmode("numeric").autocomplete("one-time-code").longest(8).hint(w.totp_hint).first(),
+    ];
+    let action = if again { "/login/again" } else { "/login/second" };
+    let form = live.standing.totp.then(|| {
+        let mut form = FormPart::new(w, action, w.verify, fields).keep("to", safe_path(to));
+        form.lead = if again { w.step_up_lead.to_owned() } else { String::new() };
+        form.notice = problem.map(|problem| Notice { wrong: Wrong::of(problem, language) });
+        form
+    });
+    let passkey = match live.standing.passkey {
+        true => Some(PasskeyAsk {
+            action: "/login/passkey".to_owned(),
+            challenge: serde_json::to_string(&app.begin_assertion(live).await?).map_err(Failure::internal)?,
+            kind: "get",
+            to: safe_path(to).to_owned(),
+            label: w.passkey_use,
+            named: false,
+        }),
+        false => None,
+    };
+    let heading = if again { w.step_up_heading } else { w.second_step };
+    Ok(Login { w, heading: heading.into(), form, passkey, secret: None, leave: !again, shell })
+}
+
+#[derive(serde::Deserialize)]
+struct Code {
+    code: String,
+    #[serde(default)]
+    to: String,
+}
+
+async fn give_code(State(app): State<App>, shell: Shell, SignedIn(live): SignedIn, origin: Origin, Form(form): Form<Code>) -> Result<Response> {
+    match app.give_code(&live, form.code.trim().to_owned(), origin).await {
+        Ok(opened) => Ok(with_cookies(&opened, see_other(&onward(&opened, &form.to)))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            let again = live.standing.step == Step::Done;
+            let screen = second_screen(&app, shell, &live, &form.to, again, Some(&problem)).await?;
+            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNAUTHORIZED), &screen))
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Answer {
+    answer: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    to: String,
+}
+
+/// What a browser's authenticator said, or that it said nothing usable.
+fn read_answer<T: serde::de::DeserializeOwned>(answer: &str) -> Result<T> {
+    serde_json::from_str(answer).map_err(|_| Problem::new(&code::PASSKEY).into())
+}
+
+async fn give_passkey(State(app): State<App>, SignedIn(live): SignedIn, origin: Origin, Form(form): Form<Answer>) -> Result<Response> {
+    let answer: PublicKeyCredential = read_answer(&form.answer)?;
+    let opened = app.finish_assertion(&live, answer, origin).await?;
+    Ok(with_cookies(&opened, see_other(&onward(&opened, &form.to))))
+}
+
+async fn enrol(State(app): State<App>, shell: Shell, SignedIn(live): SignedIn, Query(to): Query<To>) -> Result<Response> {
+    Ok(page(&enrol_screen(&app, shell, &live, &to.to, None).await?))
+}
+
+/// Enrols a first or another factor: a passkey always, a code generator where a code is enough.
+async fn enrol_screen(app: &App, shell: Shell, live: &Arc<Live>, to: &str, problem: Option<&Problem>) -> Result<Login> {
+    let (w, language) = (shell.w, shell.language);
+    let code_offered = live.standing.step != Step::Enrol || live.standing.totp;
+    let (form, secret) = if code_offered {
+        let secret = app.begin_totp(live).await?;
+        let fields = vec![Input::text("code", w.totp).required().inputmode("numeric").autocomplete("one-time-code").longest(8)];
+        let mut form = FormPart::new(w, "/login/enrol/code", w.verify, fields).lead(w.enrol_totp_lead).keep("to", safe_path(to));
+        form.notice = problem.map(|problem| Notice { wrong: Wrong::of(problem, language) });
+        (Some(form), Some(totp::base32(secret.as_slice())))
+    } else {
+        (None, None)
+    };
+    let passkey = PasskeyAsk {
+        action: "/login/enrol/passkey".to_owned(),
+        challenge: serde_json::to_string(&app.begin_passkey(live).await?).map_err(Failure::internal)?,
+        kind: "create",
+        to: safe_path(to).to_owned(),
+        label: w.enrol_passkey,
+        named: true,
+    };
+    Ok(Login { w, heading: w.enrol.into(), form, passkey: Some(passkey), secret, leave: shell.user.is_none(), shell })
+}
+
+async fn enrol_code(State(app): State<App>, shell: Shell, SignedIn(live): SignedIn, origin: Origin, Form(form): Form<Code>) -> Result<Response> {
+    match app.confirm_totp(&live, form.code.trim().to_owned(), origin).await {
+        Ok(opened) => Ok(with_cookies(&opened, see_other(&onward(&opened, &form.to)))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            let screen = enrol_screen(&app, shell, &live, &form.to, Some(&problem)).await?;
+            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNAUTHORIZED), &screen))
+        }
+    }
+}
+
+async fn enrol_passkey(State(app): State<App>, SignedIn(live): SignedIn, origin: Origin, Form(form): Form<Answer>) -> Result<Response> {
+    let made: RegisterPublicKeyCredential = read_answer(&form.answer)?;
+    let opened = app.finish_passkey(&live, form.name.trim(), made, origin).await?;
+    Ok(with_cookies(&opened, see_other(&onward(&opened, &form.to))))
+}
+
+async fn sign_out(State(app): State<App>, signed_in: Result<SignedIn>) -> Result<Response> {
+    // Signing out twice is not an error.
+    if let Ok(SignedIn(live)) = signed_in {
+        app.sign_out(&live).await?;
+    }
+    Ok(farewell(see_other("/login?done=out")))
+}
+
+async fn me(State(app): State<App>, actor: Actor, shell: Shell) -> Result<Response> {
+    let w = shell.w;
+    let (reading, staff, now) = (app.clone(), actor.staff, app.clock.now());
+    let (own, sessions, passkeys) = app
+        .store
+        .read(move |tx| {
+            Ok::<_, Failure>((reading.staff_one(tx, staff)?, session::list(tx, &reading.matrix, staff, now)?, passkey::list(tx, staff)?))
+        })
+        .await?;
+    let about = vec![
+        code_fact(w.staff_number, own.number.clone()),
+        fact(w.roles, staff::role_names(&app, actor.roles, shell.language)),
+        status(w.training, training_tag(w, &own, now)),
+        status(w.factor, factor_tag(w, own.totp, &passkeys)),
+    ];
+    let title = shell.user.as_ref().map_or_else(|| own.number.clone(), |user| user.name.clone());
+    let screen = DetailPage {
+        w,
+        title,
+        trail: Vec::new(),
+        tags: Vec::new(),
+        lead: w.sessions_lead.to_owned(),
+        buttons: vec![Button::Page("/me/password".into(), w.change_password.to_owned()), Button::Page("/me/factors".into(), w.enrol.to_owned())],
+        tabs: None,
+        notice: None,
+        revealed: None,
+        sections: vec![
+            Section::Facts(w.tab_overview.to_owned(), Facts { facts: about }),
+            Section::Table(sessions_table(w, w.my_sessions, &sessions, true)),
+        ],
+        dialogs: Vec::new(),
+        shell,
+    };
+    Ok(page(&screen))
+}
+
+fn training_tag(w: &'static Words, person: &StaffView, now: Timestamp) -> Tag {
+    match person.trained_until {
+        Some(until) if until > now => Tag::new(Tone::Good, crate::platform::words::fill(w.training_until, until.day())),
+        _ => Tag::new(Tone::Warning, w.training_none),
+    }
+}
+
+fn factor_tag(w: &'static Words, totp: bool, passkeys: &[PasskeyView]) -> Tag {
+    let mut factors = Vec::new();
+    if !passkeys.is_empty() {
+        factors.push(w.factor_passkey);
+    }
+    if totp {
+        factors.push(w.factor_totp);
+    }
+    if factors.is_empty() { Tag::new(Tone::Warning, w.factor_none) } else { Tag::new(Tone::Good, factors.join(" · ")) }
+}
+
+fn sessions_table(w: &'static Words, caption: &str, sessions: &[SessionView], may_end: bool) -> Table {
+    let mut columns: Vec<Column> = [w.session_started, w.session_seen, w.session_from, w.factor].into_iter().map(Column::new).collect();
+    if may_end {
+        columns.push(Column::new(w.actions));
+    }
+    let method = |method: &str| match method {
+        "passkey" => w.factor_passkey,
+        "totp" => w.factor_totp,
+        _ => w.password,
+    };
+    let lines = sessions
+        .iter()
+        .map(|one| {
+            let mut cells = vec![
+                Cell::Text(Timestamp(one.created).display()),
+                Cell::Text(Timestamp(one.last_seen).display()),
+                Cell::Code(one.address.clone()),
+                Cell::Text(method(&one.method).to_owned()),
+            ];
+            if may_end {
+                cells.push(Cell::Actions(vec![Act::step(w.session_end, Timestamp(one.created).display(), format!("/sessions/{}/end", one.id))]));
+            }
+            Line { id: one.id.to_string(), cells, current: false }
+        })
+        .collect::<Vec<_>>();
+    Table {
+        w,
+        id: "sessions".into(),
+        caption: caption.to_owned(),
+        columns,
+        pager: Pager::single(lines.len()),
+        lines,
+        empty: Empty { title: w.none_yet.to_owned(), hint: String::new(), action: None },
+        tools: Vec::new(),
+        batch: None,
+    }
+}
+
+async fn end_session(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) -> Result<Response> {
+    app.revoke_session(&actor, id).await?;
+    Ok(see_other("/me?done=ended"))
+}
+
+async fn password(shell: Shell, SignedIn(_): SignedIn) -> Response {
+    page(&password_screen(shell, None))
+}
+
+fn password_screen(shell: Shell, problem: Option<&Problem>) -> Login {
+    let (w, language) = (shell.w, shell.language);
+    let fields = vec![
+        Input::new("old", w.password_old, Kind::Line("password")).required().autocomplete("current-password").longest(256).check(problem, language),
+        Input::new("new", w.password_new, Kind::Line("password")).required().autocomplete("new-password").longest(256).check(problem, language),
+    ];
+    let mut form = FormPart::new(w, "/me/password", w.save, fields).lead(w.change_password_lead);
+    form.notice = crate::platform::web::form::notice(problem, &form.fields, language);
+    Login { w, heading: w.change_password.into(), form: Some(form), passkey: None, secret: None, leave: shell.user.is_none(), shell }
+}
+
+#[derive(serde::Deserialize)]
+struct PasswordChange {
+    old: String,
+    new: String,
+}
+
+async fn change_password(State(app): State<App>, shell: Shell, SignedIn(live): SignedIn, origin: Origin, Form(form): Form<PasswordChange>) -> Result<Response> {
+    match app.change_password(&live, &form.old, &form.new, origin).await {
+        Ok(opened) => Ok(with_cookies(&opened, see_other("/?done=saved"))),
+        Err(failure) => {
+            let mut problem = shown(failure)?;
+            if problem.code.id.starts_with("people.password") {
+                problem = problem.field("new");
+            }
+            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), &password_screen(shell, Some(&problem))))
+        }
+    }
+}
+
+/// What the address of the list says.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct Asked {
+    size: u32,
+    after: String,
+    n: u64,
+}
+
+async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): Query<Asked>) -> Result<Response> {
+    let w = shell.w;
+    let within = actor.within(actor.reach(&app, Action::PeopleView)?);
+    let size = if [20, 50, 100].contains(&asked.size) { asked.size } else { 20 };
+    let after = Uuid::try_parse(&asked.after).ok().map(StaffId);
+    let reading = app.clone();
+    let mut rows = app.store.read(move |tx| reading.staff_list(tx, &within, after, i64::from(size) + 1)).await?;
+    let more = rows.len() > size as usize;
+    rows.truncate(size as usize);
+    let next = rows.last().filter(|_| more).map(|last| last.id.to_string());
+    let address = Address::new("/people", [("size", if asked.size == 0 { String::new() } else { asked.size.to_string() })]);
+    let seen = asked.n.max(1) - 1 + rows.len() as u64;
+    let now = app.clock.now();
+    let language = shell.language;
+    let role_of = |person: &StaffView| person.roles.iter().map(|role| app.matrix.role_name(*role, language).to_owned()).collect::<Vec<_>>().join(" · ");
+    let table = Table {
+        w,
+        id: "people".into(),
+        caption: w.menu_people.into(),
+        columns: [w.staff_number, w.name, w.roles, w.status, w.training, w.actions].into_iter().map(Column::new).collect(),
+        lines: rows
+            .iter()
+            .map(|person| Line {
+                id: person.id.to_string(),
+                cells: vec![
+                    Cell::Link(format!("/people/{}", person.id), person.number.clone()),
+                    Cell::Text(person.name.clone()),
+                    Cell::Text(role_of(person)),
+                    Cell::Tag(active_tag(w, person.active)),
+                    Cell::Tag(training_tag(w, person, now)),
+                    Cell::Actions(vec![Act::page(w.open, &person.number, format!("/people/{}", person.id))]),
+                ],
+                current: false,
+            })
+            .collect(),
+        pager: keyset(&address, asked.n, size, seen, more, next),
+        empty: Empty { title: w.nothing_found.into(), hint: String::new(), action: None },
+        tools: Vec::new(),
+        batch: None,
+    };
+    let (title, lead) = (w.menu_people.to_owned(), w.people_lead.to_owned());
+    Ok(page(&ListPage { w, shell, title, lead, cards: Vec::new(), tabs: None, notice: None, search: None, table, sections: Vec::new() }))
+}
+
+fn active_tag(w: &'static Words, active: bool) -> Tag {
+    if active { Tag::new(Tone::Good, w.staff_active) } else { Tag::new(Tone::Quiet, w.staff_left) }
+}
+
+async fn person(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {
+    let id: StaffId = id.parse().map_err(|_| Problem::new(&code::STAFF_NOT_FOUND))?;
+    Ok(page(&person_screen(&app, &actor, shell, id, None).await?))
+}
+
+async fn person_screen(app: &App, actor: &Actor, shell: Shell, id: StaffId, problem: Option<&Problem>) -> Result<DetailPage> {
+    let (w, language) = (shell.w, shell.language);
+    let (reading, asker, now) = (app.clone(), actor.clone(), app.clock.now());
+    let (found, organisation, sessions, passkeys, may_manage) = app
+        .store
+        .read(move |tx| {
+            let (resource, _) = staff::resource(tx, id)?;
+            // Somebody out of reach looks like nobody.
+            asker.require(&reading, Action::PeopleView, &resource).map_err(|_| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?;
+            let may_manage = asker.may(&reading, Action::PeopleManage, &resource) && asker.staff != id;
+            let may_end = asker.may(&reading, Action::SessionRevoke, &resource);
+            let found = reading.staff_one(tx, id)?;
+            let organisation = super::organisation::find(tx, found.organisation)?;
+            let sessions = if may_end { session::list(tx, &reading.matrix, id, now)? } else { Vec::new() };
+            Ok::<_, Failure>((found, organisation, sessions, passkey::list(tx, id)?, may_manage))
+        })
+        .await?;
+    let roles = found.roles.iter().map(|role| app.matrix.role_name(*role, language).to_owned()).collect::<Vec<_>>().join(" · ");
+    let about = vec![
+        code_fact(w.staff_number, found.number.clone()),
+        fact(w.name, found.name.clone()),
+        fact(w.organisation, organisation.name(language)),
+        fact(w.roles, roles.clone()),
+        status(w.status, active_tag(w, found.active)),
+        status(w.training, training_tag(w, &found, now)),
+        status(w.factor, factor_tag(w, found.totp, &passkeys)),
+    ];
+    let mut buttons = Vec::new();
+    let mut dialogs = Vec::new();
+    if may_manage && found.active {
+        buttons.push(Button::Dialog("leave".into(), w.staff_leave.to_owned()));
+        let form = FormPart::new(w, format!("/people/{id}/departure"), w.staff_leave, Vec::new()).lead(w.staff_leave_lead).danger();
+        dialogs.push(Dialog { id: "leave".into(), title: w.staff_leave.into(), open: false, form });
+    }
+    let mut sections = vec![Section::Facts(w.tab_overview.to_owned(), Facts { facts: about })];
+    if !sessions.is_empty() {
+        sections.push(Section::Table(sessions_table(w, w.sessions, &sessions, true)));
+    }
+    Ok(DetailPage {
+        w,
+        title: format!("{} {}", found.number, found.name),
+        trail: vec![(w.menu_people.to_owned(), "/people".to_owned())],
+        tags: vec![active_tag(w, found.active)],
+        lead: roles,
+        buttons,
+        tabs: None,
+        notice: problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
+        revealed: None,
+        sections,
+        dialogs,
+        shell,
+    })
+}
+
+async fn depart(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {
+    let id: StaffId = id.parse().map_err(|_| Problem::new(&code::STAFF_NOT_FOUND))?;
+    match app.let_go(&actor, id).await {
+        Ok(()) => Ok(see_other(&format!("/people/{id}?done=left"))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            let screen = person_screen(&app, &actor, shell, id, Some(&problem)).await?;
+            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
+        }
+    }
 }

@@ -203,6 +203,16 @@ impl App {
         rows.iter().map(|row| self.staff_view(tx, row)).collect()
     }
 
+    /// One member of staff, as a list shows them; who may see them is the caller's guard.
+    pub fn staff_one(&self, tx: &mut Tx<'_>, id: StaffId) -> Result<StaffView> {
+        let row = tx.query_opt(
+            "SELECT s.id, s.number, s.name, s.roles, s.organisation, s.state, s.training_passed_until, s.totp IS NOT NULL
+             FROM staff s WHERE s.id = $1",
+            &params![&id.0],
+        )?;
+        self.staff_view(tx, &row.ok_or_else(|| Failure::from(Problem::new(&code::STAFF_NOT_FOUND)))?)
+    }
+
     fn staff_view(&self, tx: &mut Tx<'_>, row: &Row) -> Result<StaffView> {
         let id = StaffId(row.uuid(0)?);
         let name = self.open_staff(tx, id, NAME, &row.bytes(2)?)?;
@@ -346,6 +356,13 @@ pub fn train(tx: &mut Tx<'_>, id: StaffId, until: Timestamp, at: Timestamp) -> R
 /// Sets a password. The caller ends the person's other sessions ([`super::session::end_others`]); API keys live on.
 pub(super) fn set_password(tx: &mut Tx<'_>, id: StaffId, hash: &str, must_change: bool) -> Result<()> {
     Ok(tx.push_one("UPDATE staff SET password = $2, must_change = $3 WHERE id = $1", &params![&id.0, hash, must_change])?)
+}
+
+/// Forgets generator, passkeys and known devices: a device was lost.
+pub(super) fn forget_factors(tx: &mut Tx<'_>, id: StaffId) -> Result<()> {
+    tx.push("DELETE FROM passkey WHERE staff = $1", &params![&id.0])?;
+    tx.push("DELETE FROM known_device WHERE login = (SELECT login FROM staff WHERE id = $1)", &params![&id.0])?;
+    Ok(tx.push_one("UPDATE staff SET totp = NULL, totp_pending = NULL WHERE id = $1", &params![&id.0])?)
 }
 
 /// Accepts a step of the generator once; `false` when it, or a later one, was accepted before.

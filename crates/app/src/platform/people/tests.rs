@@ -648,6 +648,12 @@ story! {
         assert_eq!(problem["code"], "people.step_up", "{problem}");
         let (_, options) = browser.post("/session/passkey/begin", json!({})).await;
         browser.post("/session/passkey/finish", key.get(&options, OURS)).await;
+        // A lost phone: the manager forgets the generator, the clerk's session ends and the next sign-in enrols anew.
+        assert_eq!(browser.send("DELETE", &format!("/people/{id}/factors"), None).await.status(), StatusCode::NO_CONTENT);
+        let (status, _) = clerk.get("/session").await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        let (_, me) = clerk.post("/session", json!({"number": "N1", "password": "café 与 一杯茶 午后"})).await;
+        assert_eq!(me["standing"]["step"], "enrol", "{me}");
         let departed = browser.send("PUT", &format!("/people/{id}/departure"), None).await;
         assert_eq!(departed.status(), StatusCode::NO_CONTENT);
         let (status, _) = clerk.get("/session").await;

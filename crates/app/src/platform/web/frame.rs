@@ -1,10 +1,9 @@
-//! 边框: what happens around every page. Who looks is found out once, refusals become pages or the way to sign-in, and every answer carries
-//! the browser's orders: no code but ours, no frame around us, nothing kept.
+//! 边框: what happens around every page. Who looks is found out once; refusals become pages, or the way to sign-in.
 
 use axum::{
     body::{Body, to_bytes},
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -12,7 +11,7 @@ use chuangsha_kernel::{problem::Problem, role::Action};
 
 use super::{
     form::Wrong,
-    pages::{ErrorPage, not_found_page, problem_page},
+    pages::{ErrorPage, not_found_page},
     parts::{Icon, Toast, Tone},
     shell::{MenuItem, Shell, User},
     table::Address,
@@ -30,20 +29,18 @@ use crate::{
     },
 };
 
-/// No script, style or connection but our own; pictures also from memory, for the preview of a shot.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; \
-                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-
 /// Longest body of a refusal that is turned into a page.
 const LONGEST: usize = 64 * 1024;
 
 /// Wraps the pages of the console.
-pub async fn frame(State(app): State<App>, request: Request, next: Next) -> Response {
+pub fn framed(pages: axum::Router<App>, app: &App) -> axum::Router<App> {
+    pages.layer(axum::middleware::from_fn_with_state(app.clone(), frame))
+}
+
+/// What happens around one page.
+async fn frame(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let mut shell = Shell::anonymous(&parts.headers, &parts.uri);
-    if parts.method == Method::POST && !from_here(&parts.headers) {
-        return secure(problem_page(shell, &Problem::new(&code::OTHER_SITE)));
-    }
     let query = parts.uri.query().unwrap_or_default().to_owned();
     shell.toast = query.split('&').find_map(|pair| pair.strip_prefix("done=")).and_then(|done| toast(shell.w, done));
     if let Ok(SignedIn(live)) = SignedIn::from_request_parts(&mut parts, &app).await
@@ -56,7 +53,7 @@ pub async fn frame(State(app): State<App>, request: Request, next: Next) -> Resp
     let language = shell.language;
     parts.extensions.insert(shell.clone());
     let answer = failure::LANGUAGE.scope(language, next.run(Request::from_parts(parts, body))).await;
-    secure(as_page(shell, answer).await)
+    as_page(shell, answer).await
 }
 
 /// The name shown in the top bar; the page goes on without it.
@@ -71,34 +68,6 @@ fn user(app: &App, shell: &Shell, live: &Live, name: String) -> User {
         number: live.actor.number.clone(),
         role: crate::platform::people::staff::role_names(app, live.actor.roles, shell.language),
     }
-}
-
-/// A form is only taken from our own pages. Browsers say where a form came from; who says nothing is held by the cookie's SameSite rule.
-fn from_here(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return matches!(site, "same-origin" | "none");
-    }
-    match (text("origin"), text("host")) {
-        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
-        _ => true,
-    }
-}
-
-/// The browser's orders for an answer.
-fn secure(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    for (name, value) in [
-        ("content-security-policy", POLICY),
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "same-origin"),
-        ("cross-origin-opener-policy", "same-origin"),
-        ("permissions-policy", "camera=(self), microphone=(), geolocation=()"),
-    ] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }
 
 /// What a refusal said, read back from its body.
@@ -166,6 +135,7 @@ fn toast(w: &'static Words, done: &str) -> Option<Toast> {
         "checked" => w.done_checked,
         "delivered" => w.done_delivered,
         "empty" => w.queue_done,
+        "out" => w.signed_out,
         _ => return None,
     };
     Some(Toast { tone: if done == "empty" { Tone::Active } else { Tone::Good }, text: text.to_owned() })
@@ -217,30 +187,9 @@ pub fn shown(failure: Failure) -> Result<Problem> {
     }
 }
 
-/// Codes of this file.
-pub mod code {
-    chuangsha_kernel::codes! {
-        OTHER_SITE = "platform.other_site", 403, "表单不是从本站页面提交的", "The form was not sent from a page of this site", "请回到本站页面重新填写并提交", "Open the page here and send the form again";
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn forms_of_other_sites_are_refused() {
-        let headers = |pairs: &[(&'static str, &'static str)]| {
-            pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect::<HeaderMap>()
-        };
-        assert!(from_here(&headers(&[("origin", "https://localhost:8443"), ("host", "localhost:8443")])));
-        assert!(!from_here(&headers(&[("origin", "https://evil.example"), ("host", "localhost:8443")])));
-        assert!(!from_here(&headers(&[("origin", "null"), ("host", "localhost:8443")])));
-        assert!(!from_here(&headers(&[("sec-fetch-site", "cross-site")])));
-        assert!(!from_here(&headers(&[("sec-fetch-site", "same-site")])), "a neighbour on the same domain is another site");
-        assert!(from_here(&headers(&[("sec-fetch-site", "same-origin")])));
-        assert!(from_here(&headers(&[])), "a program without a browser brings its own credentials");
-    }
 
     #[test]
     fn only_known_words_are_said_after_a_form() {

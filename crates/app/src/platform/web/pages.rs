@@ -4,7 +4,6 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chuangsha_kernel::problem::Problem;
 
 use super::form::{Input, Notice, Wrong};
 use super::parts::{Card, Facts, Tabs, Tag, Timeline};
@@ -219,25 +218,11 @@ pub struct ErrorPage {
     pub incident: Option<String>,
 }
 
-/// The problem as a whole page with its status.
-pub fn problem_page(shell: Shell, problem: &Problem) -> Response {
-    let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let wrong = Wrong::of(problem, shell.language);
-    super::page_with(status, &ErrorPage { w: shell.w, shell, status: status.as_u16(), wrong, incident: None })
-}
-
 /// Nothing at this address, or nothing this person may see: the same answer, so that trying addresses tells nothing.
 pub fn not_found_page(shell: Shell) -> Response {
     let w = shell.w;
     let wrong = Wrong { title: w.not_found.to_owned(), remedy: w.not_found_remedy.to_owned() };
     super::page_with(StatusCode::NOT_FOUND, &ErrorPage { w, shell, status: 404, wrong, incident: None })
-}
-
-/// Our failure: an incident number and nothing about its cause.
-pub fn failure_page(shell: Shell, status: StatusCode, incident: String) -> Response {
-    let w = shell.w;
-    let wrong = Wrong { title: w.failed.to_owned(), remedy: w.failed_remedy.to_owned() };
-    super::page_with(status, &ErrorPage { w, shell, status: status.as_u16(), wrong, incident: Some(incident) })
 }
 
 /// A page that shows one value for a while: the browser itself leaves it, with or without scripts.

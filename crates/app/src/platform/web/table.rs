@@ -50,6 +50,8 @@ pub enum Cell {
     Code(String),
     /// A figure, formatted.
     Number(String),
+    /// A figure that leads to its list: address, figure.
+    NumberLink(String, String),
     /// The main link of the line.
     Link(String, String),
     /// The main link of the line with a smaller line below: address, words, second line.

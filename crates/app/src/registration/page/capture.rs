@@ -234,7 +234,7 @@ impl Posted {
             document_number: text("document_number"),
             name: text("name"),
             address: text("address"),
-            country: Some(self.text(&format!("{role}.country")).to_owned()).filter(|country| !country.is_empty()),
+            country: Some(text("country").to_string()).filter(|country| !country.is_empty()),
             phone: Some(text("phone")).filter(|phone| !phone.is_empty()),
             valid_from: date("valid_from"),
             valid_until: date("valid_until"),
@@ -557,6 +557,7 @@ fn document_screen(desk: &Desk, posted: Option<&Posted>, problem: Option<&Proble
         screen.fields.insert(1, Input::select("entry", w.entry_mode, entries).required().value("reader"));
         screen.fields.push(Input::new("holder.valid_from", w.valid_from, Kind::Line("date")));
         screen.fields.push(Input::new("holder.valid_until", w.valid_until, Kind::Line("date")).hint(w.valid_until_hint));
+        screen.fields.push(Input::text("holder.country", w.passport_country).hint(w.passport_country_hint).longest(3));
         screen.fields.push(Input::new("holder.phone", w.contact_phone, Kind::Line("tel")).inputmode("tel").longest(20));
         if desk.order.customer == Customer::Group {
             screen.fields.extend(party_fields(desk, &ORGANISATION, w.party_organisation, true));

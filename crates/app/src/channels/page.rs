@@ -1,0 +1,341 @@
+//! Pages of channels: the list, and one outlet with its admission, visits, violations and the steps it may take.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Form, Router,
+    extract::{Path, Query, State as Of},
+    http::StatusCode,
+    response::Response,
+    routing::{get, post},
+};
+use chuangsha_kernel::{
+    id::OrganisationId,
+    problem::{Language, Problem},
+    role::Action,
+    rulebook::ChannelKind,
+};
+
+use super::{
+    Asked as Step, Detail, Filter, Listed,
+    channel::{Clause, Refusal, State, Violation},
+};
+use crate::{
+    App,
+    platform::{
+        actor::Actor,
+        failure::{Result, refuse},
+        web::{
+            form::{Choice, Input, Kind, Notice, Wrong},
+            frame::shown,
+            page, page_with,
+            pages::{Button, DetailPage, Dialog, FormPart, ListPage, Section},
+            parts::{Empty, Facts, Moment, Tag, Timeline, Tone, code, fact, status},
+            see_other,
+            shell::Shell,
+            table::{Act, Address, Cell, Column, Line, Search, Table, keyset},
+        },
+        words::Words,
+    },
+    registration::page::{channel_choices, channel_words, city_choices, region_name},
+};
+
+/// Routes of this file.
+pub fn pages() -> Router<App> {
+    Router::new().route("/channels", get(list)).route("/channels/{id}", get(channel)).route("/channels/{id}/step", post(step))
+}
+
+/// A state in words.
+pub fn state_words(w: &Words, state: State) -> &'static str {
+    match state {
+        State::Applied => w.channel_state_applied,
+        State::Vetted => w.channel_state_vetted,
+        State::Signed => w.channel_state_signed,
+        State::Active => w.channel_state_active,
+        State::Warned => w.channel_state_warned,
+        State::Suspended => w.channel_state_suspended,
+        State::Terminated => w.channel_state_terminated,
+        State::Blacklisted => w.channel_state_blacklisted,
+    }
+}
+
+fn state_tag(w: &Words, state: State) -> Tag {
+    let tone = match state {
+        State::Active => Tone::Good,
+        State::Applied | State::Vetted | State::Signed => Tone::Active,
+        State::Warned | State::Suspended => Tone::Warning,
+        State::Terminated | State::Blacklisted => Tone::Bad,
+    };
+    Tag::new(tone, state_words(w, state))
+}
+
+fn clause_words(w: &Words, clause: Clause) -> &'static str {
+    match clause {
+        Clause::RealNameDuty => w.clause_real_name_duty,
+        Clause::BreachHandling => w.clause_breach_handling,
+        Clause::NoSubAgents => w.clause_no_sub_agents,
+        Clause::InformationProtection => w.clause_information_protection,
+        Clause::NoResale => w.clause_no_resale,
+    }
+}
+
+fn violation_words(w: &Words, violation: Violation) -> &'static str {
+    match violation {
+        Violation::Minor => w.violation_minor,
+        Violation::NotRegistered => w.violation_not_registered,
+        Violation::FalseRegistration => w.violation_false_registration,
+        Violation::BulkOpening => w.violation_bulk_opening,
+        Violation::CardFarming => w.violation_card_farming,
+        Violation::SubAgent => w.violation_sub_agent,
+    }
+}
+
+/// What the address of the list says.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(default)]
+struct Asked {
+    code: String,
+    kind: String,
+    state: String,
+    city: String,
+    size: u32,
+    after: String,
+    n: u64,
+}
+
+async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, Query(asked): Query<Asked>) -> Result<Response> {
+    let (w, language) = (shell.w, shell.language);
+    actor.reach(&app, Action::ChannelView)?;
+    let size = if [20, 50, 100].contains(&asked.size) { asked.size } else { 20 };
+    let filter = Filter {
+        region: asked.city.clone(),
+        kind: ChannelKind::parse(&asked.kind),
+        state: State::ALL.into_iter().find(|state| state.as_str() == asked.state),
+        code: asked.code.trim().to_owned(),
+        after: asked.after.clone(),
+        limit: i64::from(size) + 1,
+    };
+    let mut found = super::list(&app, &actor, filter).await?;
+    let more = found.len() > size as usize;
+    found.truncate(size as usize);
+    let next = found.last().filter(|_| more).map(|last| last.channel.code.clone());
+    let address = Address::new(
+        "/channels",
+        [
+            ("code", asked.code.clone()),
+            ("kind", asked.kind.clone()),
+            ("state", asked.state.clone()),
+            ("city", asked.city.clone()),
+            ("size", if asked.size == 0 { String::new() } else { asked.size.to_string() }),
+        ],
+    );
+    // The list is asked for by code: how many follow is not counted, only that some do.
+    let seen = asked.n.max(1) - 1 + found.len() as u64;
+    let mut choices = vec![Choice::new("", w.all)];
+    choices.extend(State::ALL.into_iter().map(|state| Choice::new(state.as_str(), state_words(w, state))));
+    let table = Table {
+        w,
+        id: "channels".into(),
+        caption: w.menu_channels.into(),
+        columns: [w.channel_code, w.channel_kind, w.region, w.channel_state, w.channel_clauses, w.reader, w.warnings, w.actions].into_iter().map(Column::new).collect(),
+        lines: found.iter().map(|row| line(&app, &shell, row)).collect(),
+        pager: keyset(&address, asked.n, size, seen, more, next),
+        empty: Empty { title: w.nothing_found.into(), hint: w.nothing_found_hint.into(), action: None },
+        tools: Vec::new(),
+        batch: None,
+    };
+    let search = Search {
+        w,
+        action: "/channels".into(),
+        target: "channels".into(),
+        fields: vec![
+            Input::new("code", w.channel_code, Kind::Line("search")).value(&asked.code).prefix("s"),
+            Input::select("kind", w.channel_kind, channel_choices(w)).value(&asked.kind).prefix("s"),
+            Input::select("state", w.channel_state, choices).value(&asked.state).prefix("s"),
+            Input::select("city", w.region, city_choices(&app, language, w, &actor.region)).value(&asked.city).prefix("s"),
+        ],
+        kept: if asked.size == 0 { Vec::new() } else { vec![("size".into(), asked.size.to_string())] },
+    };
+    let (title, lead) = (w.menu_channels.to_owned(), w.channels_lead.to_owned());
+    Ok(page(&ListPage { w, shell, title, lead, cards: Vec::new(), tabs: None, notice: None, search: Some(search), table, sections: Vec::new() }))
+}
+
+fn named<'n>(language: Language, zh: &'n str, en: &'n str) -> &'n str {
+    match language {
+        Language::Chinese => zh,
+        Language::English => en,
+    }
+}
+
+fn line(app: &App, shell: &Shell, row: &Listed) -> Line {
+    let (w, channel) = (shell.w, &row.channel);
+    let href = format!("/channels/{}", channel.organisation);
+    let signed = Clause::ALL.into_iter().filter(|clause| channel.clauses & *clause as i64 != 0).count();
+    let complete = channel.clauses == Clause::COMPLETE;
+    Line {
+        id: channel.organisation.to_string(),
+        cells: vec![
+            Cell::LinkTwo(href.clone(), channel.code.clone(), named(shell.language, &row.zh, &row.en).to_owned()),
+            Cell::Text(channel_words(w, channel.kind).to_owned()),
+            Cell::Text(region_name(app, shell.language, &channel.region)),
+            Cell::Tag(state_tag(w, channel.state)),
+            Cell::Tag(Tag::new(if complete { Tone::Good } else { Tone::Warning }, format!("{signed}/{}", Clause::ALL.len()))),
+            Cell::Text(if channel.reader { w.present } else { w.absent }.to_owned()),
+            Cell::Number(channel.warnings.to_string()),
+            Cell::Actions(vec![Act::page(w.open, &channel.code, href)]),
+        ],
+        current: false,
+    }
+}
+
+fn id_of(text: &str) -> Result<OrganisationId> {
+    text.parse().map_err(|_| refuse(Refusal::NotFound))
+}
+
+async fn channel(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {
+    Ok(page(&detail(&app, &actor, shell, id_of(&id)?, None).await?))
+}
+
+async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrganisationId, problem: Option<&Problem>) -> Result<DetailPage> {
+    let (w, language) = (shell.w, shell.language);
+    let found = super::find(app, actor, id).await?;
+    let channel = &found.channel;
+    let yes = |value: bool| if value { w.present } else { w.absent };
+    let about = vec![
+        code(w.channel_code, channel.code.clone()),
+        fact(w.channel_kind, channel_words(w, channel.kind)),
+        fact(w.region, region_name(app, language, &channel.region)),
+        status(w.channel_state, state_tag(w, channel.state)),
+        fact(w.channel_level, w.channel_level_one),
+        fact(w.responsible, named(language, &found.parent_zh, &found.parent_en)),
+        fact(w.channel_trained, found.trained.to_string()),
+        fact(w.reader, yes(channel.reader)),
+        fact(w.registration_app, yes(channel.app)),
+        fact(w.warnings, channel.warnings.to_string()),
+        fact(w.updated, channel.updated_at.display()),
+    ];
+    let clauses = Clause::ALL
+        .into_iter()
+        .map(|clause| {
+            let signed = channel.clauses & clause as i64 != 0;
+            status(clause_words(w, clause), Tag::new(if signed { Tone::Good } else { Tone::Warning }, yes(signed)))
+        })
+        .collect();
+    let dialogs = dialogs(app, actor, w, id, &found);
+    let buttons = dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect::<Vec<_>>();
+    let mut buttons = buttons;
+    if actor.could(app, Action::OrderView) {
+        buttons.push(Button::Page(Address::new("/orders", [("channel", channel.kind.as_str()), ("city", &channel.region)]).to_string(), w.channel_orders.to_owned()));
+    }
+    Ok(DetailPage {
+        w,
+        title: named(language, &found.zh, &found.en).to_owned(),
+        trail: vec![(w.menu_channels.to_owned(), "/channels".to_owned())],
+        tags: vec![state_tag(w, channel.state)],
+        lead: format!("{} · {}", channel.code, channel_words(w, channel.kind)),
+        buttons,
+        tabs: None,
+        notice: problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
+        revealed: None,
+        sections: vec![
+            Section::Facts(w.tab_overview.to_owned(), Facts { facts: about }),
+            Section::Facts(w.channel_clauses.to_owned(), Facts { facts: clauses }),
+            Section::Timeline(w.visits.to_owned(), visits(w, &found)),
+            Section::Timeline(w.violations.to_owned(), violations(w, &found)),
+        ],
+        dialogs,
+        shell,
+    })
+}
+
+fn visits(w: &'static Words, found: &Detail) -> Timeline {
+    let moments = found.visits.iter().map(|(at, kind, passed, finding)| Moment {
+        at: at.display(),
+        title: if *passed { w.visit_passed } else { w.visit_failed }.to_owned(),
+        by: kind.clone(),
+        note: finding.clone(),
+        tone: if *passed { Tone::Good } else { Tone::Bad },
+    });
+    Timeline { empty: w.none_yet.to_owned(), moments: moments.collect() }
+}
+
+fn violations(w: &'static Words, found: &Detail) -> Timeline {
+    let moments = found.violations.iter().map(|(at, kind, state, unit, post)| Moment {
+        at: at.display(),
+        title: Violation::parse(kind).map_or(kind.clone(), |kind| violation_words(w, kind).to_owned()),
+        by: format!("{unit} · {post}"),
+        note: state_words(w, *state).to_owned(),
+        tone: Tone::Bad,
+    });
+    Timeline { empty: w.none_yet.to_owned(), moments: moments.collect() }
+}
+
+/// The steps a manager may ask for in this state; the rules refuse what does not fit.
+fn dialogs(app: &App, actor: &Actor, w: &'static Words, id: OrganisationId, found: &Detail) -> Vec<Dialog> {
+    let mut dialogs = Vec::new();
+    let why = |prefix: &'static str| Input::new("why", w.reason, Kind::Area).longest(200).wide().prefix(prefix);
+    let dialog = |name: &'static str, title: &str, lead: &str, mut fields: Vec<Input>, danger: bool| {
+        fields.push(why(name));
+        let mut form = FormPart::new(w, format!("/channels/{id}/step"), title, fields).lead(lead).keep("step", name);
+        form.danger = danger;
+        Dialog { id: name.to_owned(), title: title.to_owned(), open: false, form }
+    };
+    if actor.could(app, Action::ChannelAdmit) {
+        match found.channel.state {
+            State::Applied => dialogs.push(dialog("vet", w.step_vet, "", Vec::new(), false)),
+            State::Vetted => {
+                let clauses = Clause::ALL.into_iter().map(|clause| Input::new(clause.as_str(), clause_words(w, clause), Kind::Check).wide().prefix("sign")).collect();
+                dialogs.push(dialog("sign", w.step_sign, w.channel_clauses, clauses, false));
+            }
+            State::Signed => {
+                let parts = vec![Input::new("reader", w.reader, Kind::Check).prefix("equip"), Input::new("app", w.registration_app, Kind::Check).prefix("equip")];
+                dialogs.push(dialog("open", w.step_open, "", Vec::new(), false));
+                dialogs.push(dialog("equip", w.step_equip, "", parts, false));
+            }
+            State::Active | State::Warned => dialogs.push(dialog("suspend", w.step_suspend, w.channel_change_lead, Vec::new(), true)),
+            State::Suspended => dialogs.push(dialog("resume", w.step_resume, "", Vec::new(), false)),
+            State::Terminated | State::Blacklisted => {}
+        }
+        if !matches!(found.channel.state, State::Terminated | State::Blacklisted) {
+            dialogs.push(dialog("terminate", w.step_terminate, w.channel_change_lead, Vec::new(), true));
+        }
+    }
+    if actor.could(app, Action::ChannelPenalise) && matches!(found.channel.state, State::Active | State::Warned | State::Suspended) {
+        let kinds = Violation::ALL.into_iter().map(|kind| Choice::new(kind.as_str(), violation_words(w, kind))).collect();
+        let fields = vec![
+            Input::select("violation", w.violation, kinds).required().wide().prefix("penalise"),
+            Input::text("responsible_unit", w.responsible_unit).required().longest(80).prefix("penalise"),
+            Input::text("responsible_post", w.responsible_post).required().longest(80).prefix("penalise"),
+        ];
+        dialogs.push(dialog("penalise", w.penalise, w.penalise_lead, fields, true));
+    }
+    dialogs
+}
+
+async fn step(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(answers): Form<BTreeMap<String, String>>) -> Result<Response> {
+    let id = id_of(&id)?;
+    let text = |name: &str| answers.get(name).cloned().unwrap_or_default();
+    let asked = match text("step").as_str() {
+        "vet" => Step::Vet,
+        "sign" => Step::Sign { clauses: Clause::ALL.into_iter().filter(|clause| answers.contains_key(clause.as_str())).collect() },
+        "equip" => Step::Equip { reader: answers.contains_key("reader"), app: answers.contains_key("app") },
+        "open" => Step::Open,
+        "suspend" => Step::Suspend,
+        "resume" => Step::Resume,
+        "terminate" => Step::Terminate,
+        "penalise" => Step::Penalise {
+            violation: Violation::parse(&text("violation")).ok_or_else(|| refuse(Refusal::FieldInvalid("violation")))?,
+            responsible_unit: text("responsible_unit"),
+            responsible_post: text("responsible_post"),
+        },
+        _ => return Err(refuse(Refusal::FieldInvalid("step"))),
+    };
+    match super::step(&app, &actor, id, asked, text("why")).await {
+        Ok(_) => Ok(see_other(&format!("/channels/{id}?done=changed"))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            let screen = detail(&app, &actor, shell, id, Some(&problem)).await?;
+            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
+        }
+    }
+}
