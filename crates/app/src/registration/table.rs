@@ -327,6 +327,11 @@ pub fn slots(tx: &mut Tx, operator: &str, person_key: &[u8; 16], class: &str) ->
     rows.iter().map(|row| row.int(0).map_err(Failure::from)).collect()
 }
 
+/// The lowest slot that is not used.
+pub fn free_slot(used: &[i64]) -> i64 {
+    (1..).find(|slot| !used.contains(slot)).unwrap_or(i64::MAX)
+}
+
 /// Takes one slot. Two who take the same one: the unique key lets one through, the other is contended.
 pub fn take_slot(tx: &mut Tx, operator: &str, person_key: &[u8; 16], class: &str, slot: i64, holder: Uuid, posted: bool) -> Result<()> {
     tx.push_one(
