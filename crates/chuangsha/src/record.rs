@@ -33,7 +33,7 @@ codes! {
 /// A fault of the store in words: whoever works on the record may see the reason, which an answer over the network hides.
 pub fn fault(error: StoreError) -> Problem {
     let problem = error.problem();
-    if problem.code.status == 500 { Problem::new(&FAULT).with("reason", error) } else { problem }
+    if problem.code.status == 500 || matches!(error, StoreError::Copy(_)) { Problem::new(&FAULT).with("reason", error) } else { problem }
 }
 
 /// How the settings open the store.
