@@ -1,3 +1,4 @@
+// long: all SQL of the registration tables in one place, so that no other file holds any
 //! All SQL of the registration tables.
 
 use chuangsha_kernel::{
