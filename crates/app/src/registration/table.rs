@@ -151,14 +151,6 @@ CREATE TABLE subscription (
     since BIGINT NOT NULL
 );
 CREATE INDEX subscription_person ON subscription (person_key) WHERE person_key IS NOT NULL;
-CREATE TABLE saved_view (
-    staff BYTEA NOT NULL,
-    page TEXT NOT NULL,
-    name TEXT NOT NULL,
-    query TEXT NOT NULL,
-    at BIGINT NOT NULL,
-    PRIMARY KEY (staff, page, name)
-);
 ";
 
 /// State of a number in the pool.
