@@ -209,3 +209,26 @@ fn links_between_documents_lead_somewhere() {
     }
     none(broken, "broken links");
 }
+
+/// Every path of the JSON interface as the sources declare it, against the description kept in the tree.
+#[test]
+fn every_json_route_is_described() {
+    let kept = std::fs::read_to_string(tree::root().join("docs/api/openapi.json")).unwrap_or_default();
+    let mut missing = Vec::new();
+    let mut declared = 0;
+    for file in sources().iter().filter(|file| file.under("crates/app/src/") && file.ends("/http.rs")) {
+        for line in file.text.lines().map(str::trim).filter(|line| line.starts_with("path = \"/")) {
+            let path = line.trim_start_matches("path = \"").split('"').next().unwrap_or_default();
+            declared += 1;
+            if !kept.contains(&format!("\"/api/v1{path}\"")) {
+                missing.push(format!("{}: {path}", file.path));
+            }
+        }
+        // A handler routed by hand would be absent from the description.
+        if file.text.contains(".route(\"") {
+            missing.push(format!("{}: a route outside the description", file.path));
+        }
+    }
+    let _ = declared;
+    none(missing, "run: cargo run -p xtask -- regenerate");
+}

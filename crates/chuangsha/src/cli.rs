@@ -53,6 +53,11 @@ pub enum Tongue {
 pub enum Command {
     /// Run the server
     Serve(Serve),
+    /// Accounts and one-time codes of the demo province
+    #[command(subcommand)]
+    Demo(DemoCommand),
+    /// Print the description of the JSON interface (OpenAPI 3.1)
+    Openapi,
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -268,5 +273,17 @@ pub enum StoreCommand {
         /// Only say what would be done
         #[arg(long)]
         dry_run: bool,
+    },
+}
+
+/// The demo province.
+#[derive(Debug, Subcommand)]
+pub enum DemoCommand {
+    /// List every account
+    Logins,
+    /// Print what an account's authenticator shows now
+    Code {
+        /// Staff number, such as D0001
+        number: String,
     },
 }

@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod cli;
 mod config;
+mod demo;
 mod doctor;
 mod help;
 mod record;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use serde_json::json;
 
-use cli::{AuditCommand, Cli, Command, ConfigCommand, RulesCommand};
+use cli::{AuditCommand, Cli, Command, ConfigCommand, DemoCommand, RulesCommand};
 use config::{Overrides, Settings};
 use say::{Outcome, Say};
 
@@ -41,6 +42,12 @@ fn run(say: &Say, cli: Cli) -> Outcome {
     let settings = || Settings::load(&overrides, std::env::vars());
     match cli.command {
         Command::Serve(options) => serve::run(say, settings()?, &options),
+        Command::Demo(DemoCommand::Logins) => demo::logins(say, &settings()?),
+        Command::Demo(DemoCommand::Code { number }) => demo::code(say, &number),
+        Command::Openapi => {
+            say.answer(&chuangsha_app::routes::openapi().to_pretty_json().unwrap_or_default());
+            Ok(())
+        }
         Command::Config(command) => show_config(say, command, settings),
         Command::Doctor => doctor::run(say, settings()),
         Command::Store(command) => record::run(say, &settings()?, command),

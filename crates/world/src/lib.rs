@@ -2,6 +2,7 @@
 //! made-up province with its people. Deterministic from one seed; listens on the loopback only; no real person, number or face anywhere.
 
 pub mod city;
+pub mod gateway;
 pub mod kit;
 mod listen;
 pub mod network;

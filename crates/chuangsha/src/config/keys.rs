@@ -161,6 +161,20 @@ pub static KEYS: &[Key] = &[
         "Hotline, must be set; named in messages to customers",
     ),
     key(
+        "operator.remedy_zh",
+        Shape::Text,
+        r#""任一自有营业厅""#,
+        "短信中告知用户去何处补正",
+        "Where a refusal is mended, as messages to customers say it (Chinese)",
+    ),
+    key(
+        "operator.documents_zh",
+        Shape::Text,
+        r#""本人有效身份证件原件""#,
+        "短信中告知用户携带什么",
+        "What to bring, as messages to customers say it (Chinese)",
+    ),
+    key(
         "audit.origin",
         Shape::Text,
         r#""chuangsha.local/audit""#,

@@ -24,4 +24,19 @@ codes! {
     RUNTIME = "serve.runtime", 500,
         "无法启动运行时：{reason}", "cannot start the runtime: {reason}",
         "检查进程与线程数限制", "check the limits on processes and threads";
+    OPERATOR_UNSET = "serve.operator_unset", 400,
+        "尚未设置 {key}", "{key} is not set",
+        "在 chuangsha.toml 中设置，或先用 chuangsha serve --demo 试用", "set it in chuangsha.toml, or try chuangsha serve --demo first";
+    NOT_STARTED = "serve.not_started", 500,
+        "未能启动：{reason}", "could not start: {reason}",
+        "运行 chuangsha doctor 查看原因", "run chuangsha doctor";
+    DEMO_DATA = "serve.not_demo_data", 409,
+        "该库已有正式数据，不能加 --demo 启动", "this record holds real data: it does not start with --demo",
+        "去掉 --demo，或用 --data 指定另一个目录", "leave out --demo, or name another directory with --data";
+    PRODUCTION_ON_DEMO = "serve.demo_data", 409,
+        "该数据目录是演示数据，帐号与密钥是公开的", "this data directory holds demo data, whose accounts and secrets are public",
+        "用 --demo 启动，或用 --data 指定另一个目录", "start it with --demo, or name another directory with --data";
+    NO_DEMO = "serve.no_demo", 404,
+        "该目录没有演示数据", "there is no demo data in this directory",
+        "先运行 chuangsha serve --demo", "run chuangsha serve --demo first";
 }

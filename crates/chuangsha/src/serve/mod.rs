@@ -5,6 +5,7 @@ pub mod codes;
 pub mod lock;
 pub mod log;
 pub mod metrics;
+pub mod parts;
 pub mod tls;
 
 use std::{
@@ -16,8 +17,9 @@ use std::{
 
 use axum::{Router, middleware};
 use axum_server::{Handle, tls_rustls::RustlsConfig};
+use chuangsha_app::{App, MIGRATIONS, platform::edge::EdgeConfig, routes, start};
 use chuangsha_kernel::{
-    problem::Problem,
+    problem::{Problem, Refuse},
     time::{Clock, SystemClock},
 };
 use tokio_util::sync::CancellationToken;
@@ -25,18 +27,32 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli,
     config::Settings,
+    demo,
     say::{Outcome, Say},
 };
 
 /// `chuangsha serve`.
-pub fn run(say: &Say, settings: Settings, options: &cli::Serve) -> Outcome {
+pub fn run(say: &Say, mut settings: Settings, options: &cli::Serve) -> Outcome {
     if settings.text("server.tls") == "off" && !options.plain_http {
         return Err(Problem::new(&codes::PLAIN_HTTP).field("server.tls").into());
     }
+    if !options.demo {
+        operator_set(&settings)?;
+    }
     let _lock = lock::take(&settings.data())?;
+    demo::same_kind(&settings.data(), options.demo)?;
     log::start(&settings)?;
     let runtime = runtime()?;
-    runtime.block_on(serve(say, &settings, options))
+    runtime.block_on(serve(say, &mut settings, options))
+}
+
+/// Customers are told who speaks to them, and the number limit counts by operator: neither is guessed.
+fn operator_set(settings: &Settings) -> Result<(), Vec<Problem>> {
+    let unset = |key: &&&str| settings.set_text(key).is_none();
+    let keys = ["operator.code", "operator.name_zh", "operator.name_en", "operator.hotline"];
+    let problems: Vec<Problem> =
+        keys.iter().filter(unset).map(|key| Problem::new(&codes::OPERATOR_UNSET).field(*key).with("key", key)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// The runtime of a command that speaks to others.
@@ -53,31 +69,72 @@ fn install_crypto() {
     drop(rustls::crypto::ring::default_provider().install_default());
 }
 
-async fn serve(say: &Say, settings: &Settings, options: &cli::Serve) -> Outcome {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+async fn serve(say: &Say, settings: &mut Settings, options: &cli::Serve) -> Outcome {
     let stop = CancellationToken::new();
     let metrics = Arc::new(metrics::Metrics::new(|_| {}));
     let admin = admin::Admin::new(Arc::clone(&metrics));
-    let operations = Listening::start(settings, "admin.listen", admin.clone().router(), None)?;
+    // Listening first: a taken port is said before anything is written.
+    let public = Socket::bind(settings, "server.listen")?;
+    let operations = Listening::start(Socket::bind(settings, "admin.listen")?, admin.clone().router(), None)?;
+    let world = if options.demo { Some(demo::World::start(settings).await?) } else { None };
 
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let tls = if options.plain_http { None } else { Some(certificates(settings, &clock)?) };
-    let router = Router::new().layer(middleware::from_fn_with_state(Arc::clone(&metrics), metrics::count));
-    let public = Listening::start(settings, "server.listen", router, tls.clone())?;
-    admin.ready(Arc::new(|| Box::pin(async { Vec::new() })));
+    let address = parts::public_url(settings, public.address, tls.is_some());
+    let app = parts::build(settings, &address, options.demo, &stop).await?;
+    let logins = if options.demo { demo::seed(say, &app, &settings.data()).await? } else { Vec::new() };
 
-    announce(say, settings, &public, &operations);
+    let workers = start::spawn(&app, &format!("node-{}", std::process::id()), &stop).map_err(parts::failed)?;
+    if let Some(world) = &world {
+        demo::seed_orders(say, &app, world, &settings.data()).await?;
+    }
+    let router = routes::router(&app, &EdgeConfig::default()).layer(middleware::from_fn_with_state(Arc::clone(&metrics), metrics::count));
+    let public = Listening::start(public, router, tls.clone())?;
+    admin.ready(probe(&app, settings, &stop));
+
+    announce(say, settings, &address, &public, &operations);
+    demo::show(say, &logins);
     let renewal = tls.map(|tls| tokio::spawn(renew(settings.clone(), Arc::clone(&clock), tls, stop.clone())));
     stop_signal().await;
     say.note("正在停止：等待在途请求完成……", "stopping: waiting for requests in flight …");
     admin.stopping();
-    stop.cancel();
+    // First no new requests, then the workers: what a request posted is still there for the next start.
     public.stop(Duration::from_secs(settings.number("server.drain_seconds"))).await;
+    stop.cancel();
+    workers.join_all().await;
     if let Some(renewal) = renewal {
         let _ = renewal.await;
     }
+    app.store.close().await;
     operations.stop(Duration::ZERO).await;
+    drop(world);
     say.note("已停止", "stopped");
     Ok(())
+}
+
+/// What has to hold for the server to do its work.
+fn probe(app: &App, settings: &Settings, stop: &CancellationToken) -> admin::Probe {
+    let (app, root, stop) = (app.clone(), settings.root_key(), stop.clone());
+    let started = app.clock.now();
+    Arc::new(move || {
+        let (app, root, stop) = (app.clone(), root.clone(), stop.clone());
+        Box::pin(async move {
+            let check = |name, ok, detail: &str| admin::Check { name, ok, detail: detail.to_owned() };
+            let pending = app.store.pending_migrations(MIGRATIONS).await;
+            let keys = app.vault.sign(b"ready").is_ok() && root.is_file();
+            let now = app.clock.now();
+            vec![
+                match &pending {
+                    Ok(_) => check("store", true, "answers"),
+                    Err(error) => check("store", false, error.problem().code.id),
+                },
+                check("migrations", pending.as_ref().is_ok_and(Vec::is_empty), "schema of this version"),
+                check("keys", keys, "root key present, signing works"),
+                check("clock", now >= started, "does not run backwards"),
+                check("workers", !stop.is_cancelled(), "running"),
+            ]
+        })
+    })
 }
 
 /// The TLS configuration of the settings; the local one is made when it is missing.
@@ -109,6 +166,30 @@ async fn renew(settings: Settings, clock: Arc<dyn Clock>, tls: RustlsConfig, sto
     }
 }
 
+/// An address taken, nobody answering yet.
+struct Socket {
+    key: &'static str,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Socket {
+    fn bind(settings: &Settings, key: &'static str) -> Result<Self, Problem> {
+        let wanted = settings.text(key);
+        let open = || {
+            let listener = TcpListener::bind(wanted)?;
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            Ok(Self { key, listener, address })
+        };
+        open().map_err(|error| taken(key, wanted, &error))
+    }
+}
+
+fn taken(key: &'static str, address: &str, error: &std::io::Error) -> Problem {
+    Problem::new(&codes::ADDRESS_TAKEN).field(key).with("address", address).with("reason", error).with("key", key)
+}
+
 /// A listener with its server task.
 struct Listening {
     address: SocketAddr,
@@ -118,26 +199,15 @@ struct Listening {
 }
 
 impl Listening {
-    fn start(settings: &Settings, key: &'static str, router: Router, tls: Option<RustlsConfig>) -> Result<Self, Problem> {
-        let wanted = settings.text(key);
-        let taken = |error: std::io::Error| {
-            Problem::new(&codes::ADDRESS_TAKEN).field(key).with("address", wanted).with("reason", error).with("key", key)
-        };
-        let listener = TcpListener::bind(wanted).map_err(taken)?;
-        listener.set_nonblocking(true).map_err(taken)?;
-        let address = listener.local_addr().map_err(taken)?;
+    fn start(socket: Socket, router: Router, tls: Option<RustlsConfig>) -> Result<Self, Problem> {
+        let Socket { key, listener, address } = socket;
+        let failed = |error: std::io::Error| taken(key, &address.to_string(), &error);
         let handle = Handle::new();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let secure = tls.is_some();
         let task = match tls {
-            Some(tls) => {
-                let server = axum_server::from_tcp_rustls(listener, tls).map_err(taken)?.handle(handle.clone());
-                tokio::spawn(server.serve(service))
-            }
-            None => {
-                let server = axum_server::from_tcp(listener).map_err(taken)?.handle(handle.clone());
-                tokio::spawn(server.serve(service))
-            }
+            Some(tls) => tokio::spawn(axum_server::from_tcp_rustls(listener, tls).map_err(failed)?.handle(handle.clone()).serve(service)),
+            None => tokio::spawn(axum_server::from_tcp(listener).map_err(failed)?.handle(handle.clone()).serve(service)),
         };
         Ok(Self { address, secure, handle, task })
     }
@@ -149,23 +219,16 @@ impl Listening {
             tracing::warn!("listener on {} ended badly: {error}", self.address);
         }
     }
-
-    fn url(&self, settings: &Settings) -> String {
-        let scheme = if self.secure { "https" } else { "http" };
-        let derived = || format!("{scheme}://{}:{}", tls::shown_host(self.address.ip()), self.address.port());
-        settings.set_text("server.public_url").map_or_else(derived, str::to_owned)
-    }
 }
 
-fn announce(say: &Say, settings: &Settings, public: &Listening, operations: &Listening) {
-    let address = public.url(settings);
+fn announce(say: &Say, settings: &Settings, address: &str, public: &Listening, operations: &Listening) {
     let admin = format!("http://{}", operations.address);
     let authority = settings.data().join("tls").join("ca.crt");
     if say.json {
         say.answer(&serde_json::json!({ "address": address, "admin": admin, "ca": authority }).to_string());
         return;
     }
-    say.answer(&format!("{} {address}", say.pick("控制台", "console")));
+    say.answer(&format!("{}  {address}", say.pick("控制台", "console")));
     if public.secure && settings.text("server.tls") == "local" {
         let ca = authority.display();
         say.note(&format!("浏览器信任 {ca} 后不再提示证书"), &format!("browsers stop warning once they trust {ca}"));

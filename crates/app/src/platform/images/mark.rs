@@ -39,7 +39,7 @@ impl MarkFont {
     /// Reads the configured font file, or the system's Noto CJK; `None` when neither is there or readable.
     pub fn load(configured: Option<&std::path::Path>) -> Option<Self> {
         let candidates = configured.into_iter().chain(SYSTEM_FONTS.iter().map(std::path::Path::new));
-        candidates.filter_map(|path| std::fs::read(path).ok()).find_map(|bytes| Self::from_bytes(bytes))
+        candidates.filter_map(|path| std::fs::read(path).ok()).find_map(Self::from_bytes)
     }
 
     /// A TTF, OTF or TTC file in memory; the first face of a collection.
@@ -52,8 +52,10 @@ impl MarkFont {
     }
 }
 
-/// How much of a marked pixel is the mark.
-const STRENGTH: f32 = 0.45;
+/// How much of a marked pixel is the mark: enough to read it, little enough to read what is under it.
+const MARK: f32 = 0.32;
+/// The same for what the program writes itself.
+const INK: f32 = 0.85;
 
 impl Watermark {
     /// A mark in ASCII only.
@@ -88,7 +90,7 @@ impl Watermark {
                 let step = pen.width(line) + pen.width("  ");
                 let mut left = if block % 2 == 0 { 2 } else { 2 + step.min(picture.width()) / 5 };
                 while left < picture.width() {
-                    pen.write(picture, line, left, top);
+                    pen.write(picture, line, (left, top), MARK);
                     left = left.saturating_add(step.max(1));
                 }
                 top += line_height;
@@ -105,7 +107,7 @@ pub fn write_line(picture: &mut RgbImage, text: &str, left: u32, top: u32, heigh
         Some(font) if font.knows(text) => Pen::Outline(font, height.max(9)),
         _ => Pen::Bitmap(height.max(9) / 9),
     };
-    pen.write(picture, text, left, top);
+    pen.write(picture, text, (left, top), INK);
 }
 
 enum Pen<'a> {
@@ -157,7 +159,7 @@ impl Pen<'_> {
         lines
     }
 
-    fn write(&self, picture: &mut RgbImage, text: &str, left: u32, top: u32) {
+    fn write(&self, picture: &mut RgbImage, text: &str, (left, top): (u32, u32), strength: f32) {
         match self {
             Self::Outline(font, height) => {
                 let scaled = font.0.as_scaled(*height as f32);
@@ -170,7 +172,7 @@ impl Pen<'_> {
                         outline.draw(|dx, dy, coverage| {
                             let (x, y) = (bounds.min.x + dx as f32, bounds.min.y + dy as f32);
                             if x >= 0.0 && y >= 0.0 {
-                                blend(picture, x as u32, y as u32, coverage);
+                                blend(picture, x as u32, y as u32, strength * coverage.clamp(0.0, 1.0));
                             }
                         });
                     }
@@ -182,7 +184,7 @@ impl Pen<'_> {
                 for c in text.chars() {
                     font::each_dot(c, |column, row| {
                         for (dx, dy) in (0..scale).flat_map(|dx| (0..scale).map(move |dy| (dx, dy))) {
-                            blend(picture, x + column * scale + dx, top + row * scale + dy, 1.0);
+                            blend(picture, x + column * scale + dx, top + row * scale + dy, strength);
                         }
                     });
                     x = x.saturating_add(font::ADVANCE * scale);
@@ -193,12 +195,11 @@ impl Pen<'_> {
 }
 
 /// Darkens a light pixel and lightens a dark one: the mark shows on paper, on skin and on a black frame alike.
-fn blend(picture: &mut RgbImage, x: u32, y: u32, coverage: f32) {
+fn blend(picture: &mut RgbImage, x: u32, y: u32, share: f32) {
     let Some(Rgb(pixel)) = picture.get_pixel_mut_checked(x, y) else { return };
     let [red, green, blue] = *pixel;
     let luma = (u32::from(red) * 299 + u32::from(green) * 587 + u32::from(blue) * 114) / 1000;
     let ink = if luma > 127 { 0.0 } else { 255.0 };
-    let share = STRENGTH * coverage.clamp(0.0, 1.0);
     for channel in pixel {
         *channel = (f32::from(*channel) * (1.0 - share) + ink * share).round().clamp(0.0, 255.0) as u8;
     }

@@ -60,7 +60,7 @@ fn the_mark_is_in_every_quarter_on_white_and_on_black_and_differs_by_order() {
         for (left, top) in [(0, 0), (half_width, 0), (0, half_height), (half_width, half_height)] {
             let marked = (0..half_width)
                 .flat_map(|x| (0..half_height).map(move |y| (x + left, y + top)))
-                .filter(|(x, y)| taken.get_pixel(*x, *y).0[0].abs_diff(shade) > 40)
+                .filter(|(x, y)| taken.get_pixel(*x, *y).0[0].abs_diff(shade) > 25)
                 .count();
             assert!(marked > 20, "shade {shade}, {size:?}, quarter at {left},{top}: {marked} marked pixels");
         }
@@ -85,7 +85,7 @@ fn chinese_is_burnt_in_when_the_system_has_a_font() {
     let with_font = intake(&original, &ImageLimits::default(), &chinese).expect("taken");
     let without = intake(&original, &ImageLimits::default(), &Watermark { font: None, ..chinese }).expect("taken");
     assert_ne!(with_font.sha256, without.sha256);
-    assert!(decoded(&with_font.jpeg).pixels().filter(|pixel| pixel.0[0] < 200).count() > 2_000);
+    assert!(decoded(&with_font.jpeg).pixels().filter(|pixel| pixel.0[0] < 215).count() > 2_000);
 }
 
 #[test]

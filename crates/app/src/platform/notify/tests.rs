@@ -6,18 +6,22 @@ use chuangsha_kernel::{
     problem::Language,
     time::{SettableClock, Timestamp},
 };
-use chuangsha_world::smsc::{Behaviour, Smsc};
+use chuangsha_world::{
+    gateway::SmsGateway,
+    smsc::{Behaviour, Smsc},
+};
 use proptest::prelude::*;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::{
-    Console, LongMessages, Receipt, ReceiptState, Smpp, SmppSettings, Sms, SmsMessage, SmsOutcome, TemplateError, Templates,
+    Console, HttpSms, HttpSmsSettings, LongMessages, Receipt, ReceiptState, Smpp, SmppSettings, Sms, SmsMessage, SmsOutcome, TemplateError,
+    Templates,
     receipt::{Book, EARLY_MS, parse},
     text,
 };
-use crate::platform::network::Backoff;
+use crate::platform::network::{Backoff, http_client};
 
 const TO: &str = "19900000001";
 const TO_E164: &str = "8619900000001";
@@ -165,6 +169,32 @@ async fn no_centre_and_wrong_credentials_are_unreachable() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
     let nobody = line(port, short);
     assert!(matches!(nobody.smpp.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }));
+}
+
+#[tokio::test]
+async fn the_gateway_takes_a_message_once_and_no_fault_is_a_success() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let gateway = SmsGateway::start("token").await.expect("listens");
+    let client = http_client().expect("a client");
+    let settings = |token: &str| HttpSmsSettings { url: gateway.url(), token: token.to_owned(), timeout_ms: 2_000 };
+    let sms = HttpSms::new(client.clone(), settings("token"));
+    for _ in 0..2 {
+        assert_eq!(ids(sms.send(&message("k1", CHINESE)).await), ["gw-k1"]);
+    }
+    let received = gateway.received();
+    assert_eq!((received.len(), received[0].to.as_str(), received[0].text.as_str()), (1, TO_E164, CHINESE));
+    use chuangsha_world::gateway::Behaviour::{Garbage, Status};
+    for fault in [Status(503), Status(429), Garbage] {
+        gateway.script([fault]);
+        assert!(matches!(sms.send(&message("k2", "x")).await, SmsOutcome::Unreachable { .. }), "{fault:?}");
+    }
+    gateway.script([Status(422)]);
+    assert_eq!(sms.send(&message("k2", "x")).await, SmsOutcome::Rejected { code: "422".to_owned() });
+    let stranger = HttpSms::new(client, settings("wrong"));
+    assert!(matches!(stranger.send(&message("k3", "x")).await, SmsOutcome::Unreachable { .. }));
+    assert!(!format!("{stranger:?}").contains("wrong"), "no token in a log");
+    drop(gateway);
+    assert!(matches!(sms.send(&message("k4", "x")).await, SmsOutcome::Unreachable { .. }));
 }
 
 #[tokio::test]

@@ -300,7 +300,7 @@ async fn case(app: &App, actor: &Actor, shell: &Shell, id: OrderId) -> Result<Op
     let order = view::find(app, actor, id).await?;
     let Some(lease) = order.lease.clone().filter(|lease| lease.mine) else { return Ok(None) };
     let now = app.clock.now();
-    let threshold = app.number_rule("registration.face_threshold", now, &order.region)?;
+    let threshold = app.number_rule("registration.face_match_threshold", now, &order.region)?;
     let (checks, passes) = checks(w, &order, threshold.value, &threshold.article);
     let timeline = super::orders::moments(w, &view::timeline(app, actor, id).await?);
     let mut compare = Vec::new();

@@ -281,7 +281,7 @@ fn is_look(action: &str) -> bool {
 
 async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &OrderView, may_reveal: bool) -> Result<Vec<Section>> {
     let (w, language) = (shell.w, shell.language);
-    let threshold = app.number_rule("registration.face_threshold", app.clock.now(), &order.region)?;
+    let threshold = app.number_rule("registration.face_match_threshold", app.clock.now(), &order.region)?;
     let mut about = vec![
         code(w.number, order.number.clone()),
         fact(w.customer, customer_words(w, order.customer)),

@@ -1,0 +1,276 @@
+//! 演示底数: organisations, outlets, staff and the base of subscribers, in one transaction: after a crash there is all of it or none.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use chuangsha_app::{
+    App,
+    channels::{self, Channel, Clause, State},
+    figures::{self, Cell, Metric},
+    platform::{
+        audit::{By, Entry},
+        failure::{Failure, Result},
+        keys,
+        people::{organisation, password, staff::NewStaff, totp},
+    },
+    registration::{
+        desk::place,
+        order::Product,
+        table::{self, NumberState, Party, PoolNumber, Subscription},
+    },
+};
+use chuangsha_kernel::{
+    document::Document,
+    id::{OrderId, OrganisationId, StaffId, SubjectId},
+    phone::Phone,
+    problem::{Language, Problem},
+    role::{Role, RoleSet},
+    rulebook::ChannelKind,
+    time::{DAY_MS, Timestamp},
+};
+use chuangsha_store::Tx;
+use chuangsha_vault::{Domain, Field};
+use chuangsha_world::city::{DemoOrganisation, DemoOutlet, DemoProvince, DemoStaff, DemoSubscriber};
+use indicatif::ProgressBar;
+
+use super::{Login, PASSWORD, SEED};
+use crate::{say::Say, serve::parts};
+
+const SUBSCRIBERS: u32 = 50_000;
+/// Numbers nobody has yet, for clerks to offer.
+const FREE_NUMBERS: u32 = 2_200;
+/// Registrations older than this count as registered on its day: the overview looks back a quarter.
+const OLDEST_DAYS: i64 = 90;
+/// Two clerks work for the online shop of the first city, so that orders are delivered to the door as well.
+const ONLINE_OUTLET: &str = "outlet-0100";
+
+struct Seeding<'a, 'c> {
+    app: &'a App,
+    tx: &'a mut Tx<'c>,
+    now: Timestamp,
+    organisations: HashMap<String, (OrganisationId, DemoOrganisation)>,
+    outlets: HashMap<String, ChannelKind>,
+    figures: BTreeMap<Cell, [i64; 4]>,
+}
+
+/// Fills the empty record.
+pub async fn seed(say: &Say, app: &App) -> std::result::Result<Vec<Login>, Problem> {
+    let now = app.clock.now();
+    let hash = {
+        let ids = Arc::clone(&app.ids);
+        let hashed = tokio::task::spawn_blocking(move || password::hash_now(&password::Password::typed(PASSWORD), &ids)).await;
+        hashed.map_err(parts::not_started)?.map_err(parts::failed)?
+    };
+    let bar = say.progress(u64::from(SUBSCRIBERS), "用户", "subscribers");
+    let (writer, progress) = (app.clone(), bar.clone());
+    let logins = app.write(move |tx| fill(&writer, tx, &hash, now, &progress)).await.map_err(parts::failed)?;
+    bar.finish_and_clear();
+    Ok(logins)
+}
+
+fn fill(app: &App, tx: &mut Tx<'_>, hash: &str, now: Timestamp, bar: &ProgressBar) -> Result<Vec<Login>> {
+    let province = DemoProvince::new(SEED);
+    let mut seeding = Seeding { app, tx, now, organisations: HashMap::new(), outlets: HashMap::new(), figures: BTreeMap::new() };
+    for one in province.organisations() {
+        seeding.organisation(one)?;
+    }
+    for outlet in province.outlets() {
+        seeding.outlet(outlet)?;
+    }
+    let logins = province.staff().into_iter().map(|one| seeding.staff(one, hash)).collect::<Result<Vec<_>>>()?;
+    for subscriber in province.subscribers().take(SUBSCRIBERS as usize) {
+        seeding.subscriber(&subscriber)?;
+        bar.inc(1);
+    }
+    for index in SUBSCRIBERS..SUBSCRIBERS + FREE_NUMBERS {
+        let free = province.subscriber(index);
+        seeding.number(&free, NumberState::Free, None)?;
+    }
+    seeding.count()?;
+    let facts = format!("{{\"subscribers\":{SUBSCRIBERS}}}");
+    let entry = Entry { action: "demo.seed", case_kind: "demo", pack: &app.rules.version, facts: &facts, ..Entry::default() };
+    app.audit(seeding.tx, By::System("demo"), &entry, now)?;
+    Ok(logins)
+}
+
+/// `000000`, `990000`, `990100` → `""`, `99`, `990100`.
+fn short(region: &str) -> &str {
+    match region {
+        "000000" => "",
+        _ => region.strip_suffix("0000").unwrap_or(region),
+    }
+}
+
+impl Seeding<'_, '_> {
+    fn organisation(&mut self, one: DemoOrganisation) -> Result<OrganisationId> {
+        let id = OrganisationId(self.app.ids.next(self.now));
+        let parent = match &one.parent {
+            Some(handle) => Some(self.of(handle)?.0),
+            None => None,
+        };
+        let new = organisation::NewOrganisation { id, kind: one.kind, parent, region: short(&one.region), zh: &one.zh, en: &one.en };
+        organisation::create(self.tx, &new, self.now)?;
+        self.organisations.insert(one.handle.clone(), (id, one));
+        Ok(id)
+    }
+
+    fn of(&self, handle: &str) -> Result<&(OrganisationId, DemoOrganisation)> {
+        self.organisations.get(handle).ok_or_else(|| Failure::internal(format!("the demo has no organisation {handle}")))
+    }
+
+    fn outlet(&mut self, outlet: DemoOutlet) -> Result<()> {
+        let letter = match outlet.kind {
+            ChannelKind::OwnHall => "Z",
+            ChannelKind::SocialOutlet => "S",
+            ChannelKind::Online => "W",
+        };
+        let code = outlet.organisation.handle.replace("outlet", letter);
+        let (handle, region) = (outlet.organisation.handle.clone(), outlet.organisation.region.clone());
+        let organisation = self.organisation(outlet.organisation)?;
+        // A few are warned or suspended, so that the ledger has something to show.
+        let state = match handle.as_bytes().iter().map(|byte| u32::from(*byte)).sum::<u32>() % 41 {
+            7 => State::Warned,
+            11 => State::Suspended,
+            _ => State::Active,
+        };
+        let state = if outlet.kind == ChannelKind::SocialOutlet { state } else { State::Active };
+        let warnings = i64::from(state == State::Warned);
+        let (clauses, version) = (Clause::COMPLETE, 5);
+        let channel = Channel {
+            organisation,
+            code,
+            kind: outlet.kind,
+            region,
+            state,
+            version,
+            clauses,
+            reader: true,
+            app: true,
+            warnings,
+            updated_at: self.now,
+        };
+        channels::insert(self.tx, &channel)?;
+        self.outlets.insert(handle, outlet.kind);
+        Ok(())
+    }
+
+    fn staff(&mut self, one: DemoStaff, hash: &str) -> Result<Login> {
+        let id = StaffId(self.app.ids.next(self.now));
+        let online = one.role == Role::Clerk && one.organisation == "outlet-0010";
+        let handle = if online { ONLINE_OUTLET } else { one.organisation.as_str() };
+        let (organisation, found) = self.of(handle)?.clone();
+        let new = NewStaff {
+            id,
+            number: &one.number,
+            name: &one.name,
+            organisation,
+            roles: RoleSet::of(&[one.role]),
+            password: hash,
+            must_change: false,
+            trained_until: Some(self.now.plus_ms(300 * DAY_MS)),
+        };
+        self.app.join(self.tx, &new, self.now)?;
+        self.app.set_totp(self.tx, id, &totp::demo_secret(&one.number), 0)?;
+        Ok(Login {
+            staff: id,
+            number: one.number,
+            role: one.role.as_str().to_owned(),
+            role_zh: self.app.matrix.role_name(one.role, Language::Chinese).to_owned(),
+            role_en: self.app.matrix.role_name(one.role, Language::English).to_owned(),
+            organisation,
+            organisation_kind: found.kind.as_str().to_owned(),
+            region: short(&found.region).to_owned(),
+            organisation_zh: found.zh,
+            organisation_en: found.en,
+            carrier: organisation::find(self.tx, organisation)?.carrier,
+        })
+    }
+
+    fn number(&mut self, of: &DemoSubscriber, state: NumberState, holder: Option<uuid::Uuid>) -> Result<(uuid::Uuid, Vec<u8>)> {
+        let id = self.app.ids.next(self.now);
+        let phone = Phone::parse(&of.phone).map_err(|_| Failure::internal("a demo number is no number"))?;
+        let index = self.app.vault.blind(Field::Phone, &phone.e164())?.as_bytes().to_vec();
+        let sealed = self.app.seal_pool_number(self.tx, id, phone.digits())?;
+        let number = PoolNumber {
+            id,
+            index: index.clone(),
+            sealed,
+            region: of.region.clone(),
+            product: Product::Voice,
+            state: state as i64,
+            holder,
+        };
+        table::add_number(self.tx, &number)?;
+        Ok((id, index))
+    }
+
+    fn subscriber(&mut self, one: &DemoSubscriber) -> Result<()> {
+        let id = self.app.ids.next(self.now);
+        let (number, number_index) = self.number(one, NumberState::InUse, Some(id))?;
+        let since = Timestamp::start_of(one.registered);
+        let kind = self.outlets.get(&one.outlet).copied().unwrap_or(ChannelKind::SocialOutlet);
+        let holder = if one.real_name { Some(self.person(one, id, since)?) } else { None };
+        let subscription = Subscription {
+            id,
+            number,
+            number_index,
+            subject: holder.map(|(subject, _)| subject),
+            person_key: holder.map(|(_, key)| key),
+            region: one.region.clone(),
+            channel_kind: kind as i64,
+            product: Product::Voice,
+            real_name: one.real_name,
+            since,
+        };
+        table::add_subscription(self.tx, &subscription)?;
+        let oldest = self.now.plus_ms(-OLDEST_DAYS * DAY_MS).day();
+        let cell = Cell { day: one.registered.max(oldest), region: one.region.clone(), channel_kind: kind as i64 };
+        let counts = self.figures.entry(cell).or_default();
+        let (recent, known) = (i64::from(one.registered > oldest), i64::from(one.real_name));
+        for (count, more) in counts.iter_mut().zip([1, known, recent, recent * known]) {
+            *count += more;
+        }
+        Ok(())
+    }
+
+    /// The holder, sealed under their own key, with their slot of the quota.
+    fn person(&mut self, one: &DemoSubscriber, holder: uuid::Uuid, since: Timestamp) -> Result<(SubjectId, [u8; 16])> {
+        let broken = |_| Failure::internal("a demo document is no document");
+        let mut document = Document::parse(one.document, &one.number, self.app.rules.provinces()).map_err(broken)?;
+        if let Some(country) = one.country {
+            document = document.with_country(country).map_err(broken)?;
+        }
+        let key = self.app.vault.blind(Field::PersonKey, document.person_key().as_str())?.0;
+        let subject = SubjectId(self.app.ids.next(since));
+        table::add_person(self.tx, &key, subject, since)?;
+        table::take_slot(self.tx, &self.app.config.operator.code, &key, Product::Voice.quota_class(), 1, holder, true)?;
+        let data = self.app.key_of(self.tx, subject.0, Domain::Identity)?;
+        let party = Party {
+            role: "holder".to_owned(),
+            subject,
+            document: one.document,
+            number_index: self.app.vault.blind(Field::DocumentNumber, document.number())?.as_bytes().to_vec(),
+            name: keys::seal(&data, place::NAME, &one.name)?,
+            number: keys::seal(&data, place::NUMBER, document.number())?,
+            address: keys::seal(&data, place::ADDRESS, &one.address)?,
+            phone: None,
+            valid_from: Some(one.issued.to_string()),
+            valid_until: one.until.map(|day| day.to_string()),
+        };
+        // The base was registered before this system: its subscription stands where an order would.
+        table::put_party(self.tx, OrderId(holder), &party)?;
+        Ok((subject, key))
+    }
+
+    fn count(&mut self) -> Result<()> {
+        let metrics = [Metric::Base, Metric::BaseRealName, Metric::NewCustomers, Metric::NewRealName];
+        for (cell, counts) in std::mem::take(&mut self.figures) {
+            for (metric, count) in metrics.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+                figures::add(self.tx, self.app.ids.next(self.now), &cell, metric, count)?;
+            }
+        }
+        Ok(())
+    }
+}

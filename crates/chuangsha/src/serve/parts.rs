@@ -1,0 +1,181 @@
+//! 组装: the application from its settings. Everything that reaches outside is made here and handed in.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
+
+use chuangsha_app::{
+    App, AppConfig, MIGRATIONS, Operator, Parts,
+    platform::{
+        failure::Failure,
+        images::{ImageLimits, MarkFont, Objects},
+        network::{Tmf640, Tmf640Settings, http_client},
+        notify::{Console, HttpSms, HttpSmsSettings, Receipt, Smpp, SmppSettings, Sms},
+        people::{People, PeopleConfig},
+        verify::{HttpVerifier, HttpVerifierSettings},
+    },
+    rulebook,
+};
+use chuangsha_kernel::{
+    id::Ids,
+    problem::Problem,
+    role::Matrix,
+    time::{Clock, SystemClock},
+};
+use chuangsha_store::Store;
+use chuangsha_vault::{LocalAgent, Vault};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::codes;
+use crate::{audit, config::Settings, record, rules};
+
+/// Something in the way of starting that is no refusal of ours.
+pub fn not_started(reason: impl std::fmt::Display) -> Problem {
+    Problem::new(&codes::NOT_STARTED).with("reason", reason)
+}
+
+/// A refusal keeps its words; a fault shows its reason: whoever starts the program may see it.
+pub fn failed(failure: Failure) -> Problem {
+    match failure {
+        Failure::Problem(problem) => *problem,
+        other => not_started(other.log_line()),
+    }
+}
+
+/// Puts the application together and brings the schema up. `address` is where browsers find it, `demo` admits the demo province.
+///
+/// # Errors
+/// Whatever part cannot be had, named.
+pub async fn build(settings: &Settings, address: &str, demo: bool, stop: &CancellationToken) -> Result<App, Problem> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let ids = Arc::new(Ids::system());
+    let config = app_config(settings);
+    let suite = audit::suite(settings);
+    let agent = LocalAgent::open_or_create(settings.root_key(), suite).map_err(Problem::from)?;
+    let store = Store::open(&record::config(settings)).await.map_err(Problem::from)?;
+    store.migrate(MIGRATIONS).await.map_err(Problem::from)?;
+
+    let packs = rules::local(settings)?;
+    let packs: Vec<(&str, &str)> = packs.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let rules = rulebook::embedded(demo).and_then(|book| book.with_local(&packs)).map_err(Problem::from)?;
+
+    let verifier = HttpVerifier::new(
+        client(settings, "verification.token")?,
+        HttpVerifierSettings {
+            url: settings.text("verification.url").to_owned(),
+            timeout_ms: settings.number("verification.timeout_ms"),
+            ..HttpVerifierSettings::default()
+        },
+        Arc::clone(&clock),
+        Arc::clone(&ids),
+    );
+    let network = Tmf640::new(
+        client(settings, "network.token")?,
+        Tmf640Settings { url: settings.text("network.url").to_owned(), timeout_ms: settings.number("network.timeout_ms") },
+    );
+    let sms = sms(settings, &clock, &ids, stop)?;
+    let people = People::new(people_config(address, demo), &ids).map_err(failed)?;
+    let parts = Parts {
+        store,
+        vault: Vault::new(Arc::new(agent), settings.text("vault.tenant"), suite),
+        rules: Arc::new(rules),
+        matrix: Arc::new(Matrix::embedded().map_err(not_started)?),
+        clock,
+        ids,
+        objects: Objects::local(&settings.data().join("objects")).map_err(not_started)?,
+        mark_font: MarkFont::load(None),
+        verifier: Arc::new(verifier),
+        network: Arc::new(network),
+        sms,
+        people,
+        config,
+        audit_key: OnceLock::new(),
+        integrator: tokio::sync::Mutex::new(None),
+        bell: Arc::new(tokio::sync::Notify::new()),
+    };
+    let app = App::new(parts);
+    app.poll_epochs().await.map_err(failed)?;
+    Ok(app)
+}
+
+fn app_config(settings: &Settings) -> AppConfig {
+    let text = |key: &str| settings.text(key).to_owned();
+    let number = |key: &str| settings.number(key);
+    AppConfig {
+        operator: Operator {
+            code: text("operator.code"),
+            name_zh: text("operator.name_zh"),
+            name_en: text("operator.name_en"),
+            hotline: text("operator.hotline"),
+            remedy_zh: text("operator.remedy_zh"),
+            documents_zh: text("operator.documents_zh"),
+        },
+        log_origin: text("audit.origin"),
+        images: ImageLimits {
+            max_bytes: usize::try_from(number("images.max_bytes")).unwrap_or(usize::MAX),
+            max_pixels: number("images.max_pixels"),
+            stored_side: u32::try_from(number("images.stored_side")).unwrap_or(u32::MAX),
+            quality: u8::try_from(number("images.quality")).unwrap_or(u8::MAX),
+            ..ImageLimits::default()
+        },
+    }
+}
+
+fn people_config(address: &str, demo: bool) -> PeopleConfig {
+    let host =
+        reqwest::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| "localhost".to_owned());
+    PeopleConfig { host, origin: address.to_owned(), demo }
+}
+
+/// A client that carries the access token of one peer, when there is one.
+fn client(settings: &Settings, token: &str) -> Result<reqwest::Client, Problem> {
+    let Some(token) = settings.set_text(token) else { return http_client().map_err(not_started) };
+    let mut headers = HeaderMap::new();
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(not_started)?;
+    bearer.set_sensitive(true);
+    headers.insert(AUTHORIZATION, bearer);
+    let none = reqwest::redirect::Policy::none();
+    reqwest::Client::builder().redirect(none).no_proxy().user_agent("chuangsha").default_headers(headers).build().map_err(not_started)
+}
+
+fn sms(settings: &Settings, clock: &Arc<dyn Clock>, ids: &Arc<Ids>, stop: &CancellationToken) -> Result<Arc<dyn Sms>, Problem> {
+    Ok(match settings.text("sms.sink") {
+        "smpp" => {
+            let (host, port) = settings.text("sms.smpp_peer").rsplit_once(':').unwrap_or_default();
+            let smpp = SmppSettings {
+                host: host.to_owned(),
+                port: port.parse().unwrap_or_default(),
+                system_id: settings.text("sms.smpp_system_id").to_owned(),
+                password: settings.text("sms.smpp_password").to_owned(),
+                source: settings.text("sms.source").to_owned(),
+                ..SmppSettings::default()
+            };
+            let (send, receive) = mpsc::unbounded_channel();
+            tokio::spawn(note_receipts(receive));
+            Arc::new(Smpp::start(smpp, send, Arc::clone(clock), Arc::clone(ids), stop.clone()))
+        }
+        "http" => {
+            let url = settings.text("sms.http_url").to_owned();
+            let token = settings.text("sms.http_token").to_owned();
+            Arc::new(HttpSms::new(http_client().map_err(not_started)?, HttpSmsSettings { url, token, ..HttpSmsSettings::default() }))
+        }
+        _ => Arc::new(Console),
+    })
+}
+
+/// Receipts go to the log; no case waits for one.
+async fn note_receipts(mut receipts: mpsc::UnboundedReceiver<Receipt>) {
+    while let Some(receipt) = receipts.recv().await {
+        tracing::info!(state = ?receipt.state, "message receipt");
+    }
+}
+
+/// Where browsers find the console.
+pub fn public_url(settings: &Settings, address: SocketAddr, secure: bool) -> String {
+    let scheme = if secure { "https" } else { "http" };
+    let derived = || format!("{scheme}://{}:{}", super::tls::shown_host(address.ip()), address.port());
+    settings.set_text("server.public_url").map_or_else(derived, |url| url.trim_end_matches('/').to_owned())
+}
