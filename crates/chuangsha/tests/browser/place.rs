@@ -36,7 +36,10 @@ use chuangsha_kernel::{
 };
 use chuangsha_store::{Config, Store};
 use chuangsha_vault::{Field, LocalAgent, Suite, Vault};
-use chuangsha_world::{network::NetworkElement, verification::{self, VerificationAuthority}};
+use chuangsha_world::{
+    network::NetworkElement,
+    verification::{self, VerificationAuthority},
+};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -66,7 +69,9 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
-        let store = Store::open(&Config { url: format!("sqlite:{}", folder.path().join("record.db").display()), ..Config::default() }).await.unwrap();
+        let store = Store::open(&Config { url: format!("sqlite:{}", folder.path().join("record.db").display()), ..Config::default() })
+            .await
+            .unwrap();
         store.migrate(MIGRATIONS).await.unwrap();
         let authority = VerificationAuthority::start(1).await.unwrap();
         authority.always(Some(verification::Behaviour::Match));

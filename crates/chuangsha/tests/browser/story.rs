@@ -63,7 +63,8 @@ async fn capture(browser: &Browser, place: &Place, number: &str) -> String {
     let pad = browser.find(".pad canvas").await;
     pad.scroll_into_view().await.unwrap();
     let chain = browser.page.action_chain();
-    let chain = chain.move_to_element_center(&pad).click_and_hold().move_by_offset(80, 30).move_by_offset(40, -60).move_by_offset(60, 40).release();
+    let chain =
+        chain.move_to_element_center(&pad).click_and_hold().move_by_offset(80, 30).move_by_offset(40, -60).move_by_offset(60, 40).release();
     chain.perform().await.unwrap();
     for _ in 0..100 {
         if browser.run("return document.querySelector('[name=signature]').files.length").await == json!(1) {
