@@ -12,5 +12,8 @@ pub mod refusal;
 pub mod table;
 pub mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use refusal::Refusal;
 pub use table::DDL;
