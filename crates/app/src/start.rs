@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     App, figures,
     platform::{
-        audit::{By, integrate::Integrator},
+        audit::{
+            By,
+            integrate::{BATCH, Integrator},
+        },
         failure::{Failure, Result},
         network::{Handler, Worker, WorkerSettings},
         notify::Templates,
@@ -94,7 +97,8 @@ pub async fn integrate(app: &App) -> Result<usize> {
     // On a failure nothing is kept: what the store holds is read anew.
     let taken = integrator.run(app, now).await?;
     *kept = Some(integrator);
-    Ok(taken)
+    // Only a full batch is followed by the next at once: otherwise every single entry would have a checkpoint of its own.
+    Ok(if taken < BATCH { 0 } else { taken })
 }
 
 /// Folds figure deltas.
