@@ -141,6 +141,7 @@ impl Deref for App {
 /// Every table of the application, in the order modules stand on each other.
 pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "keys", version: 1, sql: platform::keys::DDL },
+    Migration { module: "keys", version: 2, sql: platform::keys::DDL_2 },
     Migration { module: "people", version: 1, sql: platform::people::DDL },
     Migration { module: "edge", version: 1, sql: platform::edge::DDL },
     Migration { module: "audit", version: 1, sql: platform::audit::DDL },

@@ -3,6 +3,7 @@
 pub mod audit_desk;
 pub mod carry;
 pub mod desk;
+pub mod ending;
 pub mod gate;
 pub mod http;
 pub mod order;
