@@ -71,8 +71,8 @@ fn work_table(w: &'static Words) -> Table {
                 "2026-11-22 09:30:00".into(),
             ),
             Cell::Tag(Tag::new(
-                if index % 2 == 0 { Tone::Active } else { Tone::Warning },
-                if index % 2 == 0 { w.state_submitted } else { w.state_returned },
+                if index.is_multiple_of(2) { Tone::Active } else { Tone::Warning },
+                if index.is_multiple_of(2) { w.state_submitted } else { w.state_returned },
             )),
             Cell::Text(if index == 0 { w.held_by_me.into() } else { "—".into() }),
             Cell::Actions(vec![
@@ -367,7 +367,12 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
             ],
         },
         search: search(w),
-        views: super::views::Views { w, list: "/audit".into(), here: "/audit?city=990100".into(), saved: vec![("甲城".into(), "/audit?city=990100".into())] },
+        views: super::views::Views {
+            w,
+            list: "/audit".into(),
+            here: "/audit?city=990100".into(),
+            saved: vec![("甲城".into(), "/audit?city=990100".into())],
+        },
         table: work_table(w),
         case,
         none: Empty { title: w.queue_none.into(), hint: w.queue_none_hint.into(), action: None },
