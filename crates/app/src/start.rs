@@ -134,5 +134,7 @@ async fn sweep(app: &App) -> Result<usize> {
     app.prune_people().await?;
     let before = app.clock.now().plus_ms(-7 * chuangsha_kernel::time::DAY_MS);
     chuangsha_store::outbox::purge(&app.store, before, 10_000).await?;
+    let before = app.clock.now().plus_ms(-90 * chuangsha_kernel::time::DAY_MS);
+    app.store.write(move |tx| crate::platform::notify::record::prune(tx, before)).await?;
     Ok(0)
 }

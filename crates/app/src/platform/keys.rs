@@ -37,8 +37,10 @@ CREATE TABLE key_destruction (
     approver_one BYTEA NOT NULL,
     approver_two BYTEA NOT NULL,
     statement TEXT,
+    entry BYTEA,
+    tried BIGINT NOT NULL DEFAULT 0,
     CHECK (approver_one <> approver_two),
-    CHECK (ended_at IS NULL OR statement IS NOT NULL)
+    CHECK (ended_at IS NULL OR (statement IS NOT NULL AND entry IS NOT NULL))
 );
 CREATE TABLE key_destruction_subject (
     bucket TEXT NOT NULL,

@@ -10,6 +10,7 @@ pub mod order;
 pub mod page;
 pub mod person;
 pub mod refusal;
+pub mod replay;
 pub mod table;
 pub mod view;
 

@@ -149,24 +149,39 @@ fn end_of(month: Month) -> Result<Timestamp> {
 
 struct Begun {
     at: Timestamp,
-    ended: Option<Timestamp>,
     keys: u64,
     images: u64,
     root: Hash,
+    approvers: [StaffId; 2],
+    done: Option<Done>,
+}
+
+struct Done {
+    at: Timestamp,
+    statement: String,
+    entry: Uuid,
+    tried: u64,
 }
 
 fn begun(tx: &mut Tx, bucket: &str) -> Result<Option<Begun>> {
-    let row = tx.query_opt("SELECT begun_at, ended_at, keys, images, root FROM key_destruction WHERE bucket = $1", &params![bucket])?;
+    let sql = "SELECT begun_at, keys, images, root, approver_one, approver_two, ended_at, statement, entry, tried FROM key_destruction WHERE bucket = $1";
     let read = |row: Row| {
+        let done = match (row.opt_int(6)?, row.opt_text(7)?, row.opt_uuid(8)?) {
+            (Some(at), Some(statement), Some(entry)) => {
+                Some(Done { at: Timestamp(at), statement, entry, tried: row.int(9)?.max(0).unsigned_abs() })
+            }
+            _ => None,
+        };
         Ok(Begun {
             at: Timestamp(row.int(0)?),
-            ended: row.opt_int(1)?.map(Timestamp),
-            keys: row.int(2)?.max(0).unsigned_abs(),
-            images: row.int(3)?.max(0).unsigned_abs(),
-            root: Hash::try_from(row.bytes(4)?).map_err(|_| Failure::internal("key_destruction.root is not 32 bytes"))?,
+            keys: row.int(1)?.max(0).unsigned_abs(),
+            images: row.int(2)?.max(0).unsigned_abs(),
+            root: Hash::try_from(row.bytes(3)?).map_err(|_| Failure::internal("key_destruction.root is not 32 bytes"))?,
+            approvers: [StaffId(row.uuid(4)?), StaffId(row.uuid(5)?)],
+            done,
         })
     };
-    row.map(read).transpose()
+    tx.query_opt(sql, &params![bucket])?.map(read).transpose()
 }
 
 /// Subjects and salts of a destruction that was begun, in order.
@@ -195,7 +210,7 @@ impl App {
                 "SELECT COUNT(*) FROM registration_image WHERE subject IN (SELECT subject FROM data_key WHERE bucket = $1)",
                 &params![&bucket],
             )?;
-            let destroyed_at = begun(tx, &bucket)?.and_then(|begun| begun.ended);
+            let destroyed_at = begun(tx, &bucket)?.and_then(|begun| begun.done).map(|done| done.at);
             if row.int(1)? == 0 && destroyed_at.is_none() {
                 return Err(Problem::new(&EMPTY).field("MONTH").with("bucket", month).into());
             }
@@ -206,7 +221,7 @@ impl App {
     }
 
     /// Two different people who may approve; their ids.
-    fn approvers(&self, tx: &mut Tx, numbers: &[String; 2]) -> Result<[(StaffId, String); 2]> {
+    fn approvers(&self, tx: &mut Tx, numbers: &[String; 2]) -> Result<[StaffId; 2]> {
         let mut found = Vec::new();
         for text in numbers {
             let refuse = |what: &str| Failure::from(Problem::new(&APPROVERS).field("--approver").with("what", format!("{text} {what}")));
@@ -216,10 +231,10 @@ impl App {
             if !account.roles.iter().any(|role| matches!(role, Role::PrivacyOfficer | Role::InternalAuditor)) {
                 return Err(refuse("≠ privacy_officer, internal_auditor"));
             }
-            found.push((account.id, number));
+            found.push(account.id);
         }
-        match <[(StaffId, String); 2]>::try_from(found) {
-            Ok(pair) if pair[0].0 != pair[1].0 => Ok(pair),
+        match <[StaffId; 2]>::try_from(found) {
+            Ok(pair) if pair[0] != pair[1] => Ok(pair),
             _ => Err(Problem::new(&APPROVERS).field("--approver").with("what", numbers.join(" = ")).into()),
         }
     }
@@ -237,7 +252,7 @@ impl App {
             return Err(Problem::new(&NOT_YET).field("MONTH").with("bucket", month).with("until", due.day()).into());
         }
         let app = self.clone();
-        let (pair, chosen, begun) = self.write(move |tx| app.begin_destruction(tx, month, &approvers, now)).await?;
+        let (chosen, begun) = self.write(move |tx| app.begin_destruction(tx, month, &approvers, now)).await?;
         // Pictures first: they are the heaviest, and removing them twice is no harm.
         let images = self.images_of(&chosen).await?;
         for (gone, id) in (1..).zip(&images) {
@@ -245,7 +260,6 @@ impl App {
             each(gone, images.len() as u64);
         }
         let samples = self.samples(month).await?;
-        let leaves = commitments(&chosen);
         let order = Destruction { bucket: month, keys: begun.keys, subjects: begun.root, at: begun.at };
         let statement = self.vault.destroy_bucket(&order, &self.config.origin())?;
         let opened = samples
@@ -255,61 +269,77 @@ impl App {
         if opened > 0 {
             return Err(Problem::new(&UNPROVEN).with("opened", opened).into());
         }
-        let (tried, app) = (samples.len(), self.clone());
-        let (note, facts_root) = (statement.clone(), begun.root);
-        let numbers = pair.clone().map(|(_, number)| number);
-        let article = self.rules.article("retention.registration.ceiling", now.day()).map_err(Failure::internal)?;
-        let cited = article.clone();
-        let entry = self
-            .write(move |tx| {
-                for (subject, _) in &chosen {
-                    ending::forget(&app, tx, *subject, now)?;
-                }
-                let facts = serde_json::json!({
-                    "bucket": month, "subjects": chosen.len(), "keys": order.keys, "images": begun.images, "root": hex::encode(facts_root),
-                    "approvers": [pair[0].0, pair[1].0], "tried": tried, "opened": 0,
-                })
-                .to_string();
-                tx.push_one(
-                    "UPDATE key_destruction SET ended_at = $2, statement = $3 WHERE bucket = $1 AND ended_at IS NULL",
-                    &params![&month.to_string(), now.0, &note],
-                )?;
-                let entry = destruction_entry("done", &cited.article, &cited.pack_version, &facts);
-                app.audit(tx, By::System("vault"), &entry, now)
+        let (tried, app) = (samples.len() as u64, self.clone());
+        let rule = self.rules.article("retention.registration.ceiling", now.day()).map_err(Failure::internal)?;
+        self.write(move |tx| {
+            for (subject, _) in &chosen {
+                ending::forget(&app, tx, *subject, now)?;
+            }
+            let facts = serde_json::json!({
+                "bucket": month, "subjects": chosen.len(), "keys": begun.keys, "images": begun.images, "root": hex::encode(begun.root),
+                "approvers": begun.approvers, "tried": tried, "opened": 0,
+            })
+            .to_string();
+            let entry = app.audit(tx, By::System("vault"), &destruction_entry("done", &rule.article, &rule.pack_version, &facts), now)?;
+            tx.push_one(
+                "UPDATE key_destruction SET ended_at = $2, statement = $3, entry = $4, tried = $5 WHERE bucket = $1 AND ended_at IS NULL",
+                &params![&month.to_string(), now.0, &statement, &entry, i64::try_from(tried).map_err(Failure::internal)?],
+            )?;
+            Ok(())
+        })
+        .await?;
+        self.destruction_certificate(month).await
+    }
+
+    /// The certificate of a finished destruction, as often as it is asked for.
+    ///
+    /// # Errors
+    /// `vault.bucket_empty`: nothing of the month was destroyed. `http.not_found`: the log's checkpoint does not cover the destruction yet.
+    pub async fn destruction_certificate(&self, month: Month) -> Result<Certificate> {
+        export::settle(self, "vault").await?;
+        let app = self.clone();
+        let (begun, chosen, approvers) = self
+            .read(move |tx| {
+                let bucket = month.to_string();
+                let found = begun(tx, &bucket)?.filter(|begun| begun.done.is_some());
+                let found = found.ok_or_else(|| Problem::new(&EMPTY).field("MONTH").with("bucket", month))?;
+                let [one, two] = found.approvers;
+                let approvers = [app.staff_number(tx, one)?, app.staff_number(tx, two)?];
+                Ok::<_, Failure>((found, chosen(tx, &bucket)?, approvers))
             })
             .await?;
-        export::settle(self, "vault").await?;
-        let proven = prove(self, entry).await?;
+        let done = begun.done.ok_or_else(|| Failure::internal("a destruction without its end"))?;
+        let proven = prove(self, done.entry).await?;
+        let rule = self.rules.article("retention.registration.ceiling", done.at.day()).map_err(Failure::internal)?;
         Ok(Certificate {
             format: FORMAT.to_owned(),
             bucket: month,
-            article: article.article,
-            statement,
-            commitments: leaves.iter().map(|leaf| STANDARD.encode(leaf)).collect(),
+            article: rule.article,
+            statement: done.statement,
+            commitments: commitments(&chosen).iter().map(|leaf| STANDARD.encode(leaf)).collect(),
             images: begun.images,
-            approvers: numbers,
-            tried: tried as u64,
+            approvers,
+            tried: done.tried,
             opened: 0,
             entry: proven.entry,
             proof: proven.proof,
         })
     }
 
-    #[allow(clippy::type_complexity, reason = "what one transaction finds out, used once")]
     fn begin_destruction(
         &self,
         tx: &mut Tx,
         month: Month,
         approvers: &[String; 2],
         now: Timestamp,
-    ) -> Result<([(StaffId, String); 2], Vec<(SubjectId, [u8; 32])>, Begun)> {
+    ) -> Result<(Vec<(SubjectId, [u8; 32])>, Begun)> {
         let bucket = month.to_string();
-        let pair = self.approvers(tx, approvers)?;
+        let approvers = self.approvers(tx, approvers)?;
         if let Some(known) = begun(tx, &bucket)? {
-            if let Some(at) = known.ended {
-                return Err(Problem::new(&DONE).field("MONTH").with("bucket", month).with("at", at.display()).into());
+            if let Some(done) = known.done {
+                return Err(Problem::new(&DONE).field("MONTH").with("bucket", month).with("at", done.at.display()).into());
             }
-            return Ok((pair, chosen(tx, &bucket)?, known));
+            return Ok((chosen(tx, &bucket)?, known));
         }
         let rows = tx.query("SELECT subject FROM data_key WHERE bucket = $1 ORDER BY subject, domain", &params![&bucket])?;
         let subjects = rows.iter().map(|row| Ok(row.uuid(0)?)).collect::<Result<BTreeSet<Uuid>>>()?;
@@ -332,17 +362,17 @@ impl App {
         let keys = rows.len() as u64;
         tx.push(
             "INSERT INTO key_destruction (bucket, begun_at, keys, images, root, approver_one, approver_two) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            &params![&bucket, now.0, rows.len() as i64, images, root.as_slice(), pair[0].0.as_bytes(), pair[1].0.as_bytes()],
+            &params![&bucket, now.0, rows.len() as i64, images, root.as_slice(), approvers[0].as_bytes(), approvers[1].as_bytes()],
         )?;
         // Said in the log before anything is gone: a destruction nobody wrote down does not happen.
         let facts = serde_json::json!({
             "bucket": month, "subjects": chosen.len(), "keys": keys, "images": images, "root": hex::encode(root),
-            "approvers": [pair[0].0, pair[1].0],
+            "approvers": approvers,
         })
         .to_string();
         let rule = self.rules.article("retention.registration.ceiling", now.day()).map_err(Failure::internal)?;
         self.audit(tx, By::System("vault"), &destruction_entry("begun", &rule.article, &rule.pack_version, &facts), now)?;
-        Ok((pair, chosen, Begun { at: now, ended: None, keys, images: images.max(0).unsigned_abs(), root }))
+        Ok((chosen, Begun { at: now, keys, images: images.max(0).unsigned_abs(), root, approvers, done: None }))
     }
 
     async fn images_of(&self, chosen: &[(SubjectId, [u8; 32])]) -> Result<Vec<Uuid>> {
