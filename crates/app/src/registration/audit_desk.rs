@@ -175,12 +175,21 @@ impl ApproveRules {
     }
 
     fn text(&self, order: &Order) -> String {
+        self.value(order).to_string()
+    }
+
+    fn voted(&self, order: &Order, approve: bool) -> String {
+        let mut value = self.value(order);
+        value["approve"] = approve.into();
+        value.to_string()
+    }
+
+    fn value(&self, order: &Order) -> serde_json::Value {
         serde_json::json!({
             "check": order.check.as_str(), "face_score": order.face_score, "face_threshold": self.face_threshold.value,
             "slots_used": self.slots_used, "limit": self.limit.value, "same_organisation": false,
             "rules": [self.limit.rule, self.face_threshold.rule, self.audit_rule.rule],
         })
-        .to_string()
     }
 }
 
@@ -234,7 +243,7 @@ pub async fn decide(app: &App, actor: &Actor, id: OrderId, version: i64, approve
         .write(move |tx| {
             let order = to_audit(&app, tx, &actor, id, Action::OrderDecide, Some(version))?;
             let rules = ApproveRules::of(&app, tx, &order, now)?;
-            let facts = rules.text(&order);
+            let facts = rules.voted(&order, approve);
             let step = Step::Decide { by: actor.who(), approve, facts: rules.facts() };
             let decided =
                 carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.decide", why: &why, facts: &facts }, now)?;

@@ -3,12 +3,14 @@
 pub mod audit_desk;
 pub mod carry;
 pub mod desk;
+pub mod ending;
 pub mod gate;
 pub mod http;
 pub mod order;
 pub mod page;
 pub mod person;
 pub mod refusal;
+pub mod replay;
 pub mod table;
 pub mod view;
 

@@ -270,6 +270,11 @@ impl Check {
         [Self::Waiting, Self::Match, Self::Mismatch, Self::NotFound].into_iter().find(|check| *check as i64 == value)
     }
 
+    /// From the stable name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Waiting, Self::Match, Self::Mismatch, Self::NotFound].into_iter().find(|check| check.as_str() == text)
+    }
+
     /// Stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
