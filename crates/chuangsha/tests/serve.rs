@@ -42,6 +42,9 @@ impl Drop for Server {
 fn command(data: &Path) -> Command {
     let mut command = Command::new(BINARY);
     command.args(["--json", "--lang", "en", "--set", "server.listen=127.0.0.1:0", "--set", "admin.listen=127.0.0.1:0", "--data"]).arg(data);
+    for setting in ["operator.code=test", "operator.name_zh=测试", "operator.name_en=TEST", "operator.hotline=10000"] {
+        command.args(["--set", setting]);
+    }
     command.env_remove("LANG").stdin(Stdio::null()).current_dir(data.parent().unwrap());
     command
 }
@@ -73,8 +76,11 @@ async fn it_answers_over_tls_and_tells_its_state() {
     assert_eq!(get("/livez").await, (200, "alive\n".to_owned()));
     let (status, body) = get("/readyz").await;
     assert_eq!(status, 200, "{body}");
+    let ready: Value = serde_json::from_str(&body).unwrap();
+    let names: Vec<&str> = ready["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["store", "migrations", "keys", "clock", "workers"]);
     let (_, counted) = get("/metrics").await;
-    assert!(counted.contains("chuangsha_http_request_seconds_count 1"), "{counted}");
+    assert!(counted.contains("route=\"/login\",status=\"200\"} 1"), "{counted}");
 }
 
 #[tokio::test]
@@ -112,6 +118,52 @@ fn plain_http_must_be_asked_for_on_the_command_line() {
     std::fs::create_dir_all(&data).unwrap();
     let refused = command(&data).args(["serve", "--set", "server.tls=off"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn an_operator_without_a_name_is_not_guessed() {
+    let (_folder, data) = folder();
+    let refused = Command::new(BINARY).args(["--json", "serve", "--data"]).arg(&data).current_dir(data.parent().unwrap()).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(String::from_utf8(refused.stderr).unwrap().matches("serve.operator_unset").count(), 4);
+    assert!(!data.exists(), "nothing is written before that");
+}
+
+#[test]
+fn demo_data_and_real_data_are_not_started_as_each_other() {
+    let (_folder, data) = folder();
+    assert_eq!(Server::start(&data).terminate(), 0);
+    let as_demo = command(&data).args(["serve", "--demo"]).output().unwrap();
+    assert!(String::from_utf8(as_demo.stderr).unwrap().contains("serve.not_demo_data"));
+    std::fs::write(data.join("demo.json"), "{}").unwrap();
+    let as_real = command(&data).arg("serve").output().unwrap();
+    assert!(String::from_utf8(as_real.stderr).unwrap().contains("serve.demo_data"));
+}
+
+#[test]
+fn a_record_is_backed_up_while_it_works_and_brought_back() {
+    let (folder, data) = folder();
+    let server = Server::start(&data);
+    let backup = folder.path().join("backup.db");
+    let run = |arguments: &[&str]| {
+        let output = command(&data).arg("store").args(arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let file = backup.to_str().unwrap();
+    assert_eq!(run(&["backup", file]).0, Some(0));
+    assert_eq!(run(&["restore", file, "--verify"]).0, Some(0));
+    let (code, message) = run(&["restore", file, "--replace"]);
+    assert_eq!(code, Some(75), "a running server is not restored over: {message}");
+    assert_eq!(server.terminate(), 0);
+    assert_eq!(run(&["restore", file, "--replace"]).0, Some(0));
+    assert_eq!(run(&["verify"]).0, Some(0));
+    let (code, message) = run(&["migrate", "--dry-run"]);
+    assert_eq!(code, Some(0), "{message}");
+    let mut damaged = std::fs::read(&backup).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    std::fs::write(&backup, damaged).unwrap();
+    assert_eq!(run(&["restore", file, "--verify"]).0, Some(1));
 }
 
 #[test]

@@ -43,8 +43,15 @@ const LOST_RETRIES: u32 = 3;
 const PAUSE_LIMIT_MS: u64 = 64;
 /// Pause between two attempts to connect, in milliseconds.
 const CONNECT_PAUSE_MS: u64 = 50;
+/// A connection unused for longer is looked at before it is used.
+const IDLE: Duration = Duration::from_millis(20);
 /// Prepared statements kept by each connection; beyond that all are forgotten and prepared anew.
 const STATEMENTS: usize = 1_000;
+
+/// SERIALIZABLE locks what a plan looks at: a sequential scan of a small table locks all of it and every writer stands in every other's
+/// way, so an index is taken wherever there is one. Statements are few and prepared: one plan each serves.
+const SESSION: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE; SET client_encoding = 'UTF8';
+    SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
 
 type Fault = tokio_postgres::Error;
 type Flight = Pin<Box<dyn Future<Output = Result<(), Fault>>>>;
@@ -74,6 +81,8 @@ pub(crate) struct Worker {
     connect_timeout: Duration,
     runtime: Runtime,
     link: Option<Link>,
+    /// When the connection was last used.
+    used: Instant,
     /// State of the pauses' jitter.
     jitter: u64,
 }
@@ -113,7 +122,14 @@ impl Worker {
             .build()
             .map_err(|error| StoreError::Io(format!("no runtime for the store: {error}")))?;
         let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
-        Ok(Self { settings, connect_timeout, runtime, link: None, jitter: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1 })
+        Ok(Self {
+            settings,
+            connect_timeout,
+            runtime,
+            link: None,
+            used: Instant::now(),
+            jitter: number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+        })
     }
 
     /// The worker thread's life.
@@ -188,8 +204,11 @@ impl Worker {
 
     /// A connection with a transaction begun on it, though the server need not have heard of it yet.
     fn session(&mut self, mode: Mode) -> Result<Session<'_>> {
-        // A connection the server closed while it was idle is noticed here, before anything is entrusted to it.
-        self.runtime.block_on(settle_io());
+        if self.used.elapsed() > IDLE {
+            // A connection the server closed meanwhile is noticed here, before anything is entrusted to it.
+            self.runtime.block_on(settle_io());
+        }
+        self.used = Instant::now();
         if self.link.as_ref().is_none_or(|link| link.client.is_closed()) {
             self.link = None;
             let client = self.runtime.block_on(connect(&self.settings, self.connect_timeout))?;
@@ -272,7 +291,7 @@ async fn open(settings: &tokio_postgres::Config) -> Result<Client, Fault> {
             tracing::warn!(error = describe(&error), "connection to PostgreSQL lost");
         }
     });
-    client.batch_execute("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE; SET client_encoding = 'UTF8'").await?;
+    client.batch_execute(SESSION).await?;
     Ok(client)
 }
 

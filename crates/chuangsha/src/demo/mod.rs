@@ -25,7 +25,7 @@ use crate::{
 /// The seed of the one demo province.
 const SEED: u64 = 20_261_122;
 /// The password of every demo account. It protects nothing: the data is made up, and `serve` refuses demo data without `--demo`.
-pub const PASSWORD: &str = "窗纱演示2026";
+pub const PASSWORD: &str = "Window-Screen-2026";
 const MARKER: &str = "demo.json";
 const SMSC_ACCOUNT: &str = "chuangsha";
 const SMSC_PASSWORD: &str = "demo";

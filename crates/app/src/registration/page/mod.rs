@@ -49,7 +49,8 @@ pub fn city_choices(app: &App, language: Language, w: &Words, region: &str) -> V
                 Language::Chinese => &city.zh,
                 Language::English => &city.en,
             };
-            Choice::new(&city.code, name)
+            // Organisations and orders carry six digits.
+            Choice::new(format!("{}00", city.code), name)
         }));
     }
     choices

@@ -1,0 +1,6 @@
+//! The console in a real Chromium: the whole story from the counter to the network with a fake camera, keys, both languages, no scripts,
+//! accessibility and weight. Pictures of every page go to `target/screenshots`.
+
+mod kit;
+mod place;
+mod story;

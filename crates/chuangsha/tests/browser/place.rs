@@ -1,0 +1,189 @@
+//! A small province to click through: one outlet, one audit centre, the authority and the network played by simulators, on a free port.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
+
+use chuangsha_app::{
+    App, AppConfig, MIGRATIONS, Parts,
+    channels::{self, channel},
+    platform::{
+        edge::EdgeConfig,
+        images::Objects,
+        network::{Tmf640, Tmf640Settings, http_client},
+        notify::Console,
+        people::{
+            People, PeopleConfig,
+            organisation::{self, NewOrganisation},
+            password::{self, Password},
+            staff::NewStaff,
+            totp,
+        },
+        verify::{HttpVerifier, HttpVerifierSettings},
+    },
+    registration::{
+        order::Product,
+        table::{self, NumberState, PoolNumber},
+    },
+    routes, rulebook, start,
+};
+use chuangsha_kernel::{
+    id::{Ids, OrganisationId, StaffId},
+    role::{Matrix, OrganisationKind, Role, RoleSet},
+    rulebook::ChannelKind,
+    time::{Clock, DAY_MS, SystemClock},
+};
+use chuangsha_store::{Config, Store};
+use chuangsha_vault::{Field, LocalAgent, Suite, Vault};
+use chuangsha_world::{network::NetworkElement, verification::{self, VerificationAuthority}};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Everybody's password here.
+pub const PASSWORD: &str = "a demo password";
+
+/// The running province.
+pub struct Place {
+    pub url: String,
+    pub app: App,
+    pub authority: VerificationAuthority,
+    pub network: NetworkElement,
+    stop: CancellationToken,
+    _jobs: JoinSet<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Place {
+    pub async fn open() -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let folder = tempfile::tempdir().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let store = Store::open(&Config { url: format!("sqlite:{}", folder.path().join("record.db").display()), ..Config::default() }).await.unwrap();
+        store.migrate(MIGRATIONS).await.unwrap();
+        let authority = VerificationAuthority::start(1).await.unwrap();
+        authority.always(Some(verification::Behaviour::Match));
+        let network = NetworkElement::start().await.unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let ids = Arc::new(Ids::seeded(3));
+        let people = PeopleConfig { host: "localhost".to_owned(), origin: url.clone(), demo: true };
+        let app = App::new(Parts {
+            vault: Vault::new(Arc::new(LocalAgent::ephemeral(7, Suite::International).unwrap()), "demo", Suite::International),
+            rules: Arc::new(rulebook::embedded(true).unwrap()),
+            matrix: Arc::new(Matrix::embedded().unwrap()),
+            people: People::new(people, &ids).unwrap(),
+            objects: Objects::in_memory(),
+            mark_font: None,
+            verifier: Arc::new(HttpVerifier::new(
+                http_client().unwrap(),
+                HttpVerifierSettings { url: authority.url(), ..HttpVerifierSettings::default() },
+                Arc::clone(&clock),
+                Arc::clone(&ids),
+            )),
+            network: Arc::new(Tmf640::new(http_client().unwrap(), Tmf640Settings { url: network.url(), ..Tmf640Settings::default() })),
+            sms: Arc::new(Console),
+            config: AppConfig::default(),
+            audit_key: OnceLock::new(),
+            integrator: tokio::sync::Mutex::default(),
+            bell: Arc::default(),
+            store,
+            clock,
+            ids,
+        });
+        found(&app).await;
+        app.poll_epochs().await.unwrap();
+        let stop = CancellationToken::new();
+        let jobs = start::spawn(&app, "browser", &stop).unwrap();
+        let router = routes::router(&app, &EdgeConfig::default());
+        let ended = stop.clone();
+        tokio::spawn(async move {
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            axum::serve(listener, service).with_graceful_shutdown(async move { ended.cancelled().await }).await.unwrap();
+        });
+        Self { url, app, authority, network, stop, _jobs: jobs, _folder: folder }
+    }
+
+    /// The code a member of staff's generator shows now.
+    pub fn code(&self, number: &str) -> String {
+        totp::code(&totp::demo_secret(number), self.app.clock.now()).unwrap()
+    }
+}
+
+/// Organisations, staff, one outlet and its numbers.
+async fn found(app: &App) {
+    let now = app.clock.now();
+    let id = || OrganisationId(app.ids.next(now));
+    let (hq, province, city, outlet, centre) = (id(), id(), id(), id(), id());
+    let organisations = [
+        (hq, OrganisationKind::CarrierHq, None, "", "演示通信集团", "Demo Telecom"),
+        (province, OrganisationKind::Province, Some(hq), "99", "演示省公司", "Demo Province Company"),
+        (city, OrganisationKind::City, Some(province), "990100", "演示一市公司", "Demo City One Company"),
+        (outlet, OrganisationKind::Channel, Some(city), "990100", "演示一市第一网点", "Demo City One, first outlet"),
+        (centre, OrganisationKind::AuditCentre, Some(hq), "99", "集中审核中心", "Central audit centre"),
+    ];
+    let staff = [
+        ("2207", "王营业", outlet, Role::Clerk),
+        ("1187", "李审核", centre, Role::Auditor),
+        ("1190", "赵高审", centre, Role::SeniorAuditor),
+        ("1024", "张敏", province, Role::ProvinceManager),
+        ("3001", "周运维", province, Role::NetworkOperator),
+        ("3002", "钱内审", hq, Role::InternalAuditor),
+        ("3003", "孙系统", province, Role::SystemAdministrator),
+    ];
+    let hash = password::hash_now(&Password::chosen(PASSWORD, "x").unwrap(), &app.ids).unwrap();
+    let seeding = app.clone();
+    app.store
+        .write(move |tx| {
+            let app = &seeding;
+            for (id, kind, parent, region, zh, en) in organisations {
+                organisation::create(tx, &NewOrganisation { id, kind, parent, region, zh, en }, now)?;
+            }
+            for (number, name, organisation, role) in staff {
+                let id = StaffId(app.ids.next(now));
+                let trained_until = Some(now.plus_ms(300 * DAY_MS));
+                let roles = RoleSet::of(&[role]);
+                app.join(tx, &NewStaff { id, number, name, organisation, roles, password: &hash, must_change: false, trained_until }, now)?;
+                app.set_totp(tx, id, &totp::demo_secret(number), 0)?;
+            }
+            channels::insert(
+                tx,
+                &channel::Channel {
+                    organisation: outlet,
+                    code: "S-2231".to_owned(),
+                    kind: ChannelKind::OwnHall,
+                    region: "990100".to_owned(),
+                    state: channel::State::Active,
+                    version: 1,
+                    clauses: channel::Clause::COMPLETE,
+                    reader: true,
+                    app: true,
+                    warnings: 0,
+                    updated_at: now,
+                },
+            )?;
+            for line in 0..40_u32 {
+                let digits = format!("1990000{line:04}");
+                let id = app.ids.next(now);
+                let number = PoolNumber {
+                    id,
+                    index: app.vault.blind(Field::Phone, &digits)?.0.to_vec(),
+                    sealed: app.seal_pool_number(tx, id, &digits)?,
+                    region: "990100".to_owned(),
+                    product: Product::Voice,
+                    state: NumberState::Free as i64,
+                    holder: None,
+                };
+                table::add_number(tx, &number)?;
+            }
+            Ok::<_, chuangsha_app::platform::failure::Failure>(())
+        })
+        .await
+        .unwrap();
+}
