@@ -93,7 +93,7 @@ fn measure(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Res
         Group::Vault => vault().map_err(|error| failed(&error)),
         Group::Authz => authz().map_err(|error| failed(&error)),
         Group::Audit => audit().map_err(|error| failed(&error)),
-        Group::Registration => serve::runtime()?.block_on(registration::run(say, on, seconds, orders.max(100))),
+        Group::Registration => serve::runtime()?.block_on(registration::run(say, on, seconds, orders.max(10_000))),
         Group::All => Ok(Vec::new()),
     }
 }

@@ -432,7 +432,10 @@ async fn queue(say: &Say, rig: &Rig, count: u32, suffix: &str) -> Result<Vec<Fig
     let mut spent = Vec::new();
     for _ in 0..LOOKS {
         let started = Instant::now();
-        auditor.must(Method::POST, "/audit-queue/next", Value::Null).await?;
+        // A small record has fewer to give.
+        if auditor.ask(Method::POST, "/audit-queue/next", Value::Null).await?.is_none() {
+            break;
+        }
         spent.push(started.elapsed());
     }
     add("next_item", &Percentiles::of(spent));
