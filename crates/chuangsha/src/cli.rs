@@ -84,6 +84,9 @@ pub enum Command {
         /// Seconds each measurement of a store takes
         #[arg(long, default_value_t = 5)]
         seconds: u64,
+        /// Orders stored while the audit queue is measured
+        #[arg(long, default_value_t = 1_000_000)]
+        orders: u32,
     },
     /// Check this machine and this installation
     Doctor,
@@ -169,6 +172,10 @@ pub enum Group {
     Authz,
     /// Appending to the audit tree
     Audit,
+    /// Whole orders over HTTPS, and the audit queue with a million orders stored
+    Registration,
+    /// All of them
+    All,
 }
 
 impl Group {
@@ -179,6 +186,8 @@ impl Group {
             Self::Vault => "vault",
             Self::Authz => "authz",
             Self::Audit => "audit",
+            Self::Registration => "registration",
+            Self::All => "all",
         }
     }
 }

@@ -66,6 +66,7 @@ static CHINESE: &[(&str, &str)] = &[
     ("chuangsha bench", "测速，并列出同场测得的基线；请用发布版"),
     ("--group", "测什么"),
     ("--seconds", "每项存储测量的秒数"),
+    ("--orders", "测审核队列时库中的登记单数"),
     ("chuangsha doctor", "检查本机与本安装"),
     ("chuangsha completions", "打印命令补全脚本"),
     ("--shell", "哪种 shell"),

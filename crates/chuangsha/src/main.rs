@@ -57,7 +57,7 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Audit(AuditCommand::Key) => audit::key(say, &settings()?),
         Command::Audit(AuditCommand::Witness(options)) => audit::witness(say, &options),
         Command::World(command) => world::run(say, &command),
-        Command::Bench { group, on, seconds } => bench::run(say, group, &on, seconds),
+        Command::Bench { group, on, seconds, orders } => bench::run(say, group, &on, seconds, orders),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());
             Ok(())

@@ -1,6 +1,7 @@
 //! 实名登记: orders from the counter to the network (R-REG, R-LIM, G1). Nothing is active before another organisation's audit.
 
 pub mod audit_desk;
+pub mod bench;
 pub mod carry;
 pub mod desk;
 pub mod ending;
