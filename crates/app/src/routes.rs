@@ -48,7 +48,8 @@ pub fn router(app: &App, edge: &EdgeConfig) -> Router {
     let (api, _) = json().split_for_parts();
     // An unknown address below /api is told to a program, any other to a person.
     let unknown_page = frame::framed(Router::new().fallback(missing), app).with_state(app.clone());
-    let routes = api.route("/api/{*rest}", any(missing)).merge(frame::framed(pages(), app)).merge(switch::pages()).fallback_service(unknown_page);
+    let routes =
+        api.route("/api/{*rest}", any(missing)).merge(frame::framed(pages(), app)).merge(switch::pages()).fallback_service(unknown_page);
     edge::wrap(routes, app, edge)
 }
 

@@ -8,7 +8,7 @@ use chuangsha_app::{
         desk::{self, Capture, Delivery, NewOrder},
         gate,
         order::{Check, Customer, Defect, ImageKind, Mode, Product, RejectReason, State},
-        table, view,
+        person, table, view,
     },
     start,
 };
@@ -152,6 +152,71 @@ story!(a_legacy_holder_above_the_limit_keeps_what_they_have_and_gets_nothing_new
     }).await.unwrap();
     let canonical = kit.reserved(&clerk, numbers[0], 1).await;
     assert_eq!(code(canonical), "registration.quota_full");
+});
+
+story!(one_person_behind_two_documents_is_counted_once, kit => {
+    let hall = kit.outlet("Z-0001", ChannelKind::OwnHall).await;
+    let social = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
+    let clerk = kit.clerk(hall);
+    let numbers = kit.numbers(1, 8).await;
+    let travel = |entry: &str| {
+        let mut input = kit::reservation(1, 1);
+        input.entry = entry.to_owned();
+        input.holder.document_kind = "taiwan_travel_permit".to_owned();
+        input.holder.document_number = Zeroizing::new("12345678".to_owned());
+        input.holder.valid_from = None;
+        input.holder.valid_until = Some("2028-01-01".to_owned());
+        input
+    };
+    let residence = |entry: &str| {
+        let mut input = kit::reservation(1, 1);
+        input.entry = entry.to_owned();
+        input.holder.document_kind = "taiwan_residence_permit".to_owned();
+        input.holder.document_number = Zeroizing::new("830000199201300022".to_owned());
+        input.holder.valid_from = Some("2024-01-01".to_owned());
+        input.holder.valid_until = Some("2029-01-01".to_owned());
+        input
+    };
+    let new = |number| NewOrder { number, mode: Mode::Counter, product: Product::Voice, customer: Customer::Individual };
+    for (index, number) in numbers[..6].iter().enumerate() {
+        let id = desk::open(&kit.app, &clerk, new(*number)).await.unwrap();
+        let input = if index < 3 { travel("manual") } else { residence("reader") };
+        desk::reserve(&kit.app, &clerk, id, input).await.unwrap_or_else(|failure| panic!("{index}: {failure}"));
+    }
+    let shown = |kind: &str, number: &str| person::Shown { document_kind: kind.into(), document_number: Zeroizing::new(number.into()), country: None };
+    let link = |words: &str| person::Link {
+        first: shown("taiwan_residence_permit", "830000199201300022"), second: shown("taiwan_travel_permit", "12345678"), words: words.into(),
+    };
+    assert_eq!(code(person::link(&kit.app, &kit.clerk(social), link("两证同时出示")).await), "registration.document_not_allowed");
+    person::link(&kit.app, &clerk, link("两证同时出示")).await.unwrap();
+    person::link(&kit.app, &clerk, link("再次出示")).await.unwrap();
+    // Six numbers stay, one more than the limit; whichever document is shown, nothing is added.
+    for input in [travel("manual"), residence("reader")] {
+        let number = if input.entry == "manual" { numbers[6] } else { numbers[7] };
+        let id = desk::open(&kit.app, &clerk, new(number)).await.unwrap();
+        assert_eq!(code(desk::reserve(&kit.app, &clerk, id, input).await), "registration.quota_full");
+    }
+    let mut other = link("不同的人");
+    other.second = shown("hong_kong_macau_travel_permit", "H1234567800");
+    assert_eq!(code(person::link(&kit.app, &clerk, other).await), "document.not_linkable");
+});
+
+story!(a_restricted_person_gets_nothing_new_until_the_term_ends, kit => {
+    let outlet = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
+    let clerk = kit.clerk(outlet);
+    let numbers = kit.numbers(1, 1).await;
+    let agent = kit.actor(chuangsha_kernel::role::Role::HotlineAgent, chuangsha_app::platform::people::OrganisationKind::CarrierHq, kit.hq, "");
+    let restriction = person::Restriction {
+        document: person::Shown { document_kind: "resident_id".into(), document_number: Zeroizing::new(kit::resident_id(1)), country: None },
+        until: "2026-12-31".into(),
+        words: "惩戒告知书示例".into(),
+    };
+    assert_eq!(code(person::restrict(&kit.app, &clerk, restriction.clone()).await), "people.denied");
+    person::restrict(&kit.app, &agent, restriction).await.unwrap();
+    assert_eq!(code(kit.reserved(&clerk, numbers[0], 1).await), "registration.person_listed");
+    kit.clock.advance_ms(40 * DAY_MS);
+    start::expire(&kit.app).await.unwrap();
+    kit.reserved(&clerk, numbers[0], 1).await.unwrap();
 });
 
 story!(what_the_counter_may_not_do, kit => {

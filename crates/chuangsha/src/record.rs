@@ -5,10 +5,10 @@ use std::path::Path;
 use chuangsha_app::{MIGRATIONS, registration::table::CHECKS};
 use chuangsha_kernel::{
     codes,
-    problem::Problem,
+    problem::{Problem, Refuse},
     time::{Clock, SystemClock},
 };
-use chuangsha_store::{Check, Config, Progress, Store, backup};
+use chuangsha_store::{Check, Config, Progress, Store, StoreError, backup};
 use serde_json::json;
 
 use crate::{
@@ -22,9 +22,18 @@ codes! {
     BROKEN = "store.invariant_broken", 500,
         "{count} 项检查未通过", "{count} checks failed",
         "保全数据库与最近的备份，停止写入，联系维护人员；勿自行改数据", "secure the database and the last backup, stop writing, call maintenance; do not mend the data by hand";
+    FAULT = "store.fault", 500,
+        "存储出错：{reason}", "the store failed: {reason}",
+        "运行 chuangsha store verify；必要时从备份恢复", "run chuangsha store verify; restore a backup where needed";
     SAME = "store.same_place", 400,
         "源与目标是同一个库", "source and target are the same database",
         "用 --to 指定另一个库", "name another one with --to";
+}
+
+/// A fault of the store in words: whoever works on the record may see the reason, which an answer over the network hides.
+pub fn fault(error: StoreError) -> Problem {
+    let problem = error.problem();
+    if problem.code.status == 500 || matches!(error, StoreError::Copy(_)) { Problem::new(&FAULT).with("reason", error) } else { problem }
 }
 
 /// How the settings open the store.
@@ -34,7 +43,7 @@ pub fn config(settings: &Settings) -> Config {
 }
 
 async fn open(url: &str) -> Result<Store, Problem> {
-    Store::open(&Config::new(url)).await.map_err(Problem::from)
+    Store::open(&Config::new(url)).await.map_err(fault)
 }
 
 /// A bar over the rows of one table after another.
@@ -72,7 +81,7 @@ async fn copy(say: &Say, settings: &Settings, to: &str, replace: bool) -> Outcom
     let sums = chuangsha_store::copy(&from, &target, replace, bar(say, "复制", "copying")).await;
     from.close().await;
     target.close().await;
-    tables(say, &sums.map_err(Problem::from)?);
+    tables(say, &sums.map_err(fault)?);
     say.note("逐表比对一致；把 store.url 指向新库后启动", "every table compared equal; point store.url at the new database and start");
     Ok(())
 }
@@ -90,7 +99,7 @@ async fn verify(say: &Say, settings: &Settings) -> Outcome {
     let checks: Vec<Check> = CHECKS.iter().map(|(name, sql)| Check { name, sql }).collect();
     let findings = store.verify(MIGRATIONS, &checks).await;
     store.close().await;
-    let findings = findings.map_err(Problem::from)?;
+    let findings = findings.map_err(fault)?;
     let broken = findings.iter().filter(|finding| finding.offending > 0).count();
     say.either(&json!({ "sound": broken == 0, "findings": findings }), |say| {
         let shown = findings.iter().filter(|finding| !say.quiet || finding.offending > 0);
@@ -110,7 +119,7 @@ async fn back_up(say: &Say, settings: &Settings, file: &Path) -> Outcome {
     let store = open(&settings.store_url()).await?;
     let manifest = store.backup(file, SystemClock::default().now(), bar(say, "备份", "backing up")).await;
     store.close().await;
-    tables(say, &manifest.map_err(Problem::from)?.tables);
+    tables(say, &manifest.map_err(fault)?.tables);
     say.note(
         &format!("已备份并读回核对：{}。影像目录 objects 与根密钥须另行备份，且分开存放", file.display()),
         &format!(
@@ -122,7 +131,7 @@ async fn back_up(say: &Say, settings: &Settings, file: &Path) -> Outcome {
 }
 
 async fn check_backup(say: &Say, file: &Path) -> Outcome {
-    tables(say, &backup::verify(file).await.map_err(Problem::from)?.tables);
+    tables(say, &backup::verify(file).await.map_err(fault)?.tables);
     say.note("备份完整", "the backup is whole");
     Ok(())
 }
@@ -132,7 +141,7 @@ async fn restore(say: &Say, settings: &Settings, file: &Path, replace: bool) -> 
     let target = open(&settings.store_url()).await?;
     let manifest = backup::restore(file, &target, replace, bar(say, "恢复", "restoring")).await;
     target.close().await;
-    tables(say, &manifest.map_err(Problem::from)?.tables);
+    tables(say, &manifest.map_err(fault)?.tables);
     say.note("已恢复并逐表比对；启动前请运行 chuangsha store verify", "restored and compared; run chuangsha store verify before starting");
     Ok(())
 }
@@ -143,8 +152,8 @@ async fn migrate(say: &Say, settings: &Settings, dry_run: bool) -> Outcome {
     let pending = store.pending_migrations(MIGRATIONS).await;
     let applied = if dry_run { Ok(()) } else { store.migrate(MIGRATIONS).await };
     store.close().await;
-    let pending = pending.map_err(Problem::from)?;
-    applied.map_err(Problem::from)?;
+    let pending = pending.map_err(fault)?;
+    applied.map_err(fault)?;
     let value = json!(pending.iter().map(|step| json!({ "module": step.module, "version": step.version })).collect::<Vec<_>>());
     say.either(&value, |say| {
         let rows: Vec<Vec<String>> = pending.iter().map(|step| vec![step.module.to_owned(), step.version.to_string()]).collect();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chuangsha_app::rulebook::CHINA;
 use chuangsha_kernel::{
     codes,
-    problem::{Language, Problem},
+    problem::{Language, Problem, Refuse},
     rulebook::{Rulebook, Value},
     time::{Clock, SystemClock},
 };
@@ -63,7 +63,7 @@ pub fn check(say: &Say, settings: &Settings, files: &[PathBuf]) -> Outcome {
     let packs = if files.is_empty() { local(settings)? } else { read(files)? };
     let findings = Rulebook::check(CHINA, &borrowed(&packs));
     if !findings.is_empty() {
-        return Err(Failed { problems: findings.iter().map(|finding| chuangsha_kernel::problem::Refuse::problem(finding)).collect() });
+        return Err(Failed { problems: findings.iter().map(Refuse::problem).collect() });
     }
     say.note(
         &format!("规则包无误：内置 {} 个，本地 {} 个", CHINA.len(), packs.len()),

@@ -80,7 +80,7 @@ async fn it_answers_over_tls_and_tells_its_state() {
     let names: Vec<&str> = ready["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["store", "migrations", "keys", "clock", "workers"]);
     let (_, counted) = get("/metrics").await;
-    assert!(counted.contains("chuangsha_http_request_seconds_count 1"), "{counted}");
+    assert!(counted.contains("route=\"/login\",status=\"200\"} 1"), "{counted}");
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+// long: the closed vocabularies of roles and actions stand beside what compiles them
 //! 岗位与权限: who may do what. One TOML table (`rules/roles.toml`) is compiled at start into bit masks: a decision is a handful of integer
 //! comparisons, and every denial names the row it comes from. Unknown role, unknown action or no row at all: denied.
 

@@ -137,7 +137,10 @@ async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, Query(asked): Query<
         w,
         id: "channels".into(),
         caption: w.menu_channels.into(),
-        columns: [w.channel_code, w.channel_kind, w.region, w.channel_state, w.channel_clauses, w.reader, w.warnings, w.actions].into_iter().map(Column::new).collect(),
+        columns: [w.channel_code, w.channel_kind, w.region, w.channel_state, w.channel_clauses, w.reader, w.warnings, w.actions]
+            .into_iter()
+            .map(Column::new)
+            .collect(),
         lines: found.iter().map(|row| line(&app, &shell, row)).collect(),
         pager: keyset(&address, asked.n, size, seen, more, next),
         empty: Empty { title: w.nothing_found.into(), hint: w.nothing_found_hint.into(), action: None },
@@ -157,7 +160,18 @@ async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, Query(asked): Query<
         kept: if asked.size == 0 { Vec::new() } else { vec![("size".into(), asked.size.to_string())] },
     };
     let (title, lead) = (w.menu_channels.to_owned(), w.channels_lead.to_owned());
-    Ok(page(&ListPage { w, shell, title, lead, cards: Vec::new(), tabs: None, notice: None, search: Some(search), table, sections: Vec::new() }))
+    Ok(page(&ListPage {
+        w,
+        shell,
+        title,
+        lead,
+        cards: Vec::new(),
+        tabs: None,
+        notice: None,
+        search: Some(search),
+        table,
+        sections: Vec::new(),
+    }))
 }
 
 fn named<'n>(language: Language, zh: &'n str, en: &'n str) -> &'n str {
@@ -225,7 +239,10 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrganisationId, prob
     let buttons = dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect::<Vec<_>>();
     let mut buttons = buttons;
     if actor.could(app, Action::OrderView) {
-        buttons.push(Button::Page(Address::new("/orders", [("channel", channel.kind.as_str()), ("city", &channel.region)]).to_string(), w.channel_orders.to_owned()));
+        buttons.push(Button::Page(
+            Address::new("/orders", [("channel", channel.kind.as_str()), ("city", &channel.region)]).to_string(),
+            w.channel_orders.to_owned(),
+        ));
     }
     Ok(DetailPage {
         w,
@@ -284,11 +301,17 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, id: OrganisationId, foun
         match found.channel.state {
             State::Applied => dialogs.push(dialog("vet", w.step_vet, "", Vec::new(), false)),
             State::Vetted => {
-                let clauses = Clause::ALL.into_iter().map(|clause| Input::new(clause.as_str(), clause_words(w, clause), Kind::Check).wide().prefix("sign")).collect();
+                let clauses = Clause::ALL
+                    .into_iter()
+                    .map(|clause| Input::new(clause.as_str(), clause_words(w, clause), Kind::Check).wide().prefix("sign"))
+                    .collect();
                 dialogs.push(dialog("sign", w.step_sign, w.channel_clauses, clauses, false));
             }
             State::Signed => {
-                let parts = vec![Input::new("reader", w.reader, Kind::Check).prefix("equip"), Input::new("app", w.registration_app, Kind::Check).prefix("equip")];
+                let parts = vec![
+                    Input::new("reader", w.reader, Kind::Check).prefix("equip"),
+                    Input::new("app", w.registration_app, Kind::Check).prefix("equip"),
+                ];
                 dialogs.push(dialog("open", w.step_open, "", Vec::new(), false));
                 dialogs.push(dialog("equip", w.step_equip, "", parts, false));
             }
@@ -312,7 +335,13 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, id: OrganisationId, foun
     dialogs
 }
 
-async fn step(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(answers): Form<BTreeMap<String, String>>) -> Result<Response> {
+async fn step(
+    Of(app): Of<App>,
+    actor: Actor,
+    shell: Shell,
+    Path(id): Path<String>,
+    Form(answers): Form<BTreeMap<String, String>>,
+) -> Result<Response> {
     let id = id_of(&id)?;
     let text = |name: &str| answers.get(name).cloned().unwrap_or_default();
     let asked = match text("step").as_str() {

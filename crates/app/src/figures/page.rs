@@ -81,7 +81,11 @@ struct Found {
 }
 
 fn kind_of(table: &super::Table, channel: Option<i64>, metric: Metric) -> i64 {
-    table.iter().filter(|((_, kind), _)| channel.is_none_or(|channel| channel == *kind)).filter_map(|(_, metrics)| metrics.get(&metric)).sum()
+    table
+        .iter()
+        .filter(|((_, kind), _)| channel.is_none_or(|channel| channel == *kind))
+        .filter_map(|(_, metrics)| metrics.get(&metric))
+        .sum()
 }
 
 async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): Query<Asked>) -> Result<Response> {
@@ -111,7 +115,8 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
             })
         })
         .await?;
-    let labels: Vec<String> = (0..TREND_DAYS).filter_map(|index| trend_from.checked_add(i64::from(index).days()).ok()).map(|day| day.to_string()).collect();
+    let labels: Vec<String> =
+        (0..TREND_DAYS).filter_map(|index| trend_from.checked_add(i64::from(index).days()).ok()).map(|day| day.to_string()).collect();
     let by_day = |series: &[(String, i64)]| {
         let values: BTreeMap<&str, i64> = series.iter().map(|(day, value)| (day.as_str(), *value)).collect();
         labels.iter().map(|day| values.get(day.as_str()).copied().unwrap_or(0) as f64).collect::<Vec<_>>()
@@ -128,11 +133,19 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
     );
     let orders = |state: &str| {
         let from = if state == "submitted" || state.is_empty() { String::new() } else { from.to_string() };
-        Address::new("/orders", [("state", state.to_owned()), ("city", asked.city.clone()), ("channel", asked.channel.clone()), ("from", from)]).to_string()
+        Address::new(
+            "/orders",
+            [("state", state.to_owned()), ("city", asked.city.clone()), ("channel", asked.channel.clone()), ("from", from)],
+        )
+        .to_string()
     };
     let counted = |metric: Metric| kind_of(&found.period, channel, metric);
     let base = |metric: Metric| kind_of(&found.base, channel, metric);
-    let new_rates = by_day(&found.new).iter().zip(by_day(&found.new_real)).map(|(all, real)| if *all > 0.0 { real * 100.0 / all } else { 100.0 }).collect::<Vec<_>>();
+    let new_rates = by_day(&found.new)
+        .iter()
+        .zip(by_day(&found.new_real))
+        .map(|(all, real)| if *all > 0.0 { real * 100.0 / all } else { 100.0 })
+        .collect::<Vec<_>>();
     let plain = |label: &str, value: String, unit: &str, href: String, tone: Tone| Card {
         label: label.to_owned(),
         value,
@@ -144,9 +157,12 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
         tone,
     };
     let against_yesterday = |series: &[f64]| match series {
-        [.., before, now] if days == 1 && (now - before).abs() > f64::EPSILON => {
-            Some(Change { up: now > before, good: now > before, by: format!("{:.0}", (now - before).abs()), since: w.since_yesterday.to_owned() })
-        }
+        [.., before, now] if days == 1 && (now - before).abs() > f64::EPSILON => Some(Change {
+            up: now > before,
+            good: now > before,
+            by: format!("{:.0}", (now - before).abs()),
+            since: w.since_yesterday.to_owned(),
+        }),
         _ => None,
     };
     let percent = |value: Option<i64>| value.map_or_else(|| "—".to_owned(), hundredths);
@@ -162,11 +178,23 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
         Card {
             spark: Spark::new(format!("{} {}", w.rate_new, w.trend), &new_rates),
             // R-REG-1: since 2013-09 every new customer.
-            ..plain(w.rate_new, percent(new_rate), if new_rate.is_some() { w.unit_percent } else { "" }, orders("activated"), tone_of(new_rate, 10_000))
+            ..plain(
+                w.rate_new,
+                percent(new_rate),
+                if new_rate.is_some() { w.unit_percent } else { "" },
+                orders("activated"),
+                tone_of(new_rate, 10_000),
+            )
         },
         Card {
             note: shell.say(w.of_base, count(base(Metric::Base))),
-            ..plain(w.rate_base, percent(base_rate), if base_rate.is_some() { w.unit_percent } else { "" }, orders("activated"), tone_of(base_rate, 9_500))
+            ..plain(
+                w.rate_base,
+                percent(base_rate),
+                if base_rate.is_some() { w.unit_percent } else { "" },
+                orders("activated"),
+                tone_of(base_rate, 9_500),
+            )
         },
         plain(w.card_unregistered, count(base(Metric::Base) - base(Metric::BaseRealName)), "", orders(""), Tone::Warning),
         Card {
@@ -187,7 +215,13 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
         action: "/overview".into(),
         target: "figures".into(),
         fields: vec![
-            Input::select("days", w.figures_days, vec![Choice::new("", w.days_today), Choice::new("7", w.days_7), Choice::new("30", w.days_30)]).value(&asked.days).prefix("s"),
+            Input::select(
+                "days",
+                w.figures_days,
+                vec![Choice::new("", w.days_today), Choice::new("7", w.days_7), Choice::new("30", w.days_30)],
+            )
+            .value(&asked.days)
+            .prefix("s"),
             Input::select("city", w.region, city_choices(&app, language, w, &actor.region)).value(&asked.city).prefix("s"),
             Input::select("channel", w.channel, channel_choices(w)).value(&asked.channel).prefix("s"),
         ],
@@ -223,16 +257,21 @@ fn cities(app: &App, shell: &Shell, base: &super::Table, asked: &Asked) -> Table
         .iter()
         .enumerate()
         .map(|(index, (region, kinds, total))| {
-            let mut cells = vec![Cell::Link(Address::new("/overview", [("city", *region), ("days", asked.days.as_str())]).to_string(), region_name(app, shell.language, region))];
-            cells.extend(ChannelKind::ALL.iter().map(|kind| {
-                match kinds.get(&(*kind as i64)).and_then(|cell| rate(cell.0, cell.1)) {
-                    Some(rate) => Cell::NumberLink(orders(region, kind.as_str()), hundredths(rate)),
-                    None => Cell::Number("—".to_owned()),
-                }
+            let mut cells = vec![Cell::Link(
+                Address::new("/overview", [("city", *region), ("days", asked.days.as_str())]).to_string(),
+                region_name(app, shell.language, region),
+            )];
+            cells.extend(ChannelKind::ALL.iter().map(|kind| match kinds.get(&(*kind as i64)).and_then(|cell| rate(cell.0, cell.1)) {
+                Some(rate) => Cell::NumberLink(orders(region, kind.as_str()), hundredths(rate)),
+                None => Cell::Number("—".to_owned()),
             }));
             cells.push(match total {
                 // The scale starts at 80 %: all rates are high, and their differences are what is looked for.
-                Some(rate) => Cell::Bar(Bar::new(hundredths(*rate), (*rate as f64 - 8_000.0) / 2_000.0, if *rate < 9_500 { Tone::Warning } else { Tone::Good })),
+                Some(rate) => Cell::Bar(Bar::new(
+                    hundredths(*rate),
+                    (*rate as f64 - 8_000.0) / 2_000.0,
+                    if *rate < 9_500 { Tone::Warning } else { Tone::Good },
+                )),
                 None => Cell::Number("—".to_owned()),
             });
             cells.push(Cell::Number((index + 1).to_string()));

@@ -250,7 +250,7 @@ pub async fn reserve(app: &App, actor: &Actor, id: OrderId, input: Reservation) 
             let operator = app.config.operator.code.clone();
             let class = order.product.quota_class();
             let used = table::slots(tx, &operator, &key, class)?;
-            let slot = free_slot(&used);
+            let slot = table::free_slot(&used);
             let limit = app.number_rule(order.product.limit_rule(), now, &order.region)?;
             let allowed = app.rules.document_allowed(holder.document.kind(), channel.kind, entry, today);
             let agent_allowed = parties
@@ -300,11 +300,6 @@ pub async fn reserve(app: &App, actor: &Actor, id: OrderId, input: Reservation) 
             Ok(new)
         })
         .await
-}
-
-/// The lowest free slot.
-fn free_slot(used: &[i64]) -> i64 {
-    (1..).find(|slot| !used.contains(slot)).unwrap_or(i64::MAX)
 }
 
 fn parse(app: &App, role: &'static str, input: &PartyInput, today: Date) -> Result<Parsed> {

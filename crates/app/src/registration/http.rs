@@ -14,6 +14,7 @@ use super::{
     Refusal, audit_desk,
     desk::{self, Capture, Delivery, NewOrder, Offer, Reservation},
     order::{Defect, ImageKind, Product, RejectReason, State as OrderState},
+    person::{self, Link, Restriction},
     table::Filter,
     view::{self, OrderView, Reveal, Revealed, RowView},
 };
@@ -51,6 +52,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(timeline))
         .routes(routes!(reveal))
         .routes(routes!(same_person))
+        .routes(routes!(link))
+        .routes(routes!(restrict))
 }
 
 /// Name of the lists' cursors.
@@ -392,4 +395,18 @@ async fn reveal(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body
 #[utoipa::path(get, path = "/registrations/{id}/same-person", tag = "audit", params(("id" = Uuid, Path)), responses((status = 200, body = Vec<RowView>)))]
 async fn same_person(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) -> Result<Json<Vec<RowView>>> {
     Ok(Json(view::same_person(&app, &actor, OrderId(id)).await?))
+}
+
+/// Makes one person of two documents shown together.
+#[utoipa::path(post, path = "/persons/links", tag = "registration", request_body = Link, responses((status = 204)))]
+async fn link(State(app): State<App>, actor: Actor, Body(input): Body<Link>) -> Result<StatusCode> {
+    person::link(&app, &actor, input).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Enters or lifts a restriction on a person.
+#[utoipa::path(post, path = "/persons/restrictions", tag = "registration", request_body = Restriction, responses((status = 204)))]
+async fn restrict(State(app): State<App>, actor: Actor, Body(input): Body<Restriction>) -> Result<StatusCode> {
+    person::restrict(&app, &actor, input).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -7,6 +7,7 @@ pub mod gate;
 pub mod http;
 pub mod order;
 pub mod page;
+pub mod person;
 pub mod refusal;
 pub mod table;
 pub mod view;

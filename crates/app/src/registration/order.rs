@@ -1,3 +1,4 @@
+// long: one state machine, read in one go: every state against every step
 //! 实名登记单: one person asks for one number. The case and its rules: no clock, no I/O; what a rule needs is an argument.
 
 use chuangsha_kernel::{

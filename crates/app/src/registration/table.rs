@@ -1,3 +1,4 @@
+// long: all SQL of the registration tables in one place, so that no other file holds any
 //! All SQL of the registration tables.
 
 use chuangsha_kernel::{
@@ -325,6 +326,11 @@ pub fn slots(tx: &mut Tx, operator: &str, person_key: &[u8; 16], class: &str) ->
         &params![operator, person_key.as_slice(), class],
     )?;
     rows.iter().map(|row| row.int(0).map_err(Failure::from)).collect()
+}
+
+/// The lowest slot that is not used.
+pub fn free_slot(used: &[i64]) -> i64 {
+    (1..).find(|slot| !used.contains(slot)).unwrap_or(i64::MAX)
 }
 
 /// Takes one slot. Two who take the same one: the unique key lets one through, the other is contended.

@@ -298,7 +298,7 @@ impl Shape {
     }
 
     /// Reads what came from the environment or `--set`, where everything is text.
-    pub fn from_text(self, text: &str) -> Option<toml::Value> {
+    pub fn read(self, text: &str) -> Option<toml::Value> {
         Some(match self {
             Self::Number(..) => toml::Value::Integer(text.trim().parse().ok()?),
             Self::List => {

@@ -114,7 +114,7 @@ impl Settings {
 
     fn merge_text(&mut self, name: &str, text: &str, origin: Origin, problems: &mut Vec<Problem>) {
         let value = match keys::find(name) {
-            Some(key) => match key.shape.from_text(text) {
+            Some(key) => match key.shape.read(text) {
                 Some(value) => value,
                 None => return problems.push(misshapen(key, &origin)),
             },
@@ -192,7 +192,7 @@ impl Settings {
 
     /// Sets a value from within the program: the demo points its adapters at its own simulators.
     pub fn put(&mut self, name: &'static str, text: &str, why: &'static str) {
-        if let Some(value) = keys::find(name).and_then(|key| key.shape.from_text(text)) {
+        if let Some(value) = keys::find(name).and_then(|key| key.shape.read(text)) {
             self.values.insert(name, (value, Origin::CommandLine(why)));
         }
     }

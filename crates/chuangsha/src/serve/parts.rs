@@ -55,8 +55,8 @@ pub async fn build(settings: &Settings, address: &str, demo: bool, stop: &Cancel
     let config = app_config(settings);
     let suite = audit::suite(settings);
     let agent = LocalAgent::open_or_create(settings.root_key(), suite).map_err(Problem::from)?;
-    let store = Store::open(&record::config(settings)).await.map_err(Problem::from)?;
-    store.migrate(MIGRATIONS).await.map_err(Problem::from)?;
+    let store = Store::open(&record::config(settings)).await.map_err(record::fault)?;
+    store.migrate(MIGRATIONS).await.map_err(record::fault)?;
 
     let packs = rules::local(settings)?;
     let packs: Vec<(&str, &str)> = packs.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();

@@ -90,7 +90,10 @@ async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): 
         w,
         id: "log".into(),
         caption: w.menu_audit.into(),
-        columns: [w.audit_sequence, w.time, w.staff_number, w.audit_action, w.audit_case, w.note, w.article, w.from_network].into_iter().map(Column::new).collect(),
+        columns: [w.audit_sequence, w.time, w.staff_number, w.audit_action, w.audit_case, w.note, w.article, w.from_network]
+            .into_iter()
+            .map(Column::new)
+            .collect(),
         lines: found.iter().map(line).collect(),
         pager: keyset(&address, asked.n, size, seen, more, next),
         empty: Empty { title: w.nothing_found.into(), hint: w.nothing_found_hint.into(), action: None },
@@ -114,7 +117,10 @@ async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): 
 }
 
 fn checkpoint(w: &'static Words, last: Option<(i64, Timestamp, String)>, pending: i64) -> Vec<crate::platform::web::parts::Fact> {
-    let waiting = status(w.audit_pending, Tag::new(if pending > 10_000 { Tone::Warning } else { Tone::Quiet }, thousands(pending.max(0).unsigned_abs())));
+    let waiting = status(
+        w.audit_pending,
+        Tag::new(if pending > 10_000 { Tone::Warning } else { Tone::Quiet }, thousands(pending.max(0).unsigned_abs())),
+    );
     match last {
         None => vec![fact(w.audit_size, "0"), waiting],
         Some((size, at, note)) => vec![

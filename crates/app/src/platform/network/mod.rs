@@ -4,9 +4,9 @@
 //! key makes a repetition harmless, so every doubt is resolved by asking again.
 
 mod backoff;
-pub mod page;
 pub(crate) mod client;
 pub mod http;
+pub mod page;
 #[cfg(test)]
 mod tests;
 mod tmf640;

@@ -86,7 +86,18 @@ async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): 
         tabs: vec![tab("network", w.dead_topic_network), tab("verification", w.dead_topic_verify), tab("sms", w.dead_topic_sms)],
     };
     let (title, lead) = (w.menu_network.to_owned(), w.dead_lead.to_owned());
-    Ok(page(&ListPage { w, shell, title, lead, cards: Vec::new(), tabs: Some(tabs), notice: None, search: None, table, sections: Vec::new() }))
+    Ok(page(&ListPage {
+        w,
+        shell,
+        title,
+        lead,
+        cards: Vec::new(),
+        tabs: Some(tabs),
+        notice: None,
+        search: None,
+        table,
+        sections: Vec::new(),
+    }))
 }
 
 fn line(w: &'static Words, letter: &Dead, may_retry: bool) -> Line {

@@ -207,7 +207,13 @@ struct Code {
     to: String,
 }
 
-async fn give_code(State(app): State<App>, shell: Shell, SignedIn(live): SignedIn, origin: Origin, Form(form): Form<Code>) -> Result<Response> {
+async fn give_code(
+    State(app): State<App>,
+    shell: Shell,
+    SignedIn(live): SignedIn,
+    origin: Origin,
+    Form(form): Form<Code>,
+) -> Result<Response> {
     match app.give_code(&live, form.code.trim().to_owned(), origin).await {
         Ok(opened) => Ok(with_cookies(&opened, see_other(&onward(&opened, &form.to)))),
         Err(failure) => {
@@ -267,7 +273,13 @@ async fn enrol_screen(app: &App, shell: Shell, live: &Arc<Live>, to: &str, probl
     Ok(Login { w, heading: w.enrol.into(), form, passkey: Some(passkey), secret, leave: shell.user.is_none(), shell })
 }
 
-async fn enrol_code(State(app): State<App>, shell: Shell, SignedIn(live): SignedIn, origin: Origin, Form(form): Form<Code>) -> Result<Response> {
+async fn enrol_code(
+    State(app): State<App>,
+    shell: Shell,
+    SignedIn(live): SignedIn,
+    origin: Origin,
+    Form(form): Form<Code>,
+) -> Result<Response> {
     match app.confirm_totp(&live, form.code.trim().to_owned(), origin).await {
         Ok(opened) => Ok(with_cookies(&opened, see_other(&onward(&opened, &form.to)))),
         Err(failure) => {
@@ -314,7 +326,10 @@ async fn me(State(app): State<App>, actor: Actor, shell: Shell) -> Result<Respon
         trail: Vec::new(),
         tags: Vec::new(),
         lead: w.sessions_lead.to_owned(),
-        buttons: vec![Button::Page("/me/password".into(), w.change_password.to_owned()), Button::Page("/me/factors".into(), w.enrol.to_owned())],
+        buttons: vec![
+            Button::Page("/me/password".into(), w.change_password.to_owned()),
+            Button::Page("/me/factors".into(), w.enrol.to_owned()),
+        ],
         tabs: None,
         notice: None,
         revealed: None,
@@ -366,7 +381,11 @@ fn sessions_table(w: &'static Words, caption: &str, sessions: &[SessionView], ma
                 Cell::Text(method(&one.method).to_owned()),
             ];
             if may_end {
-                cells.push(Cell::Actions(vec![Act::step(w.session_end, Timestamp(one.created).display(), format!("/sessions/{}/end", one.id))]));
+                cells.push(Cell::Actions(vec![Act::step(
+                    w.session_end,
+                    Timestamp(one.created).display(),
+                    format!("/sessions/{}/end", one.id),
+                )]));
             }
             Line { id: one.id.to_string(), cells, current: false }
         })
@@ -396,8 +415,16 @@ async fn password(shell: Shell, SignedIn(_): SignedIn) -> Response {
 fn password_screen(shell: Shell, problem: Option<&Problem>) -> Login {
     let (w, language) = (shell.w, shell.language);
     let fields = vec![
-        Input::new("old", w.password_old, Kind::Line("password")).required().autocomplete("current-password").longest(256).check(problem, language),
-        Input::new("new", w.password_new, Kind::Line("password")).required().autocomplete("new-password").longest(256).check(problem, language),
+        Input::new("old", w.password_old, Kind::Line("password"))
+            .required()
+            .autocomplete("current-password")
+            .longest(256)
+            .check(problem, language),
+        Input::new("new", w.password_new, Kind::Line("password"))
+            .required()
+            .autocomplete("new-password")
+            .longest(256)
+            .check(problem, language),
     ];
     let mut form = FormPart::new(w, "/me/password", w.save, fields).lead(w.change_password_lead);
     form.notice = crate::platform::web::form::notice(problem, &form.fields, language);
@@ -410,7 +437,13 @@ struct PasswordChange {
     new: String,
 }
 
-async fn change_password(State(app): State<App>, shell: Shell, SignedIn(live): SignedIn, origin: Origin, Form(form): Form<PasswordChange>) -> Result<Response> {
+async fn change_password(
+    State(app): State<App>,
+    shell: Shell,
+    SignedIn(live): SignedIn,
+    origin: Origin,
+    Form(form): Form<PasswordChange>,
+) -> Result<Response> {
     match app.change_password(&live, &form.old, &form.new, origin).await {
         Ok(opened) => Ok(with_cookies(&opened, see_other("/?done=saved"))),
         Err(failure) => {
@@ -418,7 +451,10 @@ async fn change_password(State(app): State<App>, shell: Shell, SignedIn(live): S
             if problem.code.id.starts_with("people.password") {
                 problem = problem.field("new");
             }
-            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), &password_screen(shell, Some(&problem))))
+            Ok(page_with(
+                StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
+                &password_screen(shell, Some(&problem)),
+            ))
         }
     }
 }
@@ -446,7 +482,9 @@ async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): 
     let seen = asked.n.max(1) - 1 + rows.len() as u64;
     let now = app.clock.now();
     let language = shell.language;
-    let role_of = |person: &StaffView| person.roles.iter().map(|role| app.matrix.role_name(*role, language).to_owned()).collect::<Vec<_>>().join(" · ");
+    let role_of = |person: &StaffView| {
+        person.roles.iter().map(|role| app.matrix.role_name(*role, language).to_owned()).collect::<Vec<_>>().join(" · ")
+    };
     let table = Table {
         w,
         id: "people".into(),

@@ -369,7 +369,12 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
             ],
         },
         search: search(w),
-        views: super::views::Views { w, list: "/audit".into(), here: "/audit?city=990100".into(), saved: vec![("甲城".into(), "/audit?city=990100".into())] },
+        views: super::views::Views {
+            w,
+            list: "/audit".into(),
+            here: "/audit?city=990100".into(),
+            saved: vec![("甲城".into(), "/audit?city=990100".into())],
+        },
         table: work_table(w),
         case,
         none: Empty { title: w.queue_none.into(), hint: w.queue_none_hint.into(), action: None },
