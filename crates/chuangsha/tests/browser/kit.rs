@@ -156,7 +156,11 @@ impl Browser {
         element.scroll_into_view().await.unwrap();
         if let Err(error) = element.click().await {
             self.shot("not-clickable").await;
-            panic!("{css} cannot be clicked on {}: {}", self.page.current_url().await.unwrap(), error.to_string().lines().next().unwrap_or_default());
+            panic!(
+                "{css} cannot be clicked on {}: {}",
+                self.page.current_url().await.unwrap(),
+                error.to_string().lines().next().unwrap_or_default()
+            );
         }
     }
 
