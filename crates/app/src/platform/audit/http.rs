@@ -83,7 +83,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<LogQuery
 /// The last signed checkpoint, for a witness. Public: it says how long the log is and what its root is, nothing else.
 #[utoipa::path(get, path = "/audit-log/checkpoint", tag = "audit-log", responses((status = 200, content_type = "text/plain", body = String)))]
 async fn checkpoint(State(app): State<App>) -> Result<Response> {
-    let last = app.store.read(|tx| integrate::last(tx)).await?;
+    let last = app.store.read(integrate::last).await?;
     let (_, _, note) = last.ok_or_else(|| Problem::new(&failure::code::NOT_FOUND))?;
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))], note).into_response())
 }

@@ -33,8 +33,9 @@ fn points(values: &[f64], width: f64, height: f64, margin: f64) -> String {
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     // A flat line belongs in the middle, not on the floor.
-    let span = if high - low < f64::EPSILON { 1.0 } else { high - low };
-    let flat = if high - low < f64::EPSILON { 0.5 } else { 0.0 };
+    let is_flat = high <= low;
+    let span = if is_flat { 1.0 } else { high - low };
+    let flat = if is_flat { 0.5 } else { 0.0 };
     let step = width / (values.len().saturating_sub(1).max(1)) as f64;
     let mut text = String::new();
     for (index, value) in values.iter().enumerate() {

@@ -71,8 +71,8 @@ fn work_table(w: &'static Words) -> Table {
                 "2026-11-22 09:30:00".into(),
             ),
             Cell::Tag(Tag::new(
-                if index % 2 == 0 { Tone::Active } else { Tone::Warning },
-                if index % 2 == 0 { w.state_submitted } else { w.state_returned },
+                if index.is_multiple_of(2) { Tone::Active } else { Tone::Warning },
+                if index.is_multiple_of(2) { w.state_submitted } else { w.state_returned },
             )),
             Cell::Text(if index == 0 { w.held_by_me.into() } else { "—".into() }),
             Cell::Actions(vec![
