@@ -281,6 +281,7 @@ words! {
     documents: "证件影像", "Document images";
     no_pictures: "没有可查看的影像", "No images to see";
     article: "条款", "Article";
+    system: "系统", "System";
     by: "操作人", "By";
     what: "操作", "Action";
     reveal: "查看明文", "Show in clear";
