@@ -162,8 +162,12 @@ async fn end(say: &Say, settings: &Settings, text: &str, on: Option<&str>, why: 
     let ended = ending::end(&app, "terminal", id, at, why).await.map_err(failed)?;
     settle(&app).await?;
     say.either(&json!(ended), |say| match ended.bucket {
-        Some(bucket) => say.answer(&format!("{} {bucket}", say.pick("服务已终止，资料于此月到期：", "the service has ended; the data is due with"))),
-        None => say.answer(say.pick("服务已终止；该客户仍有其他业务，资料保留", "the service has ended; the customer has others, their data stays")),
+        Some(bucket) => {
+            say.answer(&format!("{} {bucket}", say.pick("服务已终止，资料于此月到期：", "the service has ended; the data is due with")))
+        }
+        None => say.answer(
+            say.pick("服务已终止；该客户仍有其他业务，资料保留", "the service has ended; the customer has others, their data stays"),
+        ),
     });
     app.store.close().await;
     Ok(())
@@ -217,7 +221,8 @@ async fn certificate(say: &Say, settings: &Settings, text: &str, out: Option<Pat
 
 fn write(say: &Say, certificate: &Certificate, out: Option<PathBuf>) -> Result<(), Problem> {
     let path = out.unwrap_or_else(|| PathBuf::from(format!("destruction-{}.json", certificate.bucket)));
-    let unwritten = |reason: &dyn std::fmt::Display| Problem::new(&UNWRITTEN).field("--out").with("path", path.display()).with("reason", reason);
+    let unwritten =
+        |reason: &dyn std::fmt::Display| Problem::new(&UNWRITTEN).field("--out").with("path", path.display()).with("reason", reason);
     let text = serde_json::to_string_pretty(certificate).map_err(|error| unwritten(&error))?;
     std::fs::write(&path, text).map_err(|error| unwritten(&error))?;
     say.either(&json!({ "certificate": path }), |say| {

@@ -95,7 +95,8 @@ async fn make(app: &App, new: &NewAdministrator, number: &str, hash: &str) -> Re
             Some(row) => (OrganisationId(row.uuid(0)?), false),
             None => {
                 let id = OrganisationId(writer.ids.next(now));
-                let new = organisation::NewOrganisation { id, kind: OrganisationKind::CarrierHq, parent: None, region: "", zh: &zh, en: &en };
+                let new =
+                    organisation::NewOrganisation { id, kind: OrganisationKind::CarrierHq, parent: None, region: "", zh: &zh, en: &en };
                 organisation::create(tx, &new, now)?;
                 (id, true)
             }
@@ -105,7 +106,8 @@ async fn make(app: &App, new: &NewAdministrator, number: &str, hash: &str) -> Re
         let joiner =
             NewStaff { id, number: &number, name: &name, organisation, roles, password: &hash, must_change: true, trained_until: None };
         writer.join(tx, &joiner, now)?;
-        let facts = json!({ "role": Role::SystemAdministrator, "organisation_founded": founded, "administrators_before": count, "forced": force });
+        let facts =
+            json!({ "role": Role::SystemAdministrator, "organisation_founded": founded, "administrators_before": count, "forced": force });
         let entry = Entry {
             action: "staff.create",
             case_kind: "staff",

@@ -188,7 +188,8 @@ fn take(rules: &Rulebook, order: &Order, last: &Order, entry: &Seen, to: Option<
             let limit = limit(facts.number("limit")?)?;
             let threshold = ruling(facts.number("face_threshold")?, "registration.face_match_threshold", "", entry);
             let audit = ruling((), "registration.central_audit", &article("registration.central_audit")?, entry);
-            let green = ApproveFacts { slots_used: facts.number("slots_used")?, limit: &limit, face_threshold: &threshold, audit_rule: &audit };
+            let green =
+                ApproveFacts { slots_used: facts.number("slots_used")?, limit: &limit, face_threshold: &threshold, audit_rule: &audit };
             if entry.action == "order.approve" {
                 order.decide(Step::Approve { by: by()?, facts: green }, now)
             } else {
