@@ -121,6 +121,54 @@ impl Kit {
         Self { app, clock, authority, network, hq, city, audit_centre }
     }
 
+    /// The same application, with the same keys and surroundings, started anew on another store that already has its schema.
+    pub async fn app_on(&self, store: Store) -> App {
+        let app = &self.app;
+        let again = App::new(Parts {
+            vault: app.vault.clone(),
+            rules: Arc::clone(&app.rules),
+            matrix: Arc::clone(&app.matrix),
+            clock: Arc::clone(&app.clock),
+            people: People::new(PeopleConfig { demo: true, ..PeopleConfig::default() }, &app.ids).unwrap(),
+            objects: app.objects.clone(),
+            mark_font: None,
+            verifier: Arc::clone(&app.verifier),
+            network: Arc::clone(&app.network),
+            sms: Arc::clone(&app.sms),
+            config: app.config.clone(),
+            audit_key: OnceLock::new(),
+            integrator: tokio::sync::Mutex::default(),
+            bell: Arc::default(),
+            ids: Arc::clone(&app.ids),
+            store,
+        });
+        again.poll_epochs().await.unwrap();
+        again
+    }
+
+    /// A member of staff with an account, by number.
+    pub async fn staff(&self, number: &'static str, role: Role) -> StaffId {
+        let id = StaffId(self.app.ids.next(start()));
+        let (app, organisation) = (self.app.clone(), self.hq);
+        self.app
+            .write(move |tx| {
+                let new = chuangsha_app::platform::people::staff::NewStaff {
+                    id,
+                    number,
+                    name: "测试",
+                    organisation,
+                    roles: RoleSet::of(&[role]),
+                    password: "-",
+                    must_change: true,
+                    trained_until: None,
+                };
+                app.join(tx, &new, start())
+            })
+            .await
+            .unwrap();
+        id
+    }
+
     /// An outlet that may register people.
     pub async fn outlet(&self, code: &str, kind: ChannelKind) -> OrganisationId {
         let id = OrganisationId(self.app.ids.next(start()));

@@ -176,7 +176,7 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
     let count = |value: i64| thousands(value.max(0).unsigned_abs());
     let cards = vec![
         Card {
-            spark: Spark::new(format!("{} {}", w.rate_new, w.trend), &new_rates),
+            spark: new_rate.and_then(|_| Spark::new(format!("{} {}", w.rate_new, w.trend), &new_rates)),
             // R-REG-1: since 2013-09 every new customer.
             ..plain(
                 w.rate_new,

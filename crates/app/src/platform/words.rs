@@ -142,7 +142,7 @@ words! {
     card_dead: "开通死信", "Dead letters";
     card_drafts: "未完成登记", "Unfinished orders";
     overdue_of_it: "超时 {}", "{} overdue";
-    unit_orders: "单", "";
+    unit_orders: "单", "orders";
     unit_percent: "%", "%";
 
     overview_lead: "数字随登记实时累加；点任意数字查看其后的登记单。", "Counted as orders happen; follow any figure to the orders behind it.";
@@ -281,6 +281,7 @@ words! {
     documents: "证件影像", "Document images";
     no_pictures: "没有可查看的影像", "No images to see";
     article: "条款", "Article";
+    system: "系统", "System";
     by: "操作人", "By";
     what: "操作", "Action";
     reveal: "查看明文", "Show in clear";

@@ -427,7 +427,7 @@ pub async fn add_image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind, b
                 at: now,
             };
             table::add_image(tx, id, &image, bytes)?;
-            let facts = serde_json::json!({ "image": kind.as_str(), "sha256": hex::encode(&intake.sha256) }).to_string();
+            let facts = serde_json::json!({ "image": kind.as_str(), "sha256": hex::encode(intake.sha256) }).to_string();
             let entry = Entry {
                 action: "order.capture",
                 case_kind: "order",

@@ -4,14 +4,19 @@ pub mod audit_desk;
 pub mod bench;
 pub mod carry;
 pub mod desk;
+pub mod ending;
 pub mod gate;
 pub mod http;
 pub mod order;
 pub mod page;
 pub mod person;
 pub mod refusal;
+pub mod replay;
 pub mod table;
 pub mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use refusal::Refusal;
 pub use table::DDL;

@@ -904,7 +904,7 @@ pub const CHECKS: &[(&str, &str)] = &[
     (
         "I2 every order that holds a slot has exactly one, and no slot is without its order or subscription",
         "SELECT (SELECT COUNT(*) FROM registration_order o WHERE o.state IN (2, 3, 4, 5, 6, 7, 8, 9, 10, 11) AND NOT EXISTS \
-         (SELECT 1 FROM quota_slot q WHERE q.holder = o.id)) + (SELECT COUNT(*) FROM quota_slot q WHERE NOT EXISTS (SELECT 1 FROM \
+         (SELECT 1 FROM quota_slot q WHERE q.holder = o.id) AND NOT EXISTS (SELECT 1 FROM subscription s WHERE s.id = o.id AND s.state = 2)) + (SELECT COUNT(*) FROM quota_slot q WHERE NOT EXISTS (SELECT 1 FROM \
          registration_order o WHERE o.id = q.holder AND o.state IN (2, 3, 4, 5, 6, 7, 8, 9, 10, 11)) AND NOT EXISTS (SELECT 1 FROM subscription s \
          WHERE s.id = q.holder))",
     ),

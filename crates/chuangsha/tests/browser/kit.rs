@@ -13,6 +13,7 @@ use thirtyfour::{ChromeCapabilities, ChromiumLikeCapabilities, prelude::*};
 /// One browser.
 pub struct Browser {
     pub page: WebDriver,
+    setup: Setup,
     port: u16,
     direct: reqwest::Client,
     driver: Child,
@@ -89,15 +90,19 @@ impl Browser {
         let page = Self::connect(port, wanted).await;
         page.set_page_load_timeout(Duration::from_secs(30)).await.unwrap();
         let direct = reqwest::Client::builder().no_proxy().build().unwrap();
-        let browser = Self { page, port, direct, driver, _profile: profile };
+        let browser = Self { page, setup, port, direct, driver, _profile: profile };
         // A headless window is never narrower than 500: the size of the page is set as a device is emulated.
-        let metrics = json!({ "width": setup.width, "height": setup.height, "deviceScaleFactor": 1, "mobile": false });
-        browser.command("Emulation.setDeviceMetricsOverride", metrics).await;
-        if setup.dark {
-            let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
-            browser.command("Emulation.setEmulatedMedia", dark).await;
-        }
+        browser.resize(setup.height).await;
+        // Pictures and checks of contrast must not depend on how far an animation has come.
+        let theme = if setup.dark { "dark" } else { "light" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }, { "name": "prefers-reduced-motion", "value": "reduce" }] });
+        browser.command("Emulation.setEmulatedMedia", media).await;
         browser
+    }
+
+    async fn resize(&self, height: u32) {
+        let metrics = json!({ "width": self.setup.width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.command("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
     async fn connect(port: u16, wanted: ChromeCapabilities) -> WebDriver {
@@ -151,7 +156,11 @@ impl Browser {
         element.scroll_into_view().await.unwrap();
         if let Err(error) = element.click().await {
             self.shot("not-clickable").await;
-            panic!("{css} cannot be clicked on {}: {}", self.page.current_url().await.unwrap(), error.to_string().lines().next().unwrap_or_default());
+            panic!(
+                "{css} cannot be clicked on {}: {}",
+                self.page.current_url().await.unwrap(),
+                error.to_string().lines().next().unwrap_or_default()
+            );
         }
     }
 
@@ -181,7 +190,11 @@ impl Browser {
     pub async fn shot(&self, name: &str) {
         let folder = target().join("screenshots");
         std::fs::create_dir_all(&folder).unwrap();
-        let taken = self.command("Page.captureScreenshot", json!({ "format": "png", "captureBeyondViewport": true })).await;
+        // The window grows to the page, so that what sticks to its edges stays where people see it.
+        let height = self.run("return document.documentElement.scrollHeight").await.as_u64().unwrap_or(0);
+        self.resize(u32::try_from(height).unwrap_or(0).clamp(self.setup.height, 6_000)).await;
+        let taken = self.command("Page.captureScreenshot", json!({ "format": "png" })).await;
+        self.resize(self.setup.height).await;
         let picture = taken["data"].as_str().unwrap_or_default();
         let bytes = base64_decode(picture);
         std::fs::write(folder.join(format!("{name}.png")), bytes).unwrap();

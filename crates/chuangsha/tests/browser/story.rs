@@ -1,11 +1,11 @@
 //! The story: capture, audit, activation; then every page in both languages.
 
+use chuangsha_world::pictures;
 use serde_json::json;
-use thirtyfour::prelude::*;
 
 use crate::{
     kit::{Browser, Setup, pause},
-    place::{PASSWORD, Place},
+    place::{PASSWORD, Place, twin_of},
 };
 
 async fn sign_in(browser: &Browser, place: &Place, number: &str) {
@@ -63,7 +63,8 @@ async fn capture(browser: &Browser, place: &Place, number: &str) -> String {
     let pad = browser.find(".pad canvas").await;
     pad.scroll_into_view().await.unwrap();
     let chain = browser.page.action_chain();
-    let chain = chain.move_to_element_center(&pad).click_and_hold().move_by_offset(80, 30).move_by_offset(40, -60).move_by_offset(60, 40).release();
+    let chain =
+        chain.move_to_element_center(&pad).click_and_hold().move_by_offset(80, 30).move_by_offset(40, -60).move_by_offset(60, 40).release();
     chain.perform().await.unwrap();
     for _ in 0..100 {
         if browser.run("return document.querySelector('[name=signature]').files.length").await == json!(1) {
@@ -156,4 +157,274 @@ async fn from_the_counter_to_the_network_with_a_camera_and_keys() {
         clerk.go(&format!("{}{order}?tab={tab}", place.url)).await;
         clerk.shot(&format!("order-{tab}-zh")).await;
     }
+}
+
+/// Pages of a role: name and address.
+type Tour = &'static [(&'static str, &'static str)];
+
+const CLERK: Tour = &[("work", "/"), ("capture", "/capture"), ("orders", "/orders"), ("me", "/me"), ("missing", "/no/such/page")];
+const AUDITOR: Tour = &[("audit", "/audit"), ("audit-all", "/audit?queue=all")];
+const MANAGER: Tour = &[("overview", "/overview"), ("channels", "/channels"), ("people", "/people")];
+const OPERATOR: Tour = &[("network", "/network")];
+const INSPECTOR: Tour = &[("log", "/log")];
+
+/// Walks one role's pages: no breach of WCAG, nothing sticks out, a picture of each.
+async fn walk(browser: &Browser, place: &Place, number: &str, tour: &[(&str, &str)], suffix: &str, wrong: &mut Vec<String>) {
+    browser.go(&format!("{}/login", place.url)).await;
+    if browser.has(".menu").await {
+        browser.click(".top form button").await;
+        browser.arrived("/login").await;
+    }
+    check(browser, &format!("login-{suffix}"), wrong).await;
+    sign_in(browser, place, number).await;
+    for (name, path) in tour {
+        browser.go(&format!("{}{path}", place.url)).await;
+        check(browser, &format!("{name}-{suffix}"), wrong).await;
+    }
+}
+
+async fn check(browser: &Browser, name: &str, wrong: &mut Vec<String>) {
+    browser.find("h1").await;
+    browser.shot(name).await;
+    wrong.extend(browser.breaches().await.into_iter().map(|breach| format!("{name}: {breach}")));
+    wrong.extend(browser.overflowing().await.into_iter().map(|element| format!("{name}: sticks out: {element}")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_clean_in_both_languages_themes_and_widths() {
+    let place = Place::open().await;
+    let clerk = Browser::start(Setup::default()).await;
+    sign_in(&clerk, &place, "2207").await;
+    let held = capture(&clerk, &place, "990101199001011230").await;
+    let waiting = capture(&clerk, &place, "990101199202021224").await;
+    drop(clerk);
+    let mut wrong = Vec::new();
+    let setups = [
+        ("zh-1440", Setup::default()),
+        ("en-390", Setup { width: 390, height: 844, language: "en", ..Setup::default() }),
+        ("en-dark-1440", Setup { language: "en", dark: true, ..Setup::default() }),
+        ("zh-390", Setup { width: 390, height: 844, ..Setup::default() }),
+    ];
+    for (twin, (suffix, setup)) in setups.into_iter().enumerate() {
+        let of = |number: &str| twin_of(number, twin + 1);
+        let browser = Browser::start(setup).await;
+        let order = [
+            ("order", held.clone()),
+            ("order-documents", format!("{held}?tab=documents")),
+            ("order-timeline", format!("{held}?tab=timeline")),
+            ("order-waiting", waiting.clone()),
+        ];
+        let mut tour = CLERK.to_vec();
+        tour.extend(order.iter().map(|(name, path)| (*name, path.as_str())));
+        walk(&browser, &place, &of("2207"), &tour, suffix, &mut wrong).await;
+        walk(&browser, &place, &of("1187"), AUDITOR, suffix, &mut wrong).await;
+        if browser.has("[data-line] form button").await {
+            browser.click("[data-line] form button").await;
+        }
+        browser.go(&format!("{}/audit", place.url)).await;
+        check(&browser, &format!("audit-case-{suffix}"), &mut wrong).await;
+        browser.click(".decide form:last-child button").await;
+        browser.go(&format!("{}{held}?tab=access", place.url)).await;
+        check(&browser, &format!("order-access-{suffix}"), &mut wrong).await;
+        walk(&browser, &place, &of("1024"), MANAGER, suffix, &mut wrong).await;
+        for (list, name) in [("/channels", "channel"), ("/people", "person")] {
+            browser.go(&format!("{}{list}", place.url)).await;
+            browser.click("td.main a").await;
+            check(&browser, &format!("{name}-{suffix}"), &mut wrong).await;
+        }
+        walk(&browser, &place, &of("3001"), OPERATOR, suffix, &mut wrong).await;
+        walk(&browser, &place, &of("3002"), INSPECTOR, suffix, &mut wrong).await;
+        drop(browser);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The number field and what is beside it, typed; pictures from files. No camera, no pad.
+async fn capture_from_files(browser: &Browser, place: &Place, number: &str) -> String {
+    let files = Files::new();
+    browser.go(&format!("{}/capture", place.url)).await;
+    browser.click(".offers label").await;
+    browser.click(".form-buttons .primary").await;
+    browser.arrived("/document").await;
+    browser.fill("[name='holder.document_number']", number).await;
+    browser.fill("[name='holder.name']", "演示丙").await;
+    browser.fill("[name='holder.address']", "演示省演示一市一区二路2号").await;
+    files.attach(browser, "document_front").await;
+    files.attach(browser, "document_back").await;
+    browser.click(".form-buttons .primary").await;
+    browser.arrived("/portrait").await;
+    files.attach(browser, "live_photo").await;
+    browser.click(".form-buttons .primary").await;
+    browser.arrived("/signature").await;
+    files.attach(browser, "signature").await;
+    browser.click(".form-buttons .primary").await;
+    browser.arrived("/submission").await;
+    browser.click("[name=original_seen]").await;
+    browser.click("[name=warning_read]").await;
+    browser.click(".form-buttons .primary").await;
+    browser.arrived("/orders/").await;
+    browser.page.current_url().await.unwrap().path().to_owned()
+}
+
+/// Drawn pictures in a folder of their own.
+struct Files(tempfile::TempDir);
+
+impl Files {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let card = pictures::Card { name: "Demo", number: "990101199303031237", address: "Demo", valid: "2020-01-01 2040-01-01", seed: 5 };
+        let drawn = [
+            ("document_front", pictures::document_front(&card, None)),
+            ("document_back", pictures::document_back(&card, None)),
+            ("live_photo", pictures::live_photo(5)),
+            ("signature", pictures::signature(5)),
+        ];
+        for (name, bytes) in drawn {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        std::fs::write(folder.path().join("polyglot"), pictures::polyglot(5)).unwrap();
+        Self(folder)
+    }
+
+    async fn attach(&self, browser: &Browser, field: &str) {
+        let path = self.0.path().join(field);
+        browser.find(&format!("[name={field}]")).await.send_keys(path.display().to_string()).await.unwrap();
+    }
+}
+
+/// The auditor's queue, once the authority has answered for an order.
+async fn waits_for_audit(browser: &Browser, place: &Place) {
+    for _ in 0..100 {
+        browser.go(&format!("{}/audit", place.url)).await;
+        if browser.has("[data-line]").await {
+            return;
+        }
+        pause(100).await;
+    }
+    panic!("nothing reached the queue: {}", browser.text("main").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_scripts_everything_but_the_camera_works_and_a_returned_order_comes_back() {
+    let place = Place::open().await;
+    let plain = Setup { scripts: false, language: "en", ..Setup::default() };
+    let clerk = Browser::start(plain).await;
+    sign_in(&clerk, &place, "2207").await;
+    let order = capture_from_files(&clerk, &place, "990101199303031237").await;
+    clerk.shot("order-no-script-en").await;
+
+    let auditor = Browser::start(plain).await;
+    sign_in(&auditor, &place, "1187").await;
+    waits_for_audit(&auditor, &place).await;
+    auditor.click("[data-line] form button").await;
+    auditor.find("[data-case]").await;
+    auditor.shot("audit-no-script-en").await;
+
+    // A second auditor finds it taken, and is told so.
+    let second = Browser::start(plain).await;
+    sign_in(&second, &place, "1187-1").await;
+    second.go(&format!("{}/audit", place.url)).await;
+    assert!(!second.has("[data-line]").await, "what one holds is not offered to another");
+    second.go(&format!("{}{order}", place.url)).await;
+    assert!(!second.has("form[action$=claim]").await);
+
+    // Returned with its defects marked; the clerk sees them and captures again.
+    auditor.click("button[commandfor=return]").await;
+    auditor.click("#return-document_blurred").await;
+    auditor.click("dialog#return .form-buttons button").await;
+    auditor.arrived("done=returned").await;
+    clerk.go(&place.url).await;
+    clerk.click("td.actions a.primary").await;
+    clerk.arrived("/document").await;
+    assert!(clerk.text("main").await.contains("Document blurred"), "the defect is named");
+    clerk.shot("capture-returned-en").await;
+    let files = Files::new();
+    files.attach(&clerk, "document_front").await;
+    clerk.click(".form-buttons .primary").await;
+    clerk.arrived("/portrait").await;
+    clerk.click(".form-buttons .primary").await;
+    clerk.arrived("/signature").await;
+    clerk.click(".form-buttons .primary").await;
+    clerk.arrived("/submission").await;
+    clerk.click("[name=original_seen]").await;
+    clerk.click("[name=warning_read]").await;
+    clerk.click(".form-buttons .primary").await;
+    clerk.arrived("done=submitted").await;
+
+    // Rejected with a reason: final.
+    waits_for_audit(&auditor, &place).await;
+    auditor.click(".head .primary").await;
+    auditor.find("[data-case]").await;
+    auditor.click("button[commandfor=reject]").await;
+    auditor.pick("#reject-reason", "forged_document").await;
+    auditor.click("dialog#reject .form-buttons button").await;
+    auditor.arrived("done=rejected").await;
+    becomes(&clerk, &place, &order, "Rejected").await;
+    assert!(clerk.text("main").await.contains("Forged or altered document"));
+    assert!(place.network.services().is_empty(), "the network never heard of it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn views_are_saved_words_switch_and_the_queue_is_light_and_quick() {
+    let place = Place::open().await;
+    let browser = Browser::start(Setup::default()).await;
+    sign_in(&browser, &place, "1187").await;
+
+    // The language is chosen on any page and comes back to it; the text grows.
+    browser.go(&format!("{}/audit?queue=returned", place.url)).await;
+    browser.click("a[href^='/language/en']").await;
+    browser.arrived("/audit?queue=returned").await;
+    assert_eq!(browser.text("h1").await, "Audit queue");
+    let normal = browser.run("return parseFloat(getComputedStyle(document.body).fontSize)").await.as_f64().unwrap();
+    browser.click("a[href^='/text/large']").await;
+    browser.find("html.large").await;
+    let large = browser.run("return parseFloat(getComputedStyle(document.body).fontSize)").await.as_f64().unwrap();
+    assert!(large >= normal * 1.3, "{normal} → {large}");
+    browser.click("a[href^='/text/normal']").await;
+
+    // A view keeps the whole state of the list.
+    browser.click(".views summary").await;
+    browser.fill("#view-name", "Back from audit").await;
+    browser.click(".views > form button").await;
+    browser.arrived("done=saved").await;
+    browser.go(&format!("{}/audit", place.url)).await;
+    browser.click(".views li a").await;
+    browser.arrived("queue=returned").await;
+
+    // A word of the search goes into the address without a new page; the heading is where the reader goes on.
+    browser.fill("#s-code", "A-0").await;
+    browser.click(".search .primary").await;
+    browser.arrived("code=A-0").await;
+    for _ in 0..50 {
+        if browser.run("return document.activeElement.tagName").await == json!("H2") {
+            break;
+        }
+        pause(20).await;
+    }
+    assert_eq!(browser.run("return document.activeElement.tagName").await, json!("H2"));
+
+    // Light and quick: everything the queue needs, and the best of five looks.
+    let script = "const parts = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]; \
+        return [parts.reduce((sum, one) => sum + one.encodedBodySize, 0), performance.getEntriesByType('paint').map((one) => one.startTime).pop() || 0];";
+    let mut best = f64::INFINITY;
+    let mut bytes = 0.0;
+    for _ in 0..5 {
+        browser.go(&format!("{}/audit", place.url)).await;
+        pause(300).await;
+        let found = browser.run(script).await;
+        bytes = found[0].as_f64().unwrap();
+        best = best.min(found[1].as_f64().unwrap());
+    }
+    assert!(bytes > 5_000.0 && bytes <= 40.0 * 1024.0, "{bytes} bytes");
+    assert!(best > 0.0 && best <= 300.0, "first rows after {best} ms");
+
+    // No script of another's making runs, whatever an address says.
+    browser.go(&format!("{}/audit?code=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", place.url)).await;
+    assert_eq!(browser.find("#s-code").await.prop("value").await.unwrap().as_deref(), Some("\"><script>alert(1)</script>"));
+
+    // Signed out, a page leads to sign-in and back.
+    browser.click(".top form button").await;
+    browser.arrived("/login").await;
+    browser.go(&format!("{}/audit?queue=all", place.url)).await;
+    browser.arrived("/login?to=%2Faudit%3Fqueue%3Dall").await;
 }

@@ -183,11 +183,8 @@ impl Actor {
     /// The organisations a scope covers, as a range of region codes.
     pub fn within(&self, scope: Scope) -> Within {
         let region = RegionCode::read(&self.region);
-        let range = |from: String| {
-            // "9901" covers "9901".."9902": the next code of the same length.
-            let to = from.parse::<u32>().map_or_else(|_| "~".to_owned(), |number| format!("{:0width$}", number + 1, width = from.len()));
-            Within::Region { carrier: self.carrier, from, to }
-        };
+        // "9901" covers every code that begins so: a tilde sorts behind all digits. (The next number would not do: 99 + 1 sorts before 99.)
+        let range = |from: String| Within::Region { carrier: self.carrier, to: format!("{from}~"), from };
         match (scope, region.province(), region.city()) {
             (Scope::Own | Scope::Organisation, _, _) | (Scope::City, _, None) | (Scope::Province, None, _) => {
                 Within::Organisation(self.organisation)

@@ -33,8 +33,9 @@ fn points(values: &[f64], width: f64, height: f64, margin: f64) -> String {
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     // A flat line belongs in the middle, not on the floor.
-    let span = if high - low < f64::EPSILON { 1.0 } else { high - low };
-    let flat = if high - low < f64::EPSILON { 0.5 } else { 0.0 };
+    let is_flat = high <= low;
+    let span = if is_flat { 1.0 } else { high - low };
+    let flat = if is_flat { 0.5 } else { 0.0 };
     let step = width / (values.len().saturating_sub(1).max(1)) as f64;
     let mut text = String::new();
     for (index, value) in values.iter().enumerate() {
@@ -115,7 +116,9 @@ impl Lines {
         let low = all().fold(f64::INFINITY, f64::min);
         let high = all().fold(f64::NEG_INFINITY, f64::max);
         let (low, high) = if low.is_finite() { (low, if high - low < 1e-9 { low + 1.0 } else { high }) } else { (0.0, 1.0) };
-        let margin = (high - low) * 0.1;
+        // Whole numbers need room for four different ones on the axis.
+        let high = if decimals == 0 { high.max(low + 3.0) } else { high };
+        let margin = if decimals == 0 && high - low < 10.0 { 0.0 } else { (high - low) * 0.1 };
         let (low, high) = ((low - margin).max(0.0), high + margin);
         let y = |value: f64| 150.0 - (value - low) / (high - low) * 140.0;
         let x = |index: usize| 40.0 + index as f64 * 550.0 / (labels.len().saturating_sub(1).max(1)) as f64;

@@ -71,8 +71,8 @@ fn work_table(w: &'static Words) -> Table {
                 "2026-11-22 09:30:00".into(),
             ),
             Cell::Tag(Tag::new(
-                if index % 2 == 0 { Tone::Active } else { Tone::Warning },
-                if index % 2 == 0 { w.state_submitted } else { w.state_returned },
+                if index.is_multiple_of(2) { Tone::Active } else { Tone::Warning },
+                if index.is_multiple_of(2) { w.state_submitted } else { w.state_returned },
             )),
             Cell::Text(if index == 0 { w.held_by_me.into() } else { "—".into() }),
             Cell::Actions(vec![
@@ -288,6 +288,7 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
             Shot::camera("document_back", w.back, w.picture_hint, "environment"),
         ],
         proxy: vec![Input::text("agent_name", w.agent_name), Input::text("agent_number", w.agent_number)],
+        proxy_shots: vec![],
         proxy_open: false,
         summary: None,
         submit: w.step_next.into(),
@@ -313,6 +314,7 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
         fields: vec![],
         shots: vec![Shot::pad("signature", w.signature, w.signature_hint)],
         proxy: vec![],
+        proxy_shots: vec![],
         proxy_open: false,
         summary: None,
         submit: w.step_next.into(),

@@ -111,6 +111,8 @@ pub struct CapturePage {
     pub shots: Vec<Shot>,
     /// Fields of a proxy, folded away.
     pub proxy: Vec<Input>,
+    /// Pictures of a proxy.
+    pub proxy_shots: Vec<Shot>,
     /// The proxy's fields are filled in.
     pub proxy_open: bool,
     /// What will be submitted.
@@ -299,6 +301,7 @@ impl Desk {
             fields: Vec::new(),
             shots: Vec::new(),
             proxy: Vec::new(),
+            proxy_shots: Vec::new(),
             proxy_open: false,
             summary: self.defects(),
             submit: w.step_next.to_owned(),
@@ -434,6 +437,7 @@ async fn first_screen(
         fields,
         shots: Vec::new(),
         proxy: Vec::new(),
+        proxy_shots: Vec::new(),
         proxy_open: false,
         summary: None,
         submit: w.step_next.into(),
@@ -582,7 +586,9 @@ fn document_screen(desk: &Desk, posted: Option<&Posted>, problem: Option<&Proble
         screen.summary = Some(facts);
     }
     let mut kinds = vec![ImageKind::DocumentFront, ImageKind::DocumentBack];
-    if draft || desk.order.by_proxy {
+    if draft {
+        screen.proxy_shots = vec![desk.shot(ImageKind::AgentDocument, problem)];
+    } else if desk.order.by_proxy {
         kinds.push(ImageKind::AgentDocument);
     }
     if desk.order.customer == Customer::Group {

@@ -383,12 +383,15 @@ fn moment_of(w: &'static Words, entry: &Seen) -> Moment {
     let to = entry.step.rsplit('>').next().and_then(State::parse).filter(|_| entry.step.contains('>'));
     let picture = ImageKind::parse(&entry.step);
     let (title, tone) = match (to, picture) {
+        // The answer of the authority changes what is known, not where the order stands.
+        _ if entry.action == "order.verify" => (w.check_network.to_owned(), Tone::Active),
         (Some(state), _) => (state_words(w, state).to_owned(), tone_of(state)),
         (None, Some(kind)) => (image_words(w, kind).to_owned(), Tone::Quiet),
         _ => (format!("{} {}", entry.action, entry.step), Tone::Quiet),
     };
     let note = [entry.why.as_str(), entry.article.as_str()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ");
-    Moment { at: entry.at(), title, by: entry.number.clone(), note, tone }
+    let by = if entry.staff.is_some() { entry.number.clone() } else { w.system.to_owned() };
+    Moment { at: entry.at(), title, by, note, tone }
 }
 
 fn tone_of(state: State) -> Tone {
