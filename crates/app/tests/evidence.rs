@@ -24,11 +24,7 @@ use chuangsha_kernel::{
     time::{DAY_MS, Timestamp},
 };
 use chuangsha_store::{Engine, Store, backup, copy, params, testkit};
-use chuangsha_vault::{
-    Domain, Month, Place, log_export,
-    merkle::leaf_hash,
-    proof::LogProof,
-};
+use chuangsha_vault::{Domain, Month, Place, log_export, merkle::leaf_hash, proof::LogProof};
 use chuangsha_world::kit::{self, Kit};
 use uuid::Uuid;
 
@@ -76,7 +72,11 @@ async fn export_of(app: &App) -> Result<Vec<u8>, Failure> {
     export::export(&app.store, &app.vault, &origin, Vec::new(), app.clock.now(), |_, _| {}).await.map(|(bytes, _)| bytes)
 }
 
-fn verified(app: &App, export: &[u8], seen: &[chuangsha_vault::checkpoint::Checkpoint]) -> Result<log_export::Verified, log_export::Broken> {
+fn verified(
+    app: &App,
+    export: &[u8],
+    seen: &[chuangsha_vault::checkpoint::Checkpoint],
+) -> Result<log_export::Verified, log_export::Broken> {
     let keys = app.vault.verifier_keys(&app.config.origin()).unwrap();
     log_export::verify(export, &keys, seen, &mut |_, _| {}).unwrap()
 }

@@ -93,7 +93,10 @@ fn read(row: &Row) -> Result<Channel> {
 
 /// Every outlet that may register people, by code.
 pub fn active(tx: &mut Tx) -> Result<Vec<Channel>> {
-    tx.query(&format!("SELECT {COLUMNS} FROM channel WHERE state = $1 ORDER BY code"), &params![State::Active as i64])?.iter().map(read).collect()
+    tx.query(&format!("SELECT {COLUMNS} FROM channel WHERE state = $1 ORDER BY code"), &params![State::Active as i64])?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// The channel an organisation is, if it is one.

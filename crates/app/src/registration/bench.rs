@@ -311,7 +311,8 @@ pub async fn look_up(store: &Store, id: OrderId) -> Result<String> {
 pub async fn bare_order(app: &App, cast: &Cast, number: Uuid, nth: u32, now: Timestamp) -> Result<()> {
     let subject = SubjectId(app.ids.next(now));
     let person_key = *app.ids.next(now).as_bytes();
-    let clerk = Who { staff: StaffId(app.ids.next(now)), organisation: cast.outlets.first().map_or(cast.audit_centre, |one| one.organisation) };
+    let clerk =
+        Who { staff: StaffId(app.ids.next(now)), organisation: cast.outlets.first().map_or(cast.audit_centre, |one| one.organisation) };
     let draft = Order {
         id: OrderId(app.ids.next(now)),
         code: format!("B-{nth:08}"),
@@ -347,7 +348,13 @@ pub async fn bare_order(app: &App, cast: &Cast, number: Uuid, nth: u32, now: Tim
         bare.entry(tx)
     })
     .await?;
-    let reserved = Order { subject: Some(subject), person_key: Some(person_key), slot: Some(1), document: Some(DocumentKind::ResidentId), ..draft.clone() };
+    let reserved = Order {
+        subject: Some(subject),
+        person_key: Some(person_key),
+        slot: Some(1),
+        document: Some(DocumentKind::ResidentId),
+        ..draft.clone()
+    };
     let reserved = bare
         .step(draft, Order { state: State::Reserved, ..reserved }, move |bare, tx| {
             table::add_person(tx, &person_key, subject, bare.now)?;
@@ -370,7 +377,12 @@ pub async fn bare_order(app: &App, cast: &Cast, number: Uuid, nth: u32, now: Tim
             table::set_capture(tx, id, Some(1), None)
         })
         .await?;
-    for kind in [super::order::ImageKind::DocumentFront, super::order::ImageKind::DocumentBack, super::order::ImageKind::LivePhoto, super::order::ImageKind::Signature] {
+    for kind in [
+        super::order::ImageKind::DocumentFront,
+        super::order::ImageKind::DocumentBack,
+        super::order::ImageKind::LivePhoto,
+        super::order::ImageKind::Signature,
+    ] {
         bare.write(move |bare, tx| {
             let image =
                 table::Image { id: bare.app.ids.next(bare.now), kind, subject, sha256: vec![7; 32], width: 856, height: 540, at: bare.now };

@@ -106,7 +106,8 @@ impl App {
         let day = floor.value.day();
         let bucket = Month::new(day.year(), day.month())?;
         let keys = self.move_keys(tx, subject, Target::Bucket(bucket))?;
-        let facts = serde_json::json!({ "bucket": bucket, "keys": keys, "floor": floor.value.rfc3339(), "rules": [floor.rule] }).to_string();
+        let facts =
+            serde_json::json!({ "bucket": bucket, "keys": keys, "floor": floor.value.rfc3339(), "rules": [floor.rule] }).to_string();
         let entry = Entry {
             action: "vault.end_service",
             case_kind: "bucket",

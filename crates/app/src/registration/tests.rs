@@ -454,13 +454,8 @@ struct Command {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    (prop::bool::weighted(0.8), any::<u8>(), 0_u8..6, 0_u8..40, -LEASE_MS..2 * LEASE_MS).prop_map(|(follow, pick, by, red, clock)| Command {
-        follow,
-        pick,
-        by,
-        red,
-        clock: clock / 4,
-    })
+    (prop::bool::weighted(0.8), any::<u8>(), 0_u8..6, 0_u8..40, -LEASE_MS..2 * LEASE_MS)
+        .prop_map(|(follow, pick, by, red, clock)| Command { follow, pick, by, red, clock: clock / 4 })
 }
 
 /// Walks an order through the commands, checking after each what must always hold; gives the states it was in.
@@ -473,7 +468,8 @@ fn walk(online: bool, commands: &[Command]) -> Vec<State> {
     let mut states = vec![case.state];
     for command in commands {
         now = now.plus_ms(command.clock);
-        let open: Vec<Kind> = Kind::ALL.into_iter().zip(row(case.state)).filter(|(_, target)| target.is_some()).map(|(kind, _)| kind).collect();
+        let open: Vec<Kind> =
+            Kind::ALL.into_iter().zip(row(case.state)).filter(|(_, target)| target.is_some()).map(|(kind, _)| kind).collect();
         let kind = match (command.follow, open.is_empty()) {
             (true, false) => open[usize::from(command.pick) % open.len()],
             _ => Kind::ALL[usize::from(command.pick) % Kind::ALL.len()],
@@ -482,7 +478,9 @@ fn walk(online: bool, commands: &[Command]) -> Vec<State> {
         let full = if command.red == 0 { 6 } else { 1 };
         let facts = ApproveFacts { slots_used: full, ..rules.approve() };
         let step = match kind {
-            Kind::Reserve => Step::Reserve(rules.named(), ReserveFacts { slots_used: full - 1, listed: command.red == 1, ..rules.reserve() }),
+            Kind::Reserve => {
+                Step::Reserve(rules.named(), ReserveFacts { slots_used: full - 1, listed: command.red == 1, ..rules.reserve() })
+            }
             Kind::Capture => Step::Capture(CaptureFacts { original_seen: command.red != 2, ..rules.capture() }),
             Kind::Verified => Step::Verified {
                 check: if command.red == 3 { Check::Mismatch } else { Check::Match },

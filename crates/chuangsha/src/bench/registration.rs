@@ -225,8 +225,7 @@ impl Client {
 
     async fn picture(&self, order: &str, kind: &str, bytes: &[u8]) -> Result<()> {
         const BOUNDARY: &str = "chuangsha-bench-boundary";
-        let mut body =
-            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{kind}\"\r\n\r\n").into_bytes();
+        let mut body = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{kind}\"\r\n\r\n").into_bytes();
         body.extend_from_slice(bytes);
         body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
         let path = format!("/api/v1/registrations/{order}/images/{kind}");

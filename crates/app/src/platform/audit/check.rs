@@ -30,7 +30,8 @@ pub async fn verify(store: &Store, vault: &Vault, origin: &str, mut each: impl F
     let (notes, wrapped) = store
         .read(|tx| {
             let rows = tx.query("SELECT size, root, note, peaks FROM audit_checkpoint ORDER BY size", &[])?;
-            let notes = rows.iter().map(|row| Ok((row.int(0)?, row.bytes(1)?, row.text(2)?, row.opt_bytes(3)?))).collect::<Result<Vec<_>>>()?;
+            let notes =
+                rows.iter().map(|row| Ok((row.int(0)?, row.bytes(1)?, row.text(2)?, row.opt_bytes(3)?))).collect::<Result<Vec<_>>>()?;
             let sql = "SELECT wrapped FROM data_key WHERE subject = $1 AND domain = $2";
             let key = tx.query_opt(sql, &chuangsha_store::params![LOG_SUBJECT.as_bytes().as_slice(), Domain::Audit as i64])?;
             Ok::<_, Failure>((notes, key.map(|row| row.bytes(0)).transpose()?))
@@ -59,7 +60,9 @@ pub async fn verify(store: &Store, vault: &Vault, origin: &str, mut each: impl F
             counts.columns += i64::from(!same);
             counts.words += i64::from(!words_hold(key.as_ref(), &row.bytes(7)?, &row.text(8)?, text("facts"), text("why")));
             log.append_hash(counted);
-            while let Some((size, root, note, peaks)) = notes.next_if(|(size, ..)| u64::try_from(*size).is_ok_and(|size| size <= log.size())) {
+            while let Some((size, root, note, peaks)) =
+                notes.next_if(|(size, ..)| u64::try_from(*size).is_ok_and(|size| size <= log.size()))
+            {
                 let good = Checkpoint::verify(&note, &known).is_ok_and(|signed| {
                     i64::try_from(signed.size) == Ok(size) && signed.root == log.root() && signed.root.as_slice() == root
                 });

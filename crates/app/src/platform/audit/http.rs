@@ -152,7 +152,12 @@ async fn record_proof(app: &App, actor: &Actor, step: &'static str, facts: Strin
 /// `http.not_found`: no such entry, or no checkpoint covers it yet (at most a second after it was written).
 pub async fn prove(app: &App, id: Uuid) -> Result<EntryProof> {
     let (tree, checkpoint) = tree(app).await?;
-    let row = app.store.read(move |tx| Ok::<_, crate::platform::failure::Failure>(tx.query_opt("SELECT seq, leaf FROM audit_entry WHERE id = $1", &params![&id])?)).await?;
+    let row = app
+        .store
+        .read(move |tx| {
+            Ok::<_, crate::platform::failure::Failure>(tx.query_opt("SELECT seq, leaf FROM audit_entry WHERE id = $1", &params![&id])?)
+        })
+        .await?;
     let missing = || Problem::new(&failure::code::NOT_FOUND);
     let row = row.ok_or_else(missing)?;
     let index = row.opt_int(0)?.and_then(|seq| u64::try_from(seq).ok()).ok_or_else(missing)?;

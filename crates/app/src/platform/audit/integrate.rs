@@ -101,10 +101,12 @@ impl Kept {
 /// The frontier from the hashes alone, for a checkpoint of before frontiers were kept.
 async fn add_up(store: &Store) -> Result<Frontier> {
     let mut frontier = Frontier::new();
-    pages(store, "seq, leaf_hash", i64::MAX, |rows| rows.iter().try_for_each(|row| {
-        frontier.append_hash(hash_of(&row.bytes(1)?)?);
-        Ok(())
-    }))
+    pages(store, "seq, leaf_hash", i64::MAX, |rows| {
+        rows.iter().try_for_each(|row| {
+            frontier.append_hash(hash_of(&row.bytes(1)?)?);
+            Ok(())
+        })
+    })
     .await?;
     Ok(frontier)
 }
@@ -157,4 +159,3 @@ pub fn last(tx: &mut Tx) -> Result<Option<(i64, Timestamp, String)>> {
     let row = tx.query_opt("SELECT size, at, note FROM audit_checkpoint ORDER BY size DESC LIMIT 1", &[])?;
     row.map(|row| Ok((row.int(0)?, Timestamp(row.int(1)?), row.text(2)?))).transpose()
 }
-

@@ -215,7 +215,14 @@ impl App {
                 return Err(Problem::new(&EMPTY).field("MONTH").with("bucket", month).into());
             }
             let count = |value: i64| value.max(0).unsigned_abs();
-            Ok(Contents { bucket: month, subjects: count(row.int(0)?), keys: count(row.int(1)?), images: count(images.int(0)?), due, destroyed_at })
+            Ok(Contents {
+                bucket: month,
+                subjects: count(row.int(0)?),
+                keys: count(row.int(1)?),
+                images: count(images.int(0)?),
+                due,
+                destroyed_at,
+            })
         })
         .await
     }
@@ -395,7 +402,8 @@ impl App {
             let mut samples = Vec::new();
             let bucket = month.to_string();
             for start in random.chunks(16) {
-                let sql = "SELECT subject, domain, wrapped FROM data_key WHERE bucket = $1 AND subject >= $2 ORDER BY subject, domain LIMIT 1";
+                let sql =
+                    "SELECT subject, domain, wrapped FROM data_key WHERE bucket = $1 AND subject >= $2 ORDER BY subject, domain LIMIT 1";
                 let first = "SELECT subject, domain, wrapped FROM data_key WHERE bucket = $1 ORDER BY subject, domain LIMIT 1";
                 let row = match tx.query_opt(sql, &params![&bucket, start])? {
                     Some(row) => Some(row),
