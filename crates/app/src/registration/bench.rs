@@ -303,8 +303,8 @@ pub async fn look_up(store: &Store, id: OrderId) -> Result<String> {
     store.read(move |tx| Ok::<_, Failure>(tx.query_one(sql, &params![id.as_bytes()])?.text(0)?)).await
 }
 
-/// The rows one order writes on its way from the counter to the network, in as many transactions, with nothing decided, sealed, drawn or
-/// sent: what the store alone allows.
+/// The rows one order writes on its way from the counter to the network, in as many transactions, with nothing decided, sealed, drawn,
+/// sent or taken up by a worker: what the store alone allows.
 ///
 /// # Errors
 /// The store fails.
@@ -400,9 +400,7 @@ pub async fn bare_order(app: &App, cast: &Cast, number: Uuid, nth: u32, now: Tim
             bare.post(tx, "bare-received")
         })
         .await?;
-    bare.settle("bare-received").await?;
     let verified = bare.step(submitted.clone(), Order { check: Check::Match, face_score: Some(930), ..submitted }, nothing).await?;
-    bare.settle("bare-verification").await?;
     let auditor = Who { staff: StaffId(app.ids.next(now)), organisation: cast.audit_centre };
     let lease = super::order::Lease { by: auditor, until: now.plus_ms(10 * MINUTE_MS) };
     let auditing = bare.step(verified.clone(), Order { state: State::Auditing, lease: Some(lease), ..verified }, nothing).await?;
@@ -435,9 +433,8 @@ pub async fn bare_order(app: &App, cast: &Cast, number: Uuid, nth: u32, now: Tim
         }
         bare.post(tx, "bare-activated")
     })
-    .await?;
-    bare.settle("bare-network").await?;
-    bare.settle("bare-activated").await
+    .await
+    .map(drop)
 }
 
 /// Free numbers for [`bare_order`].
@@ -528,15 +525,6 @@ impl Bare {
         let key = format!("{topic}:{}", self.id);
         let message = outbox::Message { id: self.app.ids.next(self.now), topic, key: &key, case: self.id, payload: b"", due: self.now };
         Ok(outbox::post(tx, &message)?)
-    }
-
-    /// Taken up and delivered: the two writes of a worker.
-    async fn settle(&self, topic: &'static str) -> Result<()> {
-        let worker = self.id.to_string();
-        for message in outbox::lease(&self.app.store, topic, &worker, self.now, MINUTE_MS, 1).await? {
-            outbox::done(&self.app.store, message.id, &worker, self.now).await?;
-        }
-        Ok(())
     }
 }
 
