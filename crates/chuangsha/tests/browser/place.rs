@@ -50,7 +50,7 @@ pub const PASSWORD: &str = "a demo password";
 pub struct Place {
     pub url: String,
     pub app: App,
-    pub authority: VerificationAuthority,
+    pub _authority: VerificationAuthority,
     pub network: NetworkElement,
     stop: CancellationToken,
     _jobs: JoinSet<()>,
