@@ -141,9 +141,12 @@ impl Deref for App {
 /// Every table of the application, in the order modules stand on each other.
 pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "keys", version: 1, sql: platform::keys::DDL },
+    Migration { module: "keys", version: 2, sql: platform::keys::DDL_2 },
     Migration { module: "people", version: 1, sql: platform::people::DDL },
     Migration { module: "edge", version: 1, sql: platform::edge::DDL },
     Migration { module: "audit", version: 1, sql: platform::audit::DDL },
+    Migration { module: "audit", version: 2, sql: platform::audit::DDL_2 },
+    Migration { module: "messages", version: 1, sql: platform::notify::record::DDL },
     Migration { module: "channels", version: 1, sql: channels::DDL },
     Migration { module: "registration", version: 1, sql: registration::DDL },
     Migration { module: "figures", version: 1, sql: figures::DDL },

@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     App, figures,
     platform::{
-        audit::{By, integrate::Integrator},
+        audit::{
+            By,
+            integrate::{BATCH, Integrator},
+        },
         failure::{Failure, Result},
         network::{Handler, Worker, WorkerSettings},
         notify::Templates,
@@ -94,7 +97,8 @@ pub async fn integrate(app: &App) -> Result<usize> {
     // On a failure nothing is kept: what the store holds is read anew.
     let taken = integrator.run(app, now).await?;
     *kept = Some(integrator);
-    Ok(taken)
+    // Only a full batch is followed by the next at once: otherwise every single entry would have a checkpoint of its own.
+    Ok(if taken < BATCH { 0 } else { taken })
 }
 
 /// Folds figure deltas.
@@ -130,5 +134,7 @@ async fn sweep(app: &App) -> Result<usize> {
     app.prune_people().await?;
     let before = app.clock.now().plus_ms(-7 * chuangsha_kernel::time::DAY_MS);
     chuangsha_store::outbox::purge(&app.store, before, 10_000).await?;
+    let before = app.clock.now().plus_ms(-90 * chuangsha_kernel::time::DAY_MS);
+    app.store.write(move |tx| crate::platform::notify::record::prune(tx, before)).await?;
     Ok(0)
 }

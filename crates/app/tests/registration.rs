@@ -159,6 +159,8 @@ story!(one_person_behind_two_documents_is_counted_once, kit => {
     let social = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
     let clerk = kit.clerk(hall);
     let numbers = kit.numbers(1, 8).await;
+    // The golden vector of the requirements, put together here.
+    let permit = chuangsha_kernel::document::ResidentId::compose("830000", jiff::civil::date(1992, 1, 30), 2).unwrap();
     let travel = |entry: &str| {
         let mut input = kit::reservation(1, 1);
         input.entry = entry.to_owned();
@@ -172,7 +174,7 @@ story!(one_person_behind_two_documents_is_counted_once, kit => {
         let mut input = kit::reservation(1, 1);
         input.entry = entry.to_owned();
         input.holder.document_kind = "taiwan_residence_permit".to_owned();
-        input.holder.document_number = Zeroizing::new("830000199201300022".to_owned());
+        input.holder.document_number = Zeroizing::new(permit.clone());
         input.holder.valid_from = Some("2024-01-01".to_owned());
         input.holder.valid_until = Some("2029-01-01".to_owned());
         input
@@ -185,7 +187,7 @@ story!(one_person_behind_two_documents_is_counted_once, kit => {
     }
     let shown = |kind: &str, number: &str| person::Shown { document_kind: kind.into(), document_number: Zeroizing::new(number.into()), country: None };
     let link = |words: &str| person::Link {
-        first: shown("taiwan_residence_permit", "830000199201300022"), second: shown("taiwan_travel_permit", "12345678"), words: words.into(),
+        first: shown("taiwan_residence_permit", &permit), second: shown("taiwan_travel_permit", "12345678"), words: words.into(),
     };
     assert_eq!(code(person::link(&kit.app, &kit.clerk(social), link("两证同时出示")).await), "registration.document_not_allowed");
     person::link(&kit.app, &clerk, link("两证同时出示")).await.unwrap();

@@ -137,6 +137,8 @@ pub trait KeyAgent: Send + Sync {
     fn index_versions(&self, tenant: &str, field: Field) -> Result<Vec<u32>, VaultError>;
     /// A new version of the key of a domain; data keys move over by `rewrap`. Returns the version.
     fn rotate(&self, tenant: &str, domain: Domain) -> Result<u32, VaultError>;
+    /// Versions of the key of a domain, newest first; empty before the first use.
+    fn domain_versions(&self, tenant: &str, domain: Domain) -> Result<Vec<u32>, VaultError>;
     /// A new version of an index key, under the agent's suite. Returns the version.
     fn rotate_index(&self, tenant: &str, field: Field) -> Result<u32, VaultError>;
     /// Destroys an old version of a domain's key. `census`: how many stored data keys still lie under it; refused while above 0.

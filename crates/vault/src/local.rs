@@ -262,6 +262,11 @@ impl KeyAgent for LocalAgent {
         })
     }
 
+    fn domain_versions(&self, tenant: &str, domain: Domain) -> Result<Vec<u32>, VaultError> {
+        self.refresh()?;
+        Ok(self.read(|state| domain_keys(state, tenant, domain).map(|keys| keys.numbers().collect()).unwrap_or_default()))
+    }
+
     fn rotate_index(&self, tenant: &str, field: Field) -> Result<u32, VaultError> {
         self.change(|state| {
             let next = field_keys(state, tenant, field).and_then(Versions::current).map_or(1, |(version, _)| version.saturating_add(1));

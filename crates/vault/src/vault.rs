@@ -99,6 +99,11 @@ impl Vault {
         self.agent.rotate(&self.tenant, domain)
     }
 
+    /// Versions of the domain's key, newest first: more than one while a rotation is under way.
+    pub fn domain_versions(&self, domain: Domain) -> Result<Vec<u32>, VaultError> {
+        self.agent.domain_versions(&self.tenant, domain)
+    }
+
     /// A new version of the field's index key.
     pub fn rotate_index(&self, field: Field) -> Result<u32, VaultError> {
         self.agent.rotate_index(&self.tenant, field)

@@ -187,6 +187,7 @@ async fn visit(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(
 #[utoipa::path(post, path = "/people/{id}/training", tag = "channels", params(("id" = Uuid, Path)), responses((status = 204)))]
 async fn train(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) -> Result<StatusCode> {
     super::train(&app, &actor, StaffId(id)).await?;
+    app.poll_epochs().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

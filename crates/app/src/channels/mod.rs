@@ -15,7 +15,7 @@ use crate::{
         actor::Actor,
         audit::{By, Entry},
         failure::{Failure, Result, refuse},
-        people::organisation,
+        people::{self, organisation},
     },
     registration::order::Mode,
 };
@@ -89,6 +89,14 @@ fn read(row: &Row) -> Result<Channel> {
         warnings: row.int(9)?,
         updated_at: Timestamp(row.int(10)?),
     })
+}
+
+/// Every outlet that may register people, by code.
+pub fn active(tx: &mut Tx) -> Result<Vec<Channel>> {
+    tx.query(&format!("SELECT {COLUMNS} FROM channel WHERE state = $1 ORDER BY code"), &params![State::Active as i64])?
+        .iter()
+        .map(read)
+        .collect()
 }
 
 /// The channel an organisation is, if it is one.
@@ -417,10 +425,7 @@ pub async fn train(app: &App, actor: &Actor, staff: chuangsha_kernel::id::StaffI
             let organisation_id = OrganisationId(row.ok_or_else(|| refuse(Refusal::NotFound))?.uuid(0)?);
             actor.require(&app, Action::ChannelTrain, &organisation::find(tx, organisation_id)?.resource(None))?;
             let valid = app.clock_rule("channel.training_valid", now)?;
-            tx.push_one(
-                "UPDATE staff SET training_passed_until = $2 WHERE id = $1",
-                &params![staff.as_bytes(), now.plus_ms(valid.value).0],
-            )?;
+            people::staff::train(tx, staff, now.plus_ms(valid.value), now)?;
             record(&app, tx, &actor, organisation_id, "channel.train", "passed", "", &valid.article, now)
         })
         .await

@@ -149,6 +149,7 @@ struct ApproveRules {
     slots_used: i64,
     limit: chuangsha_kernel::rulebook::Ruling<i64>,
     face_threshold: chuangsha_kernel::rulebook::Ruling<i64>,
+    delivery_ms: chuangsha_kernel::rulebook::Ruling<i64>,
     audit_rule: chuangsha_kernel::rulebook::Ruling<()>,
 }
 
@@ -158,21 +159,37 @@ impl ApproveRules {
             slots_used: gate::slots_used(app, tx, order)?,
             limit: app.number_rule(order.product.limit_rule(), now, &order.region)?,
             face_threshold: app.number_rule("registration.face_match_threshold", now, &order.region)?.map(|percent| percent * 10),
+            delivery_ms: app.clock_rule("registration.delivery_window", now)?,
             audit_rule: app.article("registration.central_audit", now)?,
         })
     }
 
     fn facts(&self) -> ApproveFacts<'_> {
-        ApproveFacts { slots_used: self.slots_used, limit: &self.limit, face_threshold: &self.face_threshold, audit_rule: &self.audit_rule }
+        ApproveFacts {
+            slots_used: self.slots_used,
+            limit: &self.limit,
+            face_threshold: &self.face_threshold,
+            delivery_ms: &self.delivery_ms,
+            audit_rule: &self.audit_rule,
+        }
     }
 
     fn text(&self, order: &Order) -> String {
+        self.value(order).to_string()
+    }
+
+    fn voted(&self, order: &Order, approve: bool) -> String {
+        let mut value = self.value(order);
+        value["approve"] = approve.into();
+        value.to_string()
+    }
+
+    fn value(&self, order: &Order) -> serde_json::Value {
         serde_json::json!({
             "check": order.check.as_str(), "face_score": order.face_score, "face_threshold": self.face_threshold.value,
             "slots_used": self.slots_used, "limit": self.limit.value, "same_organisation": false,
             "rules": [self.limit.rule, self.face_threshold.rule, self.audit_rule.rule],
         })
-        .to_string()
     }
 }
 
@@ -185,13 +202,10 @@ pub async fn send_back(app: &App, actor: &Actor, id: OrderId, version: i64, defe
         .write(move |tx| {
             let order = to_audit(&app, tx, &actor, id, Action::OrderReturn, Some(version))?;
             let facts = serde_json::json!({ "defects": defects.iter().map(|defect| defect.as_str()).collect::<Vec<_>>() }).to_string();
-            let step = Step::Return { by: actor.who(), defects: &defects };
-            let returned =
-                carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.return", why: &why, facts: &facts }, now)?;
             // Time the clerk has to bring the customer back.
-            let hold = app.clock_rule("registration.return_window", now)?;
-            tx.push("UPDATE registration_order SET expires_at = $2 WHERE id = $1", &params![id.as_bytes(), now.plus_ms(hold.value).0])?;
-            Ok(returned)
+            let window = app.clock_rule("registration.return_window", now)?;
+            let step = Step::Return { by: actor.who(), defects: &defects, window_ms: &window };
+            carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.return", why: &why, facts: &facts }, now)
         })
         .await
 }
@@ -229,7 +243,7 @@ pub async fn decide(app: &App, actor: &Actor, id: OrderId, version: i64, approve
         .write(move |tx| {
             let order = to_audit(&app, tx, &actor, id, Action::OrderDecide, Some(version))?;
             let rules = ApproveRules::of(&app, tx, &order, now)?;
-            let facts = rules.text(&order);
+            let facts = rules.voted(&order, approve);
             let step = Step::Decide { by: actor.who(), approve, facts: rules.facts() };
             let decided =
                 carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.decide", why: &why, facts: &facts }, now)?;

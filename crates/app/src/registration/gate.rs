@@ -247,5 +247,15 @@ async fn tell(handler: &MessageHandler, message: &Leased) -> Result<Handled> {
         Err(error) => return Ok(Handled::Bury { why: error.to_string() }),
     };
     let sms = notify::SmsMessage { to, text, idempotency_key: message.key.clone(), receipt: true };
-    Ok(app.sms.send(&sms).await.into())
+    let outcome = app.sms.send(&sms).await;
+    if let notify::SmsOutcome::Sent { ids } = &outcome
+        && !ids.is_empty()
+    {
+        let (ids, key, now) = (ids.clone(), message.key.clone(), app.clock.now());
+        // The message is out: sending it again would be worse than a receipt without its message.
+        if let Err(failure) = app.store.write(move |tx| notify::record::sent(tx, &ids, &key, Some(id.0), now)).await {
+            tracing::warn!(error = %failure.log_line(), "the carrier's message ids were not noted");
+        }
+    }
+    Ok(outcome.into())
 }

@@ -270,6 +270,11 @@ impl Check {
         [Self::Waiting, Self::Match, Self::Mismatch, Self::NotFound].into_iter().find(|check| *check as i64 == value)
     }
 
+    /// From the stable name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Waiting, Self::Match, Self::Mismatch, Self::NotFound].into_iter().find(|check| check.as_str() == text)
+    }
+
     /// Stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -568,6 +573,8 @@ pub struct ApproveFacts<'a> {
     pub limit: &'a Ruling<i64>,
     /// Thousandths from which a face comparison counts as a match.
     pub face_threshold: &'a Ruling<i64>,
+    /// How long an approved online order waits for its delivery (R-REG-14).
+    pub delivery_ms: &'a Ruling<i64>,
     /// Central audit (R-REG-4, R-REG-6).
     pub audit_rule: &'a Ruling<()>,
 }
@@ -620,6 +627,8 @@ pub enum Step<'a> {
         by: Who,
         /// What to capture again.
         defects: &'a [Defect],
+        /// How long the clerk has for it.
+        window_ms: &'a Ruling<i64>,
     },
     /// 驳回
     Reject {
@@ -736,7 +745,7 @@ impl Order {
                 self.all_green(facts, Eye::Machine)?;
                 Ok(self.approved(by, facts, now))
             }
-            (State::Auditing, Step::Return { by, defects }) => {
+            (State::Auditing, Step::Return { by, defects, window_ms }) => {
                 self.held_by(by, now)?;
                 self.may_audit(by)?;
                 if defects.is_empty() {
@@ -745,6 +754,7 @@ impl Order {
                 Ok(self.to(State::Returned, now).effect(Effect::Tell(Message::Returned)).with(|order| {
                     order.defects = defects.to_vec();
                     order.lease = None;
+                    order.expires_at = order.updated_at.plus_ms(window_ms.value);
                 }))
             }
             (State::Auditing, Step::Reject { by, reason }) => {
@@ -779,14 +789,13 @@ impl Order {
                 State::Draft | State::Reserved | State::Captured | State::Submitted | State::Returned | State::DeliveryPending,
                 Step::Cancel,
             ) => Ok(self.freed(State::Cancelled, now)),
-            (State::Draft | State::Reserved | State::Captured | State::Returned, Step::Expire) => {
+            // An approved online order nobody collects gives its number back like a forgotten reservation.
+            (State::Draft | State::Reserved | State::Captured | State::Returned | State::DeliveryPending, Step::Expire) => {
                 if now < self.expires_at {
                     return Err(Refusal::NotYetExpired);
                 }
                 Ok(self.freed(State::Expired, now))
             }
-            // An approved online order nobody collects gives its number back.
-            (State::DeliveryPending, Step::Expire) if now >= self.expires_at => Ok(self.freed(State::Expired, now)),
             (state, _) => Err(Refusal::OutOfOrder { state }),
         }
     }
@@ -941,6 +950,10 @@ impl Order {
         self.to(next, now).ruled(facts.audit_rule).with(|order| {
             order.lease = None;
             order.decided_by = Some(by);
+            if next == State::DeliveryPending {
+                // The reservation's half hour is long over; the delivery has a time of its own.
+                order.expires_at = order.updated_at.plus_ms(facts.delivery_ms.value);
+            }
         })
     }
 

@@ -38,9 +38,10 @@ use indicatif::ProgressBar;
 use super::{Login, PASSWORD, SEED};
 use crate::{say::Say, serve::parts};
 
-const SUBSCRIBERS: u32 = 50_000;
+/// Subscribers of the demo.
+pub const SUBSCRIBERS: u32 = 50_000;
 /// Numbers nobody has yet, for clerks to offer.
-const FREE_NUMBERS: u32 = 2_200;
+pub const FREE_NUMBERS: u32 = 2_200;
 /// Registrations older than this count as registered on its day: the overview looks back a quarter.
 const OLDEST_DAYS: i64 = 90;
 /// Two clerks work for the online shop of the first city, so that orders are delivered to the door as well.
@@ -56,21 +57,21 @@ struct Seeding<'a, 'c> {
 }
 
 /// Fills the empty record.
-pub async fn seed(say: &Say, app: &App) -> std::result::Result<Vec<Login>, Problem> {
+pub async fn seed(say: &Say, app: &App, subscribers: u32, free: u32) -> std::result::Result<Vec<Login>, Problem> {
     let now = app.clock.now();
     let hash = {
         let ids = Arc::clone(&app.ids);
         let hashed = tokio::task::spawn_blocking(move || password::hash_now(&password::Password::typed(PASSWORD), &ids)).await;
         hashed.map_err(parts::not_started)?.map_err(parts::failed)?
     };
-    let bar = say.progress(u64::from(SUBSCRIBERS), "用户", "subscribers");
+    let bar = say.progress(u64::from(subscribers), "用户", "subscribers");
     let (writer, progress) = (app.clone(), bar.clone());
-    let logins = app.write(move |tx| fill(&writer, tx, &hash, now, &progress)).await.map_err(parts::failed)?;
+    let logins = app.write(move |tx| fill(&writer, tx, &hash, now, (subscribers, free), &progress)).await.map_err(parts::failed)?;
     bar.finish_and_clear();
     Ok(logins)
 }
 
-fn fill(app: &App, tx: &mut Tx<'_>, hash: &str, now: Timestamp, bar: &ProgressBar) -> Result<Vec<Login>> {
+fn fill(app: &App, tx: &mut Tx<'_>, hash: &str, now: Timestamp, (subscribers, free): (u32, u32), bar: &ProgressBar) -> Result<Vec<Login>> {
     let province = DemoProvince::new(SEED);
     let mut seeding = Seeding { app, tx, now, organisations: HashMap::new(), outlets: HashMap::new(), figures: BTreeMap::new() };
     for one in province.organisations() {
@@ -80,16 +81,15 @@ fn fill(app: &App, tx: &mut Tx<'_>, hash: &str, now: Timestamp, bar: &ProgressBa
         seeding.outlet(outlet)?;
     }
     let logins = province.staff().into_iter().map(|one| seeding.staff(one, hash)).collect::<Result<Vec<_>>>()?;
-    for subscriber in province.subscribers().take(SUBSCRIBERS as usize) {
+    for subscriber in province.subscribers().take(subscribers as usize) {
         seeding.subscriber(&subscriber)?;
         bar.inc(1);
     }
-    for index in SUBSCRIBERS..SUBSCRIBERS + FREE_NUMBERS {
-        let free = province.subscriber(index);
-        seeding.number(&free, NumberState::Free, None)?;
+    for index in subscribers..subscribers + free {
+        seeding.number(&province.subscriber(index), NumberState::Free, None)?;
     }
     seeding.count()?;
-    let facts = format!("{{\"subscribers\":{SUBSCRIBERS}}}");
+    let facts = format!("{{\"subscribers\":{subscribers}}}");
     let entry = Entry { action: "demo.seed", case_kind: "demo", pack: &app.rules.version, facts: &facts, ..Entry::default() };
     app.audit(seeding.tx, By::System("demo"), &entry, now)?;
     Ok(logins)

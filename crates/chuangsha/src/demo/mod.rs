@@ -1,7 +1,7 @@
 //! 演示: a province that does not exist, its people, its numbers, its open orders, and simulators for every network around it.
 
 mod base;
-mod orders;
+pub mod orders;
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ use crate::{
 /// The seed of the one demo province.
 const SEED: u64 = 20_261_122;
 /// The password of every demo account. It protects nothing: the data is made up, and `serve` refuses demo data without `--demo`.
-const PASSWORD: &str = "Window-Screen-2026";
+pub const PASSWORD: &str = "Window-Screen-2026";
 const MARKER: &str = "demo.json";
 const SMSC_ACCOUNT: &str = "chuangsha";
 const SMSC_PASSWORD: &str = "demo";
@@ -47,7 +47,8 @@ pub struct Login {
 }
 
 impl Login {
-    fn role(&self) -> Option<Role> {
+    /// What they are; `None`: a role of another version.
+    pub fn role(&self) -> Option<Role> {
         Role::parse(&self.role)
     }
 
@@ -57,6 +58,23 @@ impl Login {
 
     fn roles(&self) -> RoleSet {
         self.role().map_or(RoleSet::EMPTY, |role| RoleSet::of(&[role]))
+    }
+}
+
+impl Login {
+    /// 工号
+    pub fn number(&self) -> &str {
+        &self.number
+    }
+
+    /// Their organisation.
+    pub fn organisation(&self) -> OrganisationId {
+        self.organisation
+    }
+
+    /// Where it is.
+    pub fn region(&self) -> &str {
+        &self.region
     }
 }
 
@@ -76,6 +94,11 @@ impl Marker {
         let text = serde_json::to_vec(self).map_err(parts::not_started)?;
         lock::private_file(&data.join(MARKER), &text).map_err(parts::not_started)
     }
+}
+
+/// This directory holds a demo province.
+pub fn is_demo(data: &Path) -> bool {
+    data.join(MARKER).is_file()
 }
 
 /// Demo data has public passwords and real data has none: neither is started as the other.
@@ -149,11 +172,21 @@ pub async fn seed(say: &Say, app: &App, data: &Path) -> Result<Vec<Login>, Probl
             "正在生成演示省：11 个地市、400 个网点、60 名员工、5 万用户……",
             "making the demo province: 11 cities, 400 outlets, 60 staff, 50,000 subscribers …",
         );
-        marker.logins = base::seed(say, app).await?;
+        marker.logins = base::seed(say, app, base::SUBSCRIBERS, base::FREE_NUMBERS).await?;
         marker.write(data)?;
         app.poll_epochs().await.map_err(parts::failed)?;
     }
     Ok(marker.logins)
+}
+
+/// The province without its subscribers, for a measurement: organisations, outlets, staff and `free` numbers.
+///
+/// # Errors
+/// What the store or the application refuses.
+pub async fn province(say: &Say, app: &App, free: u32) -> Result<Vec<Login>, Problem> {
+    let logins = base::seed(say, app, 0, free).await?;
+    app.poll_epochs().await.map_err(parts::failed)?;
+    Ok(logins)
 }
 
 /// Carries orders into every state, unless they are there. The workers must run: verification and network answer through them.

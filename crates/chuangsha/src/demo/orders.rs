@@ -7,6 +7,7 @@ use chuangsha_app::{
     platform::{
         actor::Actor,
         failure::{Failure, Result},
+        images::MarkFont,
     },
     registration::{
         audit_desk, desk,
@@ -16,7 +17,7 @@ use chuangsha_app::{
 };
 use chuangsha_kernel::{document::DocumentKind, id::OrderId, problem::Problem, role::Role, time::DAY_MS};
 use chuangsha_world::{
-    city::{DemoProvince, DemoSubscriber},
+    city::{DemoProvince, DemoSubscriber, MOST_SUBSCRIBERS},
     network::{Behaviour, NetworkElement},
     pictures::{self, Card},
 };
@@ -144,9 +145,13 @@ async fn carry(app: &App, logins: &[Login], nth: usize, goal: Goal) -> Result<()
 
 /// The nth person who comes with a resident ID card: the reader at the counter takes no other.
 fn visitor(nth: usize) -> Result<DemoSubscriber> {
+    visitors().nth(nth).ok_or_else(|| Failure::internal("the demo has no more people"))
+}
+
+/// Everybody who comes with one.
+pub fn visitors() -> impl Iterator<Item = DemoSubscriber> {
     let province = DemoProvince::new(SEED);
-    let mut people = (FIRST_VISITOR..).map(|index| province.subscriber(index)).filter(|one| one.document == DocumentKind::ResidentId);
-    people.nth(nth).ok_or_else(|| Failure::internal("the demo has no more people"))
+    (FIRST_VISITOR..MOST_SUBSCRIBERS).map(move |index| province.subscriber(index)).filter(|one| one.document == DocumentKind::ResidentId)
 }
 
 fn party(one: &DemoSubscriber) -> desk::PartyInput {
@@ -162,17 +167,21 @@ fn party(one: &DemoSubscriber) -> desk::PartyInput {
     }
 }
 
-async fn photograph(app: &App, clerk: &Actor, id: OrderId, one: &DemoSubscriber) -> Result<()> {
+/// The four pictures a resident needs.
+pub fn shots(one: &DemoSubscriber, font: Option<&MarkFont>) -> [(ImageKind, Vec<u8>); 4] {
     let valid = format!("{} - {}", one.issued, one.until.map_or_else(|| "长期".to_owned(), |day| day.to_string()));
     let card = Card { name: &one.name, number: &one.number, address: &one.address, valid: &valid, seed: u64::from(one.index) };
-    let font = app.mark_font.as_ref();
     let seed = u64::from(one.index);
-    for (kind, picture) in [
+    [
         (ImageKind::DocumentFront, pictures::document_front(&card, font)),
         (ImageKind::DocumentBack, pictures::document_back(&card, font)),
         (ImageKind::LivePhoto, pictures::live_photo(seed)),
         (ImageKind::Signature, pictures::signature(seed)),
-    ] {
+    ]
+}
+
+async fn photograph(app: &App, clerk: &Actor, id: OrderId, one: &DemoSubscriber) -> Result<()> {
+    for (kind, picture) in shots(one, app.mark_font.as_ref()) {
         desk::add_image(app, clerk, id, kind, picture).await?;
     }
     Ok(())

@@ -138,7 +138,10 @@ fn probe(app: &App, settings: &Settings, stop: &CancellationToken) -> admin::Pro
 }
 
 /// The TLS configuration of the settings; the local one is made when it is missing.
-fn certificates(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<RustlsConfig, Problem> {
+///
+/// # Errors
+/// `serve.tls_unusable`
+pub fn certificates(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<RustlsConfig, Problem> {
     let (certificate, key) = match settings.text("server.tls") {
         "files" => (PathBuf::from(settings.text("server.tls_certificate")), PathBuf::from(settings.text("server.tls_key"))),
         _ => {
@@ -167,14 +170,19 @@ async fn renew(settings: Settings, clock: Arc<dyn Clock>, tls: RustlsConfig, sto
 }
 
 /// An address taken, nobody answering yet.
-struct Socket {
+pub struct Socket {
     key: &'static str,
     listener: TcpListener,
-    address: SocketAddr,
+    /// Where.
+    pub address: SocketAddr,
 }
 
 impl Socket {
-    fn bind(settings: &Settings, key: &'static str) -> Result<Self, Problem> {
+    /// Takes the address of a setting.
+    ///
+    /// # Errors
+    /// `serve.address_taken`
+    pub fn bind(settings: &Settings, key: &'static str) -> Result<Self, Problem> {
         let wanted = settings.text(key);
         let open = || {
             let listener = TcpListener::bind(wanted)?;
@@ -191,7 +199,7 @@ fn taken(key: &'static str, address: &str, error: &std::io::Error) -> Problem {
 }
 
 /// A listener with its server task.
-struct Listening {
+pub struct Listening {
     address: SocketAddr,
     secure: bool,
     handle: Handle<SocketAddr>,
@@ -199,7 +207,11 @@ struct Listening {
 }
 
 impl Listening {
-    fn start(socket: Socket, router: Router, tls: Option<RustlsConfig>) -> Result<Self, Problem> {
+    /// Answers from here on; without `tls`, plain HTTP.
+    ///
+    /// # Errors
+    /// `serve.address_taken`
+    pub fn start(socket: Socket, router: Router, tls: Option<RustlsConfig>) -> Result<Self, Problem> {
         let Socket { key, listener, address } = socket;
         let failed = |error: std::io::Error| taken(key, &address.to_string(), &error);
         let handle = Handle::new();
@@ -213,7 +225,7 @@ impl Listening {
     }
 
     /// Takes no more connections, lets those in flight finish for at most `patience`.
-    async fn stop(self, patience: Duration) {
+    pub async fn stop(self, patience: Duration) {
         self.handle.graceful_shutdown(Some(patience));
         if let Ok(Err(error)) = self.task.await {
             tracing::warn!("listener on {} ended badly: {error}", self.address);

@@ -52,6 +52,31 @@ pub fn failed(failure: Failure) -> Problem {
 pub async fn build(settings: &Settings, address: &str, demo: bool, stop: &CancellationToken) -> Result<App, Problem> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let ids = Arc::new(Ids::system());
+    let (sms, receipts) = sms(settings, &clock, &ids, stop)?;
+    let app = assemble(settings, address, demo, clock, ids, sms).await?;
+    if let Some(receipts) = receipts {
+        tokio::spawn(app.clone().note_receipts(receipts));
+    }
+    Ok(app)
+}
+
+/// The application for a command at the terminal: it sends nothing by itself.
+///
+/// # Errors
+/// As [`build`].
+pub async fn quiet(settings: &Settings, demo: bool) -> Result<App, Problem> {
+    let address = settings.set_text("server.public_url").unwrap_or("https://localhost:8443");
+    assemble(settings, address, demo, Arc::new(SystemClock::default()), Arc::new(Ids::system()), Arc::new(Console)).await
+}
+
+async fn assemble(
+    settings: &Settings,
+    address: &str,
+    demo: bool,
+    clock: Arc<dyn Clock>,
+    ids: Arc<Ids>,
+    sms: Arc<dyn Sms>,
+) -> Result<App, Problem> {
     let config = app_config(settings);
     let suite = audit::suite(settings);
     let agent = LocalAgent::open_or_create(settings.root_key(), suite).map_err(Problem::from)?;
@@ -76,7 +101,6 @@ pub async fn build(settings: &Settings, address: &str, demo: bool, stop: &Cancel
         client(settings, "network.token")?,
         Tmf640Settings { url: settings.text("network.url").to_owned(), timeout_ms: settings.number("network.timeout_ms") },
     );
-    let sms = sms(settings, &clock, &ids, stop)?;
     let people = People::new(people_config(address, demo), &ids).map_err(failed)?;
     let parts = Parts {
         store,
@@ -141,7 +165,15 @@ fn client(settings: &Settings, token: &str) -> Result<reqwest::Client, Problem> 
     reqwest::Client::builder().redirect(none).no_proxy().user_agent("chuangsha").default_headers(headers).build().map_err(not_started)
 }
 
-fn sms(settings: &Settings, clock: &Arc<dyn Clock>, ids: &Arc<Ids>, stop: &CancellationToken) -> Result<Arc<dyn Sms>, Problem> {
+type Receipts = mpsc::UnboundedReceiver<Receipt>;
+
+/// How messages leave, and where their receipts come in.
+fn sms(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<Ids>,
+    stop: &CancellationToken,
+) -> Result<(Arc<dyn Sms>, Option<Receipts>), Problem> {
     Ok(match settings.text("sms.sink") {
         "smpp" => {
             let (host, port) = settings.text("sms.smpp_peer").rsplit_once(':').unwrap_or_default();
@@ -154,23 +186,16 @@ fn sms(settings: &Settings, clock: &Arc<dyn Clock>, ids: &Arc<Ids>, stop: &Cance
                 ..SmppSettings::default()
             };
             let (send, receive) = mpsc::unbounded_channel();
-            tokio::spawn(note_receipts(receive));
-            Arc::new(Smpp::start(smpp, send, Arc::clone(clock), Arc::clone(ids), stop.clone()))
+            (Arc::new(Smpp::start(smpp, send, Arc::clone(clock), Arc::clone(ids), stop.clone())), Some(receive))
         }
         "http" => {
             let url = settings.text("sms.http_url").to_owned();
             let token = settings.text("sms.http_token").to_owned();
-            Arc::new(HttpSms::new(http_client().map_err(not_started)?, HttpSmsSettings { url, token, ..HttpSmsSettings::default() }))
+            let settings = HttpSmsSettings { url, token, ..HttpSmsSettings::default() };
+            (Arc::new(HttpSms::new(http_client().map_err(not_started)?, settings)), None)
         }
-        _ => Arc::new(Console),
+        _ => (Arc::new(Console), None),
     })
-}
-
-/// Receipts go to the log; no case waits for one.
-async fn note_receipts(mut receipts: mpsc::UnboundedReceiver<Receipt>) {
-    while let Some(receipt) = receipts.recv().await {
-        tracing::info!(state = ?receipt.state, "message receipt");
-    }
 }
 
 /// Where browsers find the console.

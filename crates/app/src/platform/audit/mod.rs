@@ -15,6 +15,8 @@ use uuid::Uuid;
 use super::{actor::Actor, failure::Result};
 use crate::App;
 
+pub mod check;
+pub mod export;
 pub mod http;
 pub mod integrate;
 pub mod page;
@@ -48,6 +50,11 @@ CREATE TABLE audit_checkpoint (
     root BYTEA NOT NULL,
     note TEXT NOT NULL
 );
+";
+
+/// The frontier is kept with the checkpoint: going on after a restart reads one row, not the log.
+pub const DDL_2: &str = "
+ALTER TABLE audit_checkpoint ADD COLUMN peaks BYTEA;
 ";
 
 /// Where the words of an entry are sealed.

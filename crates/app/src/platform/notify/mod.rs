@@ -3,6 +3,7 @@
 mod console;
 mod http;
 mod receipt;
+pub mod record;
 mod smpp;
 mod templates;
 #[cfg(test)]

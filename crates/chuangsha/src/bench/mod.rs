@@ -1,6 +1,8 @@
 //! 测速: each figure beside a baseline measured in the same run on the same machine, so that a ratio means the same everywhere.
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the machine's clock; nothing is decided by it")]
 
+mod registration;
+
 use std::{
     hint::black_box,
     path::Path,
@@ -51,36 +53,49 @@ fn short(value: f64) -> f64 {
     (value * scale).round() / scale
 }
 
-/// `chuangsha bench GROUP`: prints each figure as soon as it is measured.
-pub fn run(say: &Say, group: Group, on: &Path, seconds: u64) -> Outcome {
+/// `chuangsha bench GROUP`: prints the figures of each group as soon as they are measured.
+pub fn run(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Outcome {
     if cfg!(debug_assertions) {
         say.note("注意：这是调试版，数字没有意义", "careful: this is a debug build, its figures mean nothing");
     }
-    let failed = |reason: &dyn std::fmt::Display| Problem::new(&FAILED).with("group", group.name()).with("reason", reason);
-    let figures = match group {
-        Group::Store => store(on, seconds)?,
-        Group::Vault => vault().map_err(|error| failed(&error))?,
-        Group::Authz => authz().map_err(|error| failed(&error))?,
-        Group::Audit => audit().map_err(|error| failed(&error))?,
+    let groups: &[Group] = match &group {
+        Group::All => &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Registration],
+        one => std::slice::from_ref(one),
     };
-    if say.json {
-        for figure in &figures {
-            say.answer(&serde_json::to_string(figure).unwrap_or_default());
+    let mut rows = Vec::new();
+    for group in groups {
+        let figures = measure(say, *group, on, seconds, orders)?;
+        if say.json {
+            figures.iter().for_each(|figure| say.answer(&serde_json::to_string(figure).unwrap_or_default()));
         }
-        return Ok(());
+        rows.extend(figures.into_iter().map(|figure| {
+            let Figure { bench, value, unit, baseline, ratio } = figure;
+            vec![bench, value.to_string(), unit.to_owned(), baseline.to_string(), ratio.to_string()]
+        }));
     }
-    let rows = figures.iter().map(|figure| {
-        vec![figure.bench.clone(), figure.value.to_string(), figure.unit.to_owned(), figure.baseline.to_string(), figure.ratio.to_string()]
-    });
-    let heads = [
-        say.pick("项目", "bench"),
-        say.pick("值", "value"),
-        say.pick("单位", "unit"),
-        say.pick("基线", "baseline"),
-        say.pick("比", "ratio"),
-    ];
-    say.table(&heads, &rows.collect::<Vec<_>>());
+    if !say.json {
+        let heads = [
+            say.pick("项目", "bench"),
+            say.pick("值", "value"),
+            say.pick("单位", "unit"),
+            say.pick("基线", "baseline"),
+            say.pick("比", "ratio"),
+        ];
+        say.table(&heads, &rows);
+    }
     Ok(())
+}
+
+fn measure(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Result<Vec<Figure>, Problem> {
+    let failed = |reason: &dyn std::fmt::Display| Problem::new(&FAILED).with("group", group.name()).with("reason", reason);
+    match group {
+        Group::Store => store(on, seconds),
+        Group::Vault => vault().map_err(|error| failed(&error)),
+        Group::Authz => authz().map_err(|error| failed(&error)),
+        Group::Audit => audit().map_err(|error| failed(&error)),
+        Group::Registration => serve::runtime()?.block_on(registration::run(say, on, seconds, orders.max(10_000))),
+        Group::All => Ok(Vec::new()),
+    }
 }
 
 /// Repeats for about half a second and gives the best of five rounds in seconds a turn: the least disturbed one.
