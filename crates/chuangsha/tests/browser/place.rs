@@ -50,7 +50,7 @@ pub const PASSWORD: &str = "a demo password";
 pub struct Place {
     pub url: String,
     pub app: App,
-    pub _authority: VerificationAuthority,
+    _authority: VerificationAuthority,
     pub network: NetworkElement,
     stop: CancellationToken,
     _jobs: JoinSet<()>,
