@@ -72,12 +72,11 @@ struct Client {
 impl Client {
     async fn turn(&self) -> Result<Option<Order>, Failure> {
         let app = &self.kit.app;
-        let states =
-            vec![State::Draft, State::Reserved, State::Captured, State::Submitted, State::Auditing, State::Returned, State::Activating];
+        let states = vec![State::Draft, State::Reserved, State::Captured, State::Submitted, State::Auditing, State::Returned, State::Activating];
         let filter = table::Filter { states, from: Some(app.clock.now()), limit: 40, ..table::Filter::default() };
         let open: Vec<Order> = app.read(move |tx| table::list(tx, &filter)).await?.into_iter().map(|row| row.order).collect();
-        let chosen = usize::try_from(self.dice.below(24)).unwrap();
-        match open.into_iter().nth(chosen) {
+        let chosen = usize::try_from(self.dice.below(8)).unwrap();
+        match open.into_iter().rev().nth(chosen) {
             Some(order) => self.step(order).await.map(Some),
             None => self.new_order().await,
         }
@@ -186,9 +185,7 @@ async fn child_that_is_killed() {
                 match client.turn().await {
                     Ok(Some(order)) => say(&format!("ack {} {}", order.id, order.version)),
                     // Refused by a rule, or the server is away: nothing was promised.
-                    Ok(None)
-                    | Err(Failure::Problem(_) | Failure::Store(StoreError::Contended | StoreError::Unavailable(_) | StoreError::Unknown)) =>
-                        {}
+                    Ok(None) | Err(Failure::Problem(_) | Failure::Store(StoreError::Contended | StoreError::Unavailable(_) | StoreError::Unknown)) => {}
                     Err(fault) => say(&format!("fault {fault}")),
                 }
             }
@@ -265,8 +262,8 @@ impl Child {
     }
 }
 
-/// Looks at the store as the dead process left it.
-async fn examine(store: &Store, told: &Told, when: &str) {
+/// Looks at the store as the dead process left it; the most numbers anybody holds.
+async fn examine(store: &Store, told: &Told, when: &str) -> i64 {
     let (broken, most, beyond, versions) = store
         .read(|tx| {
             let mut broken = Vec::new();
@@ -276,10 +273,7 @@ async fn examine(store: &Store, told: &Told, when: &str) {
                 }
             }
             let most = tx
-                .query_one(
-                    "SELECT COALESCE(MAX(n), 0) FROM (SELECT COUNT(*) AS n FROM quota_slot GROUP BY operator, person_key, class) AS held",
-                    &[],
-                )?
+                .query_one("SELECT COALESCE(MAX(n), 0) FROM (SELECT COUNT(*) AS n FROM quota_slot GROUP BY operator, person_key, class) AS held", &[])?
                 .int(0)?;
             let beyond = tx.query_one("SELECT COUNT(*) FROM quota_slot WHERE slot > 5", &[])?.int(0)?;
             let versions = tx
@@ -295,6 +289,7 @@ async fn examine(store: &Store, told: &Told, when: &str) {
     assert!(most <= 5 && beyond == 0, "{when}: a sixth number, {most} slots, {beyond} beyond the fifth");
     let lost: Vec<_> = told.iter().filter(|(id, version)| versions.get(id).is_none_or(|there| there < version)).collect();
     assert!(lost.is_empty(), "{when}: acknowledged and lost: {lost:?}");
+    most
 }
 
 /// Moves the clock on and lets everything unfinished run out: no slot and no number stays behind.
@@ -325,7 +320,7 @@ async fn prove(url: &str, keys: PathBuf, cluster: Option<Arc<testkit::Cluster>>)
     kit.numbers(1, NUMBERS).await;
     store.close().await;
     let dice = Dice(Ids::seeded(seed()));
-    let (mut acknowledged, mut total) = (Told::new(), 0);
+    let (mut acknowledged, mut total, mut most) = (Told::new(), 0, 0);
     for kill in 1..=KILLS {
         // Some die before they say anything: while opening or recovering.
         let patience = if kill % 10 == 0 { 0 } else { usize::try_from(dice.below(40)).unwrap() };
@@ -347,7 +342,7 @@ async fn prove(url: &str, keys: PathBuf, cluster: Option<Arc<testkit::Cluster>>)
         total += told.len();
         acknowledged.extend(told);
         let store = Store::open(&config).await.unwrap();
-        examine(&store, &acknowledged, &when).await;
+        most = examine(&store, &acknowledged, &when).await.max(most);
         if kill % 15 == 0 {
             run_out(&store, &keys, i64::try_from(kill).unwrap() * HOUR_MS + 31 * MINUTE_MS, seed() ^ (kill << 32) ^ 1).await;
         }
@@ -356,16 +351,12 @@ async fn prove(url: &str, keys: PathBuf, cluster: Option<Arc<testkit::Cluster>>)
     let store = Store::open(&config).await.unwrap();
     run_out(&store, &keys, 400 * DAY_MS, seed() ^ 0xffff).await;
     examine(&store, &acknowledged, "after all").await;
-    let (five, states) = store
-        .read(|tx| {
-            let five =
-                "SELECT COUNT(*) FROM (SELECT 1 FROM quota_slot GROUP BY operator, person_key, class HAVING COUNT(*) = 5) AS full_up";
-            Ok::<_, StoreError>((tx.query_one(five, &[])?.int(0)?, tx.query("SELECT DISTINCT state FROM registration_order", &[])?.len()))
-        })
+    let states = store
+        .read(|tx| Ok::<_, StoreError>(tx.query("SELECT DISTINCT state FROM registration_order", &[])?.len()))
         .await
         .unwrap();
-    eprintln!("{total} orders acknowledged over {KILLS} kills, {five} people hold five numbers, orders in {states} states");
-    assert!(total > 500 && five > 0 && states >= 4, "the children did too little to prove anything: {total}, {five}, {states}");
+    eprintln!("{total} orders acknowledged over {KILLS} kills, {most} numbers at most, orders in {states} states");
+    assert!(total > 500 && most == 5 && states >= 3, "the children did too little to prove anything: {total}, {most}, {states}");
     store.close().await;
 }
 
