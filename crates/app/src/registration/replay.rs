@@ -188,8 +188,14 @@ fn take(rules: &Rulebook, order: &Order, last: &Order, entry: &Seen, to: Option<
             let limit = limit(facts.number("limit")?)?;
             let threshold = ruling(facts.number("face_threshold")?, "registration.face_match_threshold", "", entry);
             let audit = ruling((), "registration.central_audit", &article("registration.central_audit")?, entry);
-            let green =
-                ApproveFacts { slots_used: facts.number("slots_used")?, limit: &limit, face_threshold: &threshold, audit_rule: &audit };
+            let delivery = clock("registration.delivery_window")?;
+            let green = ApproveFacts {
+                slots_used: facts.number("slots_used")?,
+                limit: &limit,
+                face_threshold: &threshold,
+                delivery_ms: &delivery,
+                audit_rule: &audit,
+            };
             if entry.action == "order.approve" {
                 order.decide(Step::Approve { by: by()?, facts: green }, now)
             } else {
@@ -199,10 +205,7 @@ fn take(rules: &Rulebook, order: &Order, last: &Order, entry: &Seen, to: Option<
         ("order.return", _) => {
             let defects = facts.list("defects", Defect::parse)?;
             let window = clock("registration.return_window")?;
-            order.decide(Step::Return { by: by()?, defects: &defects }, now).map(|mut decision| {
-                decision.order.expires_at = now.plus_ms(window.value);
-                decision
-            })
+            order.decide(Step::Return { by: by()?, defects: &defects, window_ms: &window }, now)
         }
         ("order.reject", _) => {
             let reason = RejectReason::parse(facts.text("reason")?).ok_or("reason")?;
