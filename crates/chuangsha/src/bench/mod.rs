@@ -87,13 +87,7 @@ pub fn run(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Out
     Ok(measured?)
 }
 
-fn measure(
-    say: &Say,
-    group: Group,
-    on: &Path,
-    (seconds, orders): (u64, u32),
-    tell: &mut dyn FnMut(Vec<Figure>),
-) -> Result<(), Problem> {
+fn measure(say: &Say, group: Group, on: &Path, (seconds, orders): (u64, u32), tell: &mut dyn FnMut(Vec<Figure>)) -> Result<(), Problem> {
     let failed = |reason: &dyn std::fmt::Display| Problem::new(&FAILED).with("group", group.name()).with("reason", reason);
     match group {
         Group::Store => tell(store(on, seconds)?),
