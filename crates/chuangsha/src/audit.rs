@@ -8,6 +8,7 @@ use std::{
 };
 
 use axum::{Router, extract::State, http::StatusCode, routing::post};
+use chuangsha_app::platform::audit::export as log;
 use chuangsha_kernel::{
     codes,
     problem::{Problem, Refuse},
@@ -26,8 +27,9 @@ use tokio::net::TcpListener;
 use crate::{
     cli::WitnessOptions,
     config::Settings,
+    installation,
     say::{Outcome, Say},
-    serve,
+    serve::{self, parts::failed},
 };
 
 codes! {
@@ -50,7 +52,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
 }
 
 /// A key as text, or every key of a file.
-fn keys(texts: &[String]) -> Result<Vec<VerifierKey>, Problem> {
+pub fn keys(texts: &[String]) -> Result<Vec<VerifierKey>, Problem> {
     let mut keys = Vec::new();
     for text in texts {
         if let Ok(key) = VerifierKey::parse(text) {
@@ -115,6 +117,40 @@ pub fn key(say: &Say, settings: &Settings) -> Outcome {
         say.answer(&key.to_string());
     }
     Ok(())
+}
+
+/// `chuangsha audit export [--out FILE]`: the whole log up to its last checkpoint, beside a running server or without one.
+pub fn export(say: &Say, settings: &Settings, out: Option<&Path>) -> Outcome {
+    serve::runtime()?.block_on(async {
+        let app = installation::open(settings).await?;
+        log::settle(&app, "export").await.map_err(failed)?;
+        let bar = say.progress(0, "导出", "exporting");
+        let each = |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        };
+        let (origin, now) = (app.config.origin(), app.clock.now());
+        let unwritten = |error: io::Error| unreadable(out.unwrap_or(Path::new("-")), &error);
+        let sink: Box<dyn io::Write> = match out {
+            Some(path) => Box::new(File::create_new(path).map_err(unwritten)?),
+            None => Box::new(io::stdout().lock()),
+        };
+        let written = log::export(&app.store, &app.vault, &origin, io::BufWriter::new(sink), now, each).await.map_err(failed)?;
+        let (mut sink, exported) = written;
+        io::Write::flush(&mut sink).map_err(unwritten)?;
+        bar.finish_and_clear();
+        app.store.close().await;
+        if out.is_some() {
+            say.either(&json!(exported), |say| {
+                say.facts(&[
+                    (say.pick("条目", "entries"), exported.entries.to_string()),
+                    (say.pick("检查点", "checkpoints"), exported.checkpoints.to_string()),
+                    (say.pick("待编入", "waiting"), exported.waiting.to_string()),
+                ]);
+            });
+        }
+        Ok(())
+    })
 }
 
 /// The suite of the settings.

@@ -67,9 +67,15 @@ pub enum Command {
     /// Look up the law in force, check rule packs
     #[command(subcommand)]
     Rules(RulesCommand),
-    /// Check and watch the audit log
+    /// Export, check and watch the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Keys: where they lie, rotation, destruction by month
+    #[command(subcommand)]
+    Vault(VaultCommand),
+    /// Accounts from the terminal
+    #[command(subcommand)]
+    People(PeopleCommand),
     /// Run a simulator of the outside world by hand
     #[command(subcommand)]
     World(WorldCommand),
@@ -195,6 +201,12 @@ impl Group {
 /// Checks and watches the audit log.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
+    /// Write the whole log and its checkpoints into one file
+    Export {
+        /// The new file [default: standard output]
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Verify an export with nothing but the export and the public key
     Verify {
         /// The export
@@ -237,6 +249,14 @@ pub enum RulesCommand {
         /// Local packs [default: those of rules.local]
         files: Vec<PathBuf>,
     },
+    /// Print each decision of an order: article, rule, facts
+    Explain {
+        /// Order number or id
+        order: String,
+        /// Take each decision again from what it was recorded to be decided on
+        #[arg(long)]
+        replay: bool,
+    },
     /// Print the rules in force: value, article, source
     List {
         /// Part of the rule's name, such as limit
@@ -245,6 +265,95 @@ pub enum RulesCommand {
         #[arg(long)]
         on: Option<String>,
     },
+}
+
+/// Works on the keys.
+#[derive(Debug, Subcommand)]
+pub enum VaultCommand {
+    /// Count the data keys by domain, version and bucket
+    Status,
+    /// Make a new version of a domain's key and move every data key to it; goes on where it was cut short
+    Rotate {
+        /// identity, documents, calls, audit, export, messages or staff
+        domain: String,
+        /// Data keys in one transaction
+        #[arg(long, default_value_t = 500)]
+        batch: i64,
+    },
+    /// Record the end of a service; the customer's data is due with its month
+    EndService {
+        /// Order number or id
+        order: String,
+        /// The day it ended, such as 2026-11-22 [default: now]
+        #[arg(long)]
+        on: Option<String>,
+        /// Why
+        #[arg(long)]
+        why: String,
+    },
+    /// Destroy the data of a month in every copy; the server must be stopped
+    DestroyBucket {
+        /// The month, such as 2028-11
+        month: String,
+        /// Staff number of an approver; two are needed
+        #[arg(long)]
+        approver: Vec<String>,
+        /// The certificate [default: destruction-MONTH.json]
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Only say what would be destroyed
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write the certificate of a destruction again
+    Certificate {
+        /// The month, such as 2028-11
+        month: String,
+        /// The certificate [default: destruction-MONTH.json]
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Check a certificate with nothing but the certificate and the public key
+    Check {
+        /// The certificate
+        file: PathBuf,
+        /// Public key, or a file with public keys
+        #[arg(long, required = true)]
+        key: Vec<String>,
+    },
+}
+
+/// Makes accounts.
+#[derive(Debug, Subcommand)]
+pub enum PeopleCommand {
+    /// Make the first system administrator of a new installation; the server must be stopped
+    CreateAdministrator(NewAdministrator),
+}
+
+/// Options of `people create-administrator`.
+#[derive(Debug, Args)]
+pub struct NewAdministrator {
+    /// Staff number, the login
+    #[arg(long)]
+    pub number: String,
+    /// Name of the person [default: the number]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Name of the carrier, founded when there is none
+    #[arg(long)]
+    pub organisation: String,
+    /// Its name in English
+    #[arg(long)]
+    pub organisation_en: Option<String>,
+    /// File whose first line is the password [default: asked for, or standard input]
+    #[arg(long)]
+    pub password_file: Option<PathBuf>,
+    /// Add one although there are others
+    #[arg(long)]
+    pub force: bool,
+    /// Why, with --force
+    #[arg(long)]
+    pub why: Option<String>,
 }
 
 /// Works on the record.

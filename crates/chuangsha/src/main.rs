@@ -6,7 +6,11 @@ mod cli;
 mod config;
 mod demo;
 mod doctor;
+mod explain;
 mod help;
+mod installation;
+mod keys;
+mod people;
 mod record;
 mod rules;
 mod say;
@@ -18,7 +22,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use serde_json::json;
 
-use cli::{AuditCommand, Cli, Command, ConfigCommand, DemoCommand, RulesCommand};
+use cli::{AuditCommand, Cli, Command, ConfigCommand, DemoCommand, PeopleCommand, RulesCommand};
 use config::{Overrides, Settings};
 use say::{Outcome, Say};
 
@@ -54,6 +58,10 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Rules(RulesCommand::Check { files }) => rules::check(say, &settings()?, &files),
         Command::Rules(RulesCommand::List { part, on }) => rules::list(say, &settings()?, part.as_deref(), on.as_deref()),
         Command::Audit(AuditCommand::Verify { file, key, seen }) => audit::verify(say, &file, &key, &seen),
+        Command::Rules(RulesCommand::Explain { order, replay }) => explain::run(say, &settings()?, &order, replay),
+        Command::Vault(command) => keys::run(say, &settings()?, command),
+        Command::People(PeopleCommand::CreateAdministrator(new)) => people::create_administrator(say, &settings()?, &new),
+        Command::Audit(AuditCommand::Export { out }) => audit::export(say, &settings()?, out.as_deref()),
         Command::Audit(AuditCommand::Key) => audit::key(say, &settings()?),
         Command::Audit(AuditCommand::Witness(options)) => audit::witness(say, &options),
         Command::World(command) => world::run(say, &command),

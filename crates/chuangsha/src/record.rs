@@ -1,17 +1,19 @@
 //! 存储命令: move, check, back up and bring back the record. What is in the way of a command is said before anything is written.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use chuangsha_app::{MIGRATIONS, registration::table::CHECKS};
+use chuangsha_app::{MIGRATIONS, platform::audit::check as log, registration::table::CHECKS};
 use chuangsha_kernel::{
     codes,
     problem::{Problem, Refuse},
     time::{Clock, SystemClock},
 };
 use chuangsha_store::{Check, Config, Progress, Store, StoreError, backup};
+use chuangsha_vault::{LocalAgent, Vault};
 use serde_json::json;
 
 use crate::{
+    audit,
     cli::StoreCommand,
     config::Settings,
     say::{Outcome, Say},
@@ -97,9 +99,21 @@ fn tables(say: &Say, sums: &[chuangsha_store::TableSum]) {
 async fn verify(say: &Say, settings: &Settings) -> Outcome {
     let store = open(&settings.store_url()).await?;
     let checks: Vec<Check> = CHECKS.iter().map(|(name, sql)| Check { name, sql }).collect();
-    let findings = store.verify(MIGRATIONS, &checks).await;
+    let mut findings = store.verify(MIGRATIONS, &checks).await.map_err(fault)?;
+    let schema = findings.iter().all(|finding| finding.offending == 0 || !finding.check.starts_with("schema."));
+    // The log is held against its keys where they are at hand: a copy elsewhere is checked without.
+    if schema && settings.root_key().is_file() {
+        let suite = audit::suite(settings);
+        let agent = LocalAgent::open_or_create(settings.root_key(), suite).map_err(Problem::from)?;
+        let vault = Vault::new(Arc::new(agent), settings.text("vault.tenant"), suite);
+        let bar = say.progress(0, "核验日志", "checking the log");
+        let log = log::verify(&store, &vault, settings.text("audit.origin"), |read| bar.set_position(read)).await;
+        bar.finish_and_clear();
+        findings.extend(log.map_err(serve::parts::failed)?);
+    } else {
+        say.note("未核验审计日志：没有根密钥或表结构不符", "the audit log was not checked: no root key here, or another schema");
+    }
     store.close().await;
-    let findings = findings.map_err(fault)?;
     let broken = findings.iter().filter(|finding| finding.offending > 0).count();
     say.either(&json!({ "sound": broken == 0, "findings": findings }), |say| {
         let shown = findings.iter().filter(|finding| !say.quiet || finding.offending > 0);

@@ -71,10 +71,55 @@ impl Kit {
 
     /// On an empty store, with a message port of one's own.
     pub async fn with_sms(store: Store, sms: Arc<dyn Sms>) -> Self {
+        Self::found(Self::over(store, sms, LocalAgent::ephemeral(7, Suite::International).unwrap(), 1).await).await
+    }
+
+    /// On an empty store that outlives this process, with keys that outlive it too.
+    pub async fn lasting(store: Store, keys: &std::path::Path) -> Self {
+        Self::found(Self::over(store, Arc::new(Console), LocalAgent::open_or_create(keys, Suite::International).unwrap(), 1).await).await
+    }
+
+    /// The organisations every story needs.
+    async fn found(mut kit: Self) -> Self {
+        let [hq, city, audit_centre] = [0_u8; 3].map(|_| OrganisationId(kit.app.ids.next(start())));
+        kit.app
+            .write(move |tx| {
+                let mut found = |id, kind, parent, region, zh, en| {
+                    organisation::create(tx, &organisation::NewOrganisation { id, kind, parent, region, zh, en }, start())
+                };
+                found(hq, OrganisationKind::CarrierHq, None, "", "演示通信", "Demo Telecom")?;
+                found(city, OrganisationKind::City, Some(hq), CITY, "演示一市分公司", "City One Branch")?;
+                found(audit_centre, OrganisationKind::AuditCentre, Some(hq), "99", "审核中心", "Audit Centre")
+            })
+            .await
+            .unwrap();
+        kit.app.poll_epochs().await.unwrap();
+        (kit.hq, kit.city, kit.audit_centre) = (hq, city, audit_centre);
+        kit
+    }
+
+    /// On the store and keys of a [`Kit::lasting`], after its process died. Another seed makes other ids than any kit before it made.
+    pub async fn again(store: Store, keys: &std::path::Path, seed: u64) -> Self {
+        let agent = LocalAgent::open_or_create(keys, Suite::International).unwrap();
+        let mut kit = Self::over(store, Arc::new(Console), agent, seed).await;
+        let founded = kit.app.read(|tx| {
+            let mut found = |kind: OrganisationKind| -> chuangsha_app::platform::failure::Result<_> {
+                let sql = "SELECT id FROM organisation WHERE kind = $1 ORDER BY id LIMIT 1";
+                Ok(OrganisationId(tx.query_one(sql, &[kind.as_str().into()])?.uuid(0)?))
+            };
+            Ok((found(OrganisationKind::CarrierHq)?, found(OrganisationKind::City)?, found(OrganisationKind::AuditCentre)?))
+        });
+        (kit.hq, kit.city, kit.audit_centre) = founded.await.unwrap();
+        kit.app.poll_epochs().await.unwrap();
+        kit
+    }
+
+    /// The application and its surroundings over a store, whatever is in it.
+    async fn over(store: Store, sms: Arc<dyn Sms>, agent: LocalAgent, seed: u64) -> Self {
         // Another crate of the test may have installed it already.
         drop(rustls_provider());
         let clock = Arc::new(SettableClock::at(start()));
-        let ids = Arc::new(Ids::seeded(1));
+        let ids = Arc::new(Ids::seeded(seed));
         let authority = VerificationAuthority::start(1).await.unwrap();
         let network = NetworkElement::start().await.unwrap();
         let client = http_client().unwrap();
@@ -86,7 +131,6 @@ impl Kit {
             backoff: quick,
             ..HttpVerifierSettings::default()
         };
-        let agent = LocalAgent::ephemeral(7, Suite::International).unwrap();
         let app = App::new(Parts {
             vault: Vault::new(Arc::new(agent), "demo", Suite::International),
             rules: Arc::new(chuangsha_app::rulebook::embedded(true).unwrap()),
@@ -106,19 +150,8 @@ impl Kit {
             store,
         });
         app.store.migrate(MIGRATIONS).await.unwrap();
-        let [hq, city, audit_centre] = [0_u8; 3].map(|_| OrganisationId(app.ids.next(start())));
-        app.write(move |tx| {
-            let mut found = |id, kind, parent, region, zh, en| {
-                organisation::create(tx, &organisation::NewOrganisation { id, kind, parent, region, zh, en }, start())
-            };
-            found(hq, OrganisationKind::CarrierHq, None, "", "演示通信", "Demo Telecom")?;
-            found(city, OrganisationKind::City, Some(hq), CITY, "演示一市分公司", "City One Branch")?;
-            found(audit_centre, OrganisationKind::AuditCentre, Some(hq), "99", "审核中心", "Audit Centre")
-        })
-        .await
-        .unwrap();
-        app.poll_epochs().await.unwrap();
-        Self { app, clock, authority, network, hq, city, audit_centre }
+        let nobody = OrganisationId(Uuid::nil());
+        Self { app, clock, authority, network, hq: nobody, city: nobody, audit_centre: nobody }
     }
 
     /// The same application, with the same keys and surroundings, started anew on another store that already has its schema.

@@ -188,12 +188,11 @@ fn take(rules: &Rulebook, order: &Order, last: &Order, entry: &Seen, to: Option<
             let limit = limit(facts.number("limit")?)?;
             let threshold = ruling(facts.number("face_threshold")?, "registration.face_match_threshold", "", entry);
             let audit = ruling((), "registration.central_audit", &article("registration.central_audit")?, entry);
-            let delivery = clock("registration.delivery_window")?;
             let green = ApproveFacts {
                 slots_used: facts.number("slots_used")?,
                 limit: &limit,
                 face_threshold: &threshold,
-                delivery_ms: &delivery,
+                delivery_ms: &clock("registration.delivery_window")?,
                 audit_rule: &audit,
             };
             if entry.action == "order.approve" {

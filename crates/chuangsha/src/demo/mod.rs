@@ -96,6 +96,11 @@ impl Marker {
     }
 }
 
+/// This directory holds a demo province.
+pub fn is_demo(data: &Path) -> bool {
+    data.join(MARKER).is_file()
+}
+
 /// Demo data has public passwords and real data has none: neither is started as the other.
 ///
 /// # Errors

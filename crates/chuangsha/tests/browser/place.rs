@@ -50,7 +50,7 @@ pub const PASSWORD: &str = "a demo password";
 pub struct Place {
     pub url: String,
     pub app: App,
-    pub authority: VerificationAuthority,
+    _authority: VerificationAuthority,
     pub network: NetworkElement,
     stop: CancellationToken,
     _jobs: JoinSet<()>,
@@ -112,7 +112,7 @@ impl Place {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             axum::serve(listener, service).with_graceful_shutdown(async move { ended.cancelled().await }).await.unwrap();
         });
-        Self { url, app, authority, network, stop, _jobs: jobs, _folder: folder }
+        Self { url, app, _authority: authority, network, stop, _jobs: jobs, _folder: folder }
     }
 
     /// The code a member of staff's generator shows now.

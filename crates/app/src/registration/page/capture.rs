@@ -347,7 +347,7 @@ impl Desk {
     fn shot(&self, kind: ImageKind, problem: Option<&Problem>) -> Shot {
         let w = self.shell.w;
         let there = self.order.images.iter().any(|image| image.kind == kind);
-        let hint = if there { format!("{} {}", w.camera_taken, w.picture_hint) } else { w.picture_hint.to_owned() };
+        let hint = if there { format!("{} · {}", w.camera_taken, w.picture_hint) } else { w.picture_hint.to_owned() };
         let mut shot = match kind {
             ImageKind::Signature => Shot::pad(kind.as_str(), image_words(w, kind), w.signature_hint),
             ImageKind::LivePhoto => Shot::camera(kind.as_str(), image_words(w, kind), &hint, "user"),
