@@ -6,7 +6,7 @@ use chuangsha_kernel::{
     id::{OrderId, OrganisationId, StaffId, SubjectId},
     time::{DAY_MS, MINUTE_MS, Timestamp},
 };
-use chuangsha_store::{Param, Store, Tx, outbox, params};
+use chuangsha_store::{Param, Store, StoreError, Tx, outbox, params};
 use chuangsha_vault::Domain;
 use uuid::Uuid;
 
@@ -473,13 +473,20 @@ struct Bare {
 }
 
 impl Bare {
-    async fn write(&self, rows: impl Fn(&Self, &mut Tx<'_>) -> Result<()> + Send + 'static) -> Result<()> {
-        let bare = self.clone();
-        self.app.store.write(move |tx| rows(&bare, tx)).await
+    /// Writes until nobody is in the way: where the application would say "try again", a loop by hand does.
+    async fn write(&self, rows: impl Fn(&Self, &mut Tx<'_>) -> Result<()> + Send + Sync + 'static) -> Result<()> {
+        let rows = std::sync::Arc::new(rows);
+        loop {
+            let (bare, rows) = (self.clone(), std::sync::Arc::clone(&rows));
+            match self.app.store.write(move |tx| rows(&bare, tx)).await {
+                Err(Failure::Store(StoreError::Contended)) => {}
+                done => return done,
+            }
+        }
     }
 
     /// A change of state with its entry of the log.
-    async fn step(&self, old: Order, new: Order, rows: impl Fn(&Self, &mut Tx<'_>) -> Result<()> + Send + 'static) -> Result<Order> {
+    async fn step(&self, old: Order, new: Order, rows: impl Fn(&Self, &mut Tx<'_>) -> Result<()> + Send + Sync + 'static) -> Result<Order> {
         let new = Order { version: old.version + 1, ..new };
         let written = new.clone();
         self.write(move |bare, tx| {

@@ -63,8 +63,7 @@ pub fn run(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Out
         one => std::slice::from_ref(one),
     };
     let mut rows = Vec::new();
-    for group in groups {
-        let figures = measure(say, *group, on, seconds, orders)?;
+    let mut tell = |figures: Vec<Figure>| {
         if say.json {
             figures.iter().for_each(|figure| say.answer(&serde_json::to_string(figure).unwrap_or_default()));
         }
@@ -72,8 +71,10 @@ pub fn run(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Out
             let Figure { bench, value, unit, baseline, ratio } = figure;
             vec![bench, value.to_string(), unit.to_owned(), baseline.to_string(), ratio.to_string()]
         }));
-    }
-    if !say.json {
+    };
+    // What was measured before something failed is told all the same.
+    let measured = groups.iter().try_for_each(|group| measure(say, *group, on, (seconds, orders), &mut tell));
+    if !say.json && !rows.is_empty() {
         let heads = [
             say.pick("项目", "bench"),
             say.pick("值", "value"),
@@ -83,19 +84,20 @@ pub fn run(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Out
         ];
         say.table(&heads, &rows);
     }
-    Ok(())
+    Ok(measured?)
 }
 
-fn measure(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Result<Vec<Figure>, Problem> {
+fn measure(say: &Say, group: Group, on: &Path, (seconds, orders): (u64, u32), tell: &mut dyn FnMut(Vec<Figure>)) -> Result<(), Problem> {
     let failed = |reason: &dyn std::fmt::Display| Problem::new(&FAILED).with("group", group.name()).with("reason", reason);
     match group {
-        Group::Store => store(on, seconds),
-        Group::Vault => vault().map_err(|error| failed(&error)),
-        Group::Authz => authz().map_err(|error| failed(&error)),
-        Group::Audit => audit().map_err(|error| failed(&error)),
-        Group::Registration => serve::runtime()?.block_on(registration::run(say, on, seconds, orders.max(10_000))),
-        Group::All => Ok(Vec::new()),
+        Group::Store => tell(store(on, seconds)?),
+        Group::Vault => tell(vault().map_err(|error| failed(&error))?),
+        Group::Authz => tell(authz().map_err(|error| failed(&error))?),
+        Group::Audit => tell(audit().map_err(|error| failed(&error))?),
+        Group::Registration => serve::runtime()?.block_on(registration::run(say, on, seconds, orders.max(10_000), tell))?,
+        Group::All => {}
     }
+    Ok(())
 }
 
 /// Repeats for about half a second and gives the best of five rounds in seconds a turn: the least disturbed one.

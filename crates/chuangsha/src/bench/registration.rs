@@ -64,19 +64,26 @@ fn failed(reason: impl std::fmt::Display) -> Problem {
     Problem::new(&FAILED).with("group", "registration").with("reason", reason)
 }
 
-/// Both figures on every engine the machine has.
-pub async fn run(say: &Say, on: &Path, seconds: u64, count: u32) -> Result<Vec<Figure>> {
-    let mut figures = measure(say, on, None, seconds, count).await?;
+/// Both figures on every engine the machine has, told as they come.
+pub async fn run(say: &Say, on: &Path, seconds: u64, count: u32, tell: &mut dyn FnMut(Vec<Figure>)) -> Result<()> {
+    measure(say, on, None, (seconds, count), tell).await?;
     let parent = on.to_owned();
     let cluster = tokio::task::spawn_blocking(move || Cluster::start_in(&parent, true).map(Arc::new)).await.map_err(failed)?;
     if let Some(cluster) = cluster {
-        figures.extend(measure(say, on, Some(&cluster), seconds, count).await?);
+        let measured = measure(say, on, Some(&cluster), (seconds, count), tell).await;
         tokio::task::spawn_blocking(move || drop(cluster)).await.map_err(failed)?;
+        measured?;
     }
-    Ok(figures)
+    Ok(())
 }
 
-async fn measure(say: &Say, on: &Path, cluster: Option<&Arc<Cluster>>, seconds: u64, count: u32) -> Result<Vec<Figure>> {
+async fn measure(
+    say: &Say,
+    on: &Path,
+    cluster: Option<&Arc<Cluster>>,
+    (seconds, count): (u64, u32),
+    tell: &mut dyn FnMut(Vec<Figure>),
+) -> Result<()> {
     let suffix = if cluster.is_some() { "_postgres" } else { "" };
     let span = Duration::from_secs(seconds);
     let rig = Rig::start(say, on, cluster, NUMBERS).await?;
@@ -85,11 +92,11 @@ async fn measure(say: &Say, on: &Path, cluster: Option<&Arc<Cluster>>, seconds: 
     let rig = Rig::start(say, on, cluster, 0).await?;
     let baseline = bare_orders_a_second(&rig, span).await?;
     rig.stop().await;
-    let mut figures = vec![Figure::new(format!("registration/orders{suffix}"), value, "orders/s", baseline)];
+    tell(vec![Figure::new(format!("registration/orders{suffix}"), value, "orders/s", baseline)]);
     let rig = Rig::start(say, on, cluster, 0).await?;
-    figures.extend(queue(say, &rig, count, suffix).await?);
+    tell(queue(say, &rig, count, suffix).await?);
     rig.stop().await;
-    Ok(figures)
+    Ok(())
 }
 
 /// The application with simulators around it, seeded with organisations, outlets, staff and free numbers.
