@@ -72,7 +72,8 @@ struct Client {
 impl Client {
     async fn turn(&self) -> Result<Option<Order>, Failure> {
         let app = &self.kit.app;
-        let states = vec![State::Draft, State::Reserved, State::Captured, State::Submitted, State::Auditing, State::Returned, State::Activating];
+        let states =
+            vec![State::Draft, State::Reserved, State::Captured, State::Submitted, State::Auditing, State::Returned, State::Activating];
         let filter = table::Filter { states, from: Some(app.clock.now()), limit: 40, ..table::Filter::default() };
         let open: Vec<Order> = app.read(move |tx| table::list(tx, &filter)).await?.into_iter().map(|row| row.order).collect();
         let chosen = usize::try_from(self.dice.below(8)).unwrap();
@@ -185,7 +186,9 @@ async fn child_that_is_killed() {
                 match client.turn().await {
                     Ok(Some(order)) => say(&format!("ack {} {}", order.id, order.version)),
                     // Refused by a rule, or the server is away: nothing was promised.
-                    Ok(None) | Err(Failure::Problem(_) | Failure::Store(StoreError::Contended | StoreError::Unavailable(_) | StoreError::Unknown)) => {}
+                    Ok(None)
+                    | Err(Failure::Problem(_) | Failure::Store(StoreError::Contended | StoreError::Unavailable(_) | StoreError::Unknown)) =>
+                        {}
                     Err(fault) => say(&format!("fault {fault}")),
                 }
             }
@@ -273,7 +276,10 @@ async fn examine(store: &Store, told: &Told, when: &str) -> i64 {
                 }
             }
             let most = tx
-                .query_one("SELECT COALESCE(MAX(n), 0) FROM (SELECT COUNT(*) AS n FROM quota_slot GROUP BY operator, person_key, class) AS held", &[])?
+                .query_one(
+                    "SELECT COALESCE(MAX(n), 0) FROM (SELECT COUNT(*) AS n FROM quota_slot GROUP BY operator, person_key, class) AS held",
+                    &[],
+                )?
                 .int(0)?;
             let beyond = tx.query_one("SELECT COUNT(*) FROM quota_slot WHERE slot > 5", &[])?.int(0)?;
             let versions = tx
@@ -351,10 +357,7 @@ async fn prove(url: &str, keys: PathBuf, cluster: Option<Arc<testkit::Cluster>>)
     let store = Store::open(&config).await.unwrap();
     run_out(&store, &keys, 400 * DAY_MS, seed() ^ 0xffff).await;
     examine(&store, &acknowledged, "after all").await;
-    let states = store
-        .read(|tx| Ok::<_, StoreError>(tx.query("SELECT DISTINCT state FROM registration_order", &[])?.len()))
-        .await
-        .unwrap();
+    let states = store.read(|tx| Ok::<_, StoreError>(tx.query("SELECT DISTINCT state FROM registration_order", &[])?.len())).await.unwrap();
     eprintln!("{total} orders acknowledged over {KILLS} kills, {most} numbers at most, orders in {states} states");
     assert!(total > 500 && most == 5 && states >= 3, "the children did too little to prove anything: {total}, {most}, {states}");
     store.close().await;
