@@ -140,7 +140,8 @@ async fn register(kit: &Kit, clerk: &Actor, number: Uuid, person: u16, before: &
 async fn rows(kit: &Kit) -> Vec<i64> {
     kit.app
         .read(|tx| {
-            let tables = ["registration_order", "registration_party", "registration_image", "person", "quota_slot", "audit_entry", "outbox"];
+            let tables =
+                ["registration_order", "registration_party", "registration_image", "person", "quota_slot", "audit_entry", "outbox"];
             tables.iter().map(|table| Ok(tx.query_one(&format!("SELECT COUNT(*) FROM {table}"), &[])?.int(0)?)).collect()
         })
         .await

@@ -1,6 +1,13 @@
 //! Every operation the interface describes, asked by those who may not and with what no program should send: nothing is public by accident, nobody
 //! does what their role does not carry, no body makes a fault, and every refusal is told in both languages.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, reason = "a test that fails stops")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test that fails stops"
+)]
 
 use axum::{
     Router,
@@ -10,9 +17,7 @@ use axum::{
 use chuangsha_app::{
     platform::{
         edge::{EdgeConfig, LimitConfig},
-        people::{
-            Credentials, Origin, OrganisationKind, extract::SESSION_COOKIE, organisation, password, staff::NewStaff, totp,
-        },
+        people::{Credentials, OrganisationKind, Origin, extract::SESSION_COOKIE, organisation, password, staff::NewStaff, totp},
     },
     routes,
 };
@@ -79,7 +84,13 @@ fn example(api: &Value, schema: &Value) -> Value {
         "array" => json!([example(api, &schema["items"])]),
         _ => {
             let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            Value::Object(required.map(|name| (name.to_owned(), example(api, &schema["properties"][name]))).collect())
+            let of = |name| match name {
+                // Described as texts, read as words of a closed list.
+                "roles" => json!([Role::Clerk.as_str()]),
+                "actions" => json!([Action::OrderView.as_str()]),
+                _ => example(api, &schema["properties"][name]),
+            };
+            Value::Object(required.map(|name| (name.to_owned(), of(name))).collect())
         }
     }
 }
@@ -274,7 +285,7 @@ async fn the_least_of_roles_changes_nothing_and_a_leaver_is_nobody() {
     let rights = |role: &&Role| Action::ALL.iter().filter(|action| kit.app.matrix.could(RoleSet::of(&[**role]), **action)).count();
     let least = *Role::ALL.iter().min_by_key(rights).unwrap();
     let (staff, token) = arrive(&kit, "L-1", seat(&kit, least).await, least).await;
-    let mut refused = 0;
+    let (mut refused, mut let_through) = (0, Vec::new());
     for operation in operations().into_iter().filter(|operation| !operation.is_own()) {
         let what = format!("{least}: {} {}", operation.method, operation.path);
         let (status, code) = ask(&router, &what, operation.proper(&things, Some(&token))).await;
@@ -284,10 +295,13 @@ async fn the_least_of_roles_changes_nothing_and_a_leaver_is_nobody() {
         assert!(!status.is_server_error(), "{what}: {status} {code}");
         if operation.changes() {
             // 404 where whoever may not see a thing does not learn that it is there.
-            assert!(matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND), "{what}: {status} {code}");
+            if !matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY) {
+                let_through.push(format!("{what}: {status} {code}"));
+            }
             refused += 1;
         }
     }
+    assert_eq!(let_through, Vec::<String>::new());
     assert!(refused > 25, "{refused}");
     let app = kit.app.clone();
     kit.app.write(move |tx| chuangsha_app::platform::people::staff::leave(tx, staff, app.clock.now())).await.unwrap();
@@ -305,9 +319,10 @@ async fn the_least_of_roles_changes_nothing_and_a_leaver_is_nobody() {
 /// Bodies no program should send. Those made from a proper one are wrong in one field each.
 fn nonsense(proper: Option<&Value>) -> Vec<Vec<u8>> {
     let huge = "长".repeat(400_000);
-    let mut bodies: Vec<Vec<u8>> = ["", "null", "[]", "{}", "0", "\"\"", "{\"", "{\"version\": 1e999}", "[1,2", "{\"version\":-9223372036854775808}"]
-        .map(|text| text.as_bytes().to_vec())
-        .to_vec();
+    let mut bodies: Vec<Vec<u8>> =
+        ["", "null", "[]", "{}", "0", "\"\"", "{\"", "{\"version\": 1e999}", "[1,2", "{\"version\":-9223372036854775808}"]
+            .map(|text| text.as_bytes().to_vec())
+            .to_vec();
     bodies.push(vec![0xff, 0xfe, 0x00]);
     bodies.push("[".repeat(100_000).into_bytes());
     bodies.push("{\"a\":".repeat(100_000).into_bytes());

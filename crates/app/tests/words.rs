@@ -42,7 +42,8 @@ fn declared(folder: &Path) -> usize {
             if path.is_dir() {
                 return declared(&path);
             }
-            let text = if path.extension().is_some_and(|end| end == "rs") { std::fs::read_to_string(&path).unwrap() } else { String::new() };
+            let text =
+                if path.extension().is_some_and(|end| end == "rs") { std::fs::read_to_string(&path).unwrap() } else { String::new() };
             let begins = |line: &&str| ["codes! {", "crate::codes! {", "chuangsha_kernel::codes! {"].contains(&line.trim());
             text.lines().filter(begins).count()
         })
@@ -56,7 +57,8 @@ fn names(text: &str) -> BTreeSet<&str> {
 
 /// What a name of one language is called in the other: itself, or the other of a pair.
 fn answers(name: &str, others: &BTreeSet<&str>, here: &str, there: &str) -> bool {
-    let pair = if name == here { Some(there.to_owned()) } else { name.strip_suffix(&format!("_{here}")).map(|stem| format!("{stem}_{there}")) };
+    let pair =
+        if name == here { Some(there.to_owned()) } else { name.strip_suffix(&format!("_{here}")).map(|stem| format!("{stem}_{there}")) };
     others.contains(pair.as_deref().unwrap_or(name))
 }
 
