@@ -52,6 +52,24 @@ struct Operation {
     query: String,
 }
 
+/// What a field described as a text must hold to pass for one of its kind.
+fn named(field: &str) -> Option<Value> {
+    Some(match field {
+        "roles" => json!([Role::Clerk.as_str()]),
+        "actions" => json!([Action::OrderView.as_str()]),
+        "document_kind" => json!("resident_id"),
+        "document_number" => json!(kit::resident_id(1)),
+        "entry" => json!("reader"),
+        "field" => json!("name"),
+        "purpose" => json!("audit"),
+        "words" | "name" => json!("测试"),
+        "region" => json!(kit::CITY),
+        "until" => json!("2027-01-01"),
+        "code" => json!("S-9"),
+        _ => return None,
+    })
+}
+
 /// Something of the form a schema describes: every required field, the first of every choice.
 fn example(api: &Value, schema: &Value) -> Value {
     if let Some(name) = schema["$ref"].as_str() {
@@ -84,12 +102,9 @@ fn example(api: &Value, schema: &Value) -> Value {
         "array" => json!([example(api, &schema["items"])]),
         _ => {
             let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let of = |name| match name {
-                // Described as texts, read as words of a closed list.
-                "roles" => json!([Role::Clerk.as_str()]),
-                "actions" => json!([Action::OrderView.as_str()]),
-                _ => example(api, &schema["properties"][name]),
-            };
+            let of = |name: &str| named(name).unwrap_or_else(|| example(api, &schema["properties"][name]));
+            let words = schema["properties"].get("words").map(|_| "words");
+            let required = required.chain(words);
             Value::Object(required.map(|name| (name.to_owned(), of(name))).collect())
         }
     }
@@ -102,7 +117,20 @@ fn operations() -> Vec<Operation> {
     for (path, methods) in api["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
             let content = &operation["requestBody"]["content"];
-            let body = content.get("application/json").map(|content| example(&api, &content["schema"]));
+            let mut body = content.get("application/json").map(|content| example(&api, &content["schema"]));
+            // The same name, another list of words.
+            match (path.as_str(), &mut body) {
+                ("/api/v1/channels", Some(body)) => body["kind"] = json!("social_outlet"),
+                ("/api/v1/channels/{id}/visits", Some(body)) => body["kind"] = json!("visit"),
+                // Two documents that may be one person's.
+                ("/api/v1/persons/links", Some(body)) => {
+                    for (place, number) in [("first", "AB111111"), ("second", "AB222222")] {
+                        body[place] = json!({ "document_kind": "passport", "document_number": number, "country": "UTO" });
+                    }
+                }
+                ("/api/v1/region-modes", Some(body)) => body["mode"] = json!("online_delivery"),
+                _ => {}
+            }
             let parameters = operation["parameters"].as_array().into_iter().flatten();
             let wanted = parameters.filter(|parameter| parameter["in"] == "query" && parameter["required"] == true).map(|parameter| {
                 let value = example(&api, &parameter["schema"]);
@@ -295,7 +323,7 @@ async fn the_least_of_roles_changes_nothing_and_a_leaver_is_nobody() {
         assert!(!status.is_server_error(), "{what}: {status} {code}");
         if operation.changes() {
             // 404 where whoever may not see a thing does not learn that it is there.
-            if !matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY) {
+            if !matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
                 let_through.push(format!("{what}: {status} {code}"));
             }
             refused += 1;
@@ -372,7 +400,7 @@ fn places(value: &Value, at: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_body_makes_a_fault_whoever_sends_it() {
     let (_engine, kit, things, router) = start().await;
-    let mut sent = 0;
+    let (mut sent, mut faults) = (0, Vec::new());
     let roles = [
         (Role::Clerk, "F-1"),
         (Role::SeniorAuditor, "F-2"),
@@ -399,13 +427,15 @@ async fn no_body_makes_a_fault_whoever_sends_it() {
                 let shown = String::from_utf8_lossy(&body).chars().take(200).collect::<String>();
                 let what = format!("{what} {shown}");
                 let (status, code) = ask(&router, &what, operation.request(&things, Some(&token), Some(("application/json", body)))).await;
-                assert!(!status.is_server_error(), "{what}: {status} {code}");
+                if status.is_server_error() {
+                    faults.push(format!("{what}: {status} {code}"));
+                }
                 sent += 1;
             }
         }
     }
     assert!(sent > 1_000, "{sent}");
-    eprintln!("{sent} bodies");
+    assert_eq!(faults, Vec::<String>::new(), "of {sent} bodies");
     assert_eq!(kit.broken().await, Vec::<&str>::new());
 }
 

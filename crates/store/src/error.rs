@@ -28,6 +28,9 @@ pub enum StoreError {
         /// Name or text of the constraint.
         constraint: String,
     },
+    /// A text holds a character no engine keeps.
+    #[error("a text holds the character NUL")]
+    Character,
     /// Others changed the same rows; the retries are used up.
     #[error("other work changed the same rows; try again")]
     Contended,
@@ -130,6 +133,7 @@ impl StoreError {
 codes! {
     DUPLICATE = "store.duplicate", 409, "相同的记录已存在", "The same record already exists", "请刷新后查看已有记录", "Reload and look at the record that is there";
     REFERENCE = "store.reference", 409, "所引用的记录不存在或仍被引用", "A record this one names is not there, or is still named by another", "请刷新后重试", "Reload and try again";
+    CHARACTER = "store.character", 422, "输入中含有不能保存的空字符（U+0000）", "The input holds a character that cannot be kept (U+0000)", "请删除该字符后重新提交", "Remove that character and send it again";
     CONTENDED = "store.contended", 503, "同一数据正被多人修改", "Others are changing the same data", "请稍后重试，未写入任何内容", "Try again in a moment; nothing was written";
     BUSY = "store.busy", 503, "数据库正被另一程序占用", "Another program holds the database", "请稍后重试；如持续出现，请检查是否有另一个进程打开同一数据库", "Try again; if it lasts, look for another process with the same database open";
     FULL = "store.full", 507, "数据库所在磁盘空间不足", "The disk of the database is full", "未写入任何内容；请管理员释放空间后重试", "Nothing was written; have an administrator free space, then try again";
@@ -148,6 +152,7 @@ impl Refuse for StoreError {
         match self {
             Self::Duplicate { .. } => Problem::new(&DUPLICATE),
             Self::ForeignKey { .. } => Problem::new(&REFERENCE),
+            Self::Character => Problem::new(&CHARACTER),
             Self::Contended => Problem::new(&CONTENDED),
             Self::Busy => Problem::new(&BUSY),
             Self::Full => Problem::new(&FULL),

@@ -596,7 +596,7 @@ impl ToSql for Param<'_> {
         match self {
             Self::Null => return Ok(IsNull::Yes),
             Self::Int(value) => out.put_i64(*value),
-            Self::Text(value) if value.contains('\0') => return Err(Box::new(StoreError::Shape("a text holds the character NUL".into()))),
+            Self::Text(value) if value.contains('\0') => return Err(Box::new(StoreError::Character)),
             Self::Text(value) => out.put_slice(value.as_bytes()),
             Self::Bytes(value) => out.put_slice(value),
         }

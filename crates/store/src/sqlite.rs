@@ -181,7 +181,7 @@ fn bind(statement: &mut Statement<'_>, params: &[Param<'_>]) -> Result<()> {
         };
         if matches!(param, Param::Text(text) if text.contains('\0')) {
             // PostgreSQL keeps no such text; neither does this engine, so that a move is always possible.
-            return Err(StoreError::Shape("a text holds the character NUL".into()));
+            return Err(StoreError::Character);
         }
         statement.raw_bind_parameter(index, Bound(*param)).map_err(fault)?;
         bound += 1;
