@@ -1,6 +1,6 @@
 //! 路由: every route there is. Read this first.
 
-use axum::{Router, response::IntoResponse, routing::any};
+use axum::{Router, middleware::map_response, response::IntoResponse, routing::any};
 use chuangsha_kernel::problem::Problem;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -45,7 +45,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// The whole application behind its edge.
 pub fn router(app: &App, edge: &EdgeConfig) -> Router {
-    let (api, _) = json().split_for_parts();
+    let api = json().split_for_parts().0.layer(map_response(failure::in_own_words));
     // An unknown address below /api is told to a program, any other to a person.
     let unknown_page = frame::framed(Router::new().fallback(missing), app).with_state(app.clone());
     let routes =

@@ -147,3 +147,46 @@ story!(a_city_switch_beats_its_province_and_both_beat_the_default, kit => {
         assert_eq!(open().await, expected, "{region} {is_open}");
     }
 });
+
+story!(the_end_of_an_outlet_ends_the_sessions_of_its_people, kit => {
+    use chuangsha_app::platform::people::{Credentials, Origin, password, session::Presented};
+    const PASSWORD: &str = "correct horse 电池 staple";
+    let by = manager(&kit);
+    let outlets = [kit.outlet("S-0001", ChannelKind::SocialOutlet).await, kit.outlet("S-0002", ChannelKind::SocialOutlet).await];
+    let hash = password::hash_now(&password::Password::typed(PASSWORD), &kit.app.ids).unwrap();
+    let mut tokens = Vec::new();
+    for (outlet, number) in outlets.into_iter().zip(["C-11", "C-12"]) {
+        let (app, hash, id) = (kit.app.clone(), hash.clone(), StaffId(kit.app.ids.next(kit::start())));
+        kit.app
+            .write(move |tx| {
+                let roles = RoleSet::of(&[Role::Clerk]);
+                let new =
+                    NewStaff { id, number, name: "测试", organisation: outlet, roles, password: &hash, must_change: false, trained_until: None };
+                app.join(tx, &new, kit::start())
+            })
+            .await
+            .unwrap();
+        let credentials = Credentials { number: number.into(), password: PASSWORD.into(), code: None };
+        tokens.push(kit.app.sign_in(credentials, Origin { address: "10.0.0.*".into(), device: None }).await.unwrap().token);
+    }
+    let node = kit.app_on(kit.app.store.clone()).await;
+    let alive = async |app: &chuangsha_app::App| {
+        let mut alive = Vec::new();
+        for token in &tokens {
+            alive.push(app.live(Presented::Session(token.hash()), "10.0.0.*").await.unwrap());
+        }
+        alive
+    };
+    // Both nodes have both sessions in memory.
+    let before = alive(&kit.app).await;
+    assert!(before.iter().chain(&alive(&node).await).all(Option::is_some));
+    assert_eq!(step(&kit, &by, outlets[0], Asked::Terminate).await.unwrap(), State::Terminated);
+    for app in [&kit.app, &node] {
+        app.poll_epochs().await.unwrap();
+        let after = alive(app).await;
+        assert!(after[0].is_none(), "the ended outlet's");
+        assert!(after[1].is_some(), "the other outlet's goes on");
+    }
+    assert!(before[0].as_ref().unwrap().actor.alive.is_cancelled(), "a stream of that session stops");
+    assert!(!before[1].as_ref().unwrap().actor.alive.is_cancelled());
+});

@@ -186,11 +186,31 @@ impl IntoResponse for Failure {
     }
 }
 
+/// Puts a refusal of the web library (an id that is none, a parameter that is missing, a method nobody serves) into the house's own words. Its
+/// own text is not passed on: it may quote what was sent.
+pub async fn in_own_words(response: Response) -> Response {
+    let own = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    let code = match response.status() {
+        status if own || !status.is_client_error() => return response,
+        StatusCode::METHOD_NOT_ALLOWED => &code::METHOD,
+        StatusCode::NOT_FOUND => &code::NOT_FOUND,
+        StatusCode::PAYLOAD_TOO_LARGE => &super::edge::code::BODY_LARGE,
+        _ => &code::REQUEST_INVALID,
+    };
+    let mut told = problem_response(&Problem::new(code), language());
+    if let Some(allowed) = response.headers().get(header::ALLOW) {
+        told.headers_mut().insert(header::ALLOW, allowed.clone());
+    }
+    told
+}
+
 /// Codes of this module.
 pub mod code {
     chuangsha_kernel::codes! {
         INTERNAL = "platform.internal", 500, "系统出错，已记录（事件号 {incident}）", "Something went wrong on our side (incident {incident})", "请稍后重试；若仍失败，把事件号告诉管理员", "Try again shortly; if it persists, give the incident number to an administrator";
         BODY_INVALID = "platform.body_invalid", 400, "请求内容不是有效的 JSON 或缺少字段", "The body is not valid JSON of this form", "请对照接口文档检查字段名和类型", "Compare field names and types with the API page";
+        REQUEST_INVALID = "platform.request_invalid", 400, "请求的地址、参数或格式不正确", "The address, a parameter or the form of the request is not valid", "请对照接口文档检查地址、参数和 Content-Type", "Compare address, parameters and Content-Type with the API page";
+        METHOD = "platform.method", 405, "该地址不接受此请求方法", "This address does not take this method", "请对照接口文档检查请求方法", "Compare the method with the API page";
         NOT_FOUND = "platform.not_found", 404, "没有这个页面或资源", "There is no such page or resource", "请检查地址", "Check the address";
         FORBIDDEN = "platform.forbidden", 403, "您没有此项权限（规则 {rule}）", "You may not do this (rule {rule})", "如确需办理，请联系管理员", "If your work needs it, ask an administrator";
         SIGN_IN = "platform.sign_in", 401, "请先登录", "Please sign in", "登录后重试", "Sign in and try again";

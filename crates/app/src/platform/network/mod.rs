@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 
 pub use backoff::Backoff;
 pub use client::http_client;
-pub use tmf640::{Feedback, FeedbackRefusal, Tmf640, Tmf640Settings, read_feedback};
+pub use tmf640::{ALL as PROBLEMS, Feedback, FeedbackRefusal, Tmf640, Tmf640Settings, read_feedback};
 pub use worker::{Handled, Handler, Worker, WorkerSettings};
 
 /// 指令: what the element is asked to do.
