@@ -12,7 +12,7 @@ use crate::{
         edge::{self, EdgeConfig},
         failure::{self, Failure},
         network, people,
-        web::{frame, switch, views},
+        web::{frame, reference, switch, views},
     },
     registration,
 };
@@ -63,6 +63,7 @@ fn pages() -> Router<App> {
         .merge(network::page::pages())
         .merge(audit::page::pages())
         .merge(views::pages())
+        .merge(reference::pages())
 }
 
 async fn missing() -> impl IntoResponse {

@@ -41,6 +41,20 @@ impl State {
         Self::ALL.into_iter().find(|state| *state as i64 == value)
     }
 
+    /// In a sentence, Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Applied => ("已申请", "applied for"),
+            Self::Vetted => ("已审查", "vetted"),
+            Self::Signed => ("已签约", "signed"),
+            Self::Active => ("正常", "active"),
+            Self::Warned => ("已警告", "warned"),
+            Self::Suspended => ("已暂停", "suspended"),
+            Self::Terminated => ("已终止", "terminated"),
+            Self::Blacklisted => ("黑名单", "blacklisted"),
+        }
+    }
+
     /// Stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -78,6 +92,17 @@ impl Clause {
 
     /// All of them, as bits.
     pub const COMPLETE: i64 = 31;
+
+    /// In a sentence, Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::RealNameDuty => ("实名登记义务", "real-name duty"),
+            Self::BreachHandling => ("违约处置", "handling of breaches"),
+            Self::NoSubAgents => ("不得发展下级代理", "no sub-agents"),
+            Self::InformationProtection => ("个人信息保护", "protection of personal information"),
+            Self::NoResale => ("禁止买卖、出租、出借电话卡", "no sale, lease or lending of cards"),
+        }
+    }
 
     /// Stable name.
     pub const fn as_str(self) -> &'static str {
@@ -211,7 +236,7 @@ pub enum Refusal {
     #[error("the outlet is {}: it does not take this step", .0.as_str())]
     OutOfOrder(State),
     #[error("the contract lacks a clause")]
-    ClauseMissing(&'static str),
+    ClauseMissing(Clause),
     #[error("reader or app is not deployed")]
     NotEquipped,
     #[error("no clerk has valid training")]
@@ -228,8 +253,8 @@ pub enum Refusal {
 pub mod code {
     chuangsha_kernel::codes! {
         NOT_FOUND = "channels.not_found", 404, "没有这个网点，或您无权查看", "There is no such outlet, or it is not yours to see", "请核对网点编号", "Check the outlet's code";
-        OUT_OF_ORDER = "channels.out_of_order", 409, "网点当前为「{state}」，不能执行此步骤", "The outlet is \"{state}\" and does not take this step", "请刷新页面查看最新状态", "Reload the page to see where it stands";
-        CLAUSE_MISSING = "channels.clause_missing", 422, "协议缺少条款：{clause}", "The contract lacks the clause: {clause}", "补签条款后再开通", "Add the clause before opening";
+        OUT_OF_ORDER = "channels.out_of_order", 409, "网点当前为「{state_zh}」，不能执行此步骤", "The outlet is \"{state_en}\" and does not take this step", "请刷新页面查看最新状态", "Reload the page to see where it stands";
+        CLAUSE_MISSING = "channels.clause_missing", 422, "协议缺少条款：{clause_zh}", "The contract lacks the clause: {clause_en}", "补签条款后再开通", "Add the clause before opening";
         NOT_EQUIPPED = "channels.not_equipped", 422, "读卡器或实名登记应用未部署", "ID reader or registration app is not deployed", "部署后再开通（L-REG-14、R-REG-8）", "Deploy both first (L-REG-14, R-REG-8)";
         NOBODY_TRAINED = "channels.nobody_trained", 422, "网点没有培训合格的营业员", "No clerk of the outlet has valid training", "先完成实名登记培训（R-CHN-14）", "Hold the training first (R-CHN-14)";
         SUB_AGENT = "channels.sub_agent", 422, "禁止签约渠道发展下级代理（R-CHN-2）", "A channel may not have sub-agents (R-CHN-2)", "上级单位须为运营商的地市或省公司", "The parent must be a city or province unit of the carrier";
@@ -242,8 +267,12 @@ impl Refuse for Refusal {
     fn problem(&self) -> Problem {
         match self {
             Self::NotFound => Problem::new(&code::NOT_FOUND),
-            Self::OutOfOrder(state) => Problem::new(&code::OUT_OF_ORDER).with("state", state.as_str()),
-            Self::ClauseMissing(clause) => Problem::new(&code::CLAUSE_MISSING).with("clause", clause).field("clauses"),
+            Self::OutOfOrder(state) => {
+                Problem::new(&code::OUT_OF_ORDER).with("state_zh", state.words().0).with("state_en", state.words().1)
+            }
+            Self::ClauseMissing(clause) => {
+                Problem::new(&code::CLAUSE_MISSING).with("clause_zh", clause.words().0).with("clause_en", clause.words().1).field("clauses")
+            }
             Self::NotEquipped => Problem::new(&code::NOT_EQUIPPED),
             Self::NobodyTrained => Problem::new(&code::NOBODY_TRAINED),
             Self::SubAgent => Problem::new(&code::SUB_AGENT).field("parent"),
@@ -264,7 +293,7 @@ impl Channel {
             (State::Applied, Step::Vet) => State::Vetted,
             (State::Vetted, Step::Sign { clauses }) => {
                 if let Some(missing) = Clause::ALL.into_iter().find(|clause| clauses & (*clause as i64) == 0) {
-                    return Err(Refusal::ClauseMissing(missing.as_str()));
+                    return Err(Refusal::ClauseMissing(missing));
                 }
                 next.clauses = clauses;
                 State::Signed
@@ -299,7 +328,7 @@ impl Channel {
 
     fn ready(&self, trained_clerks: i64) -> Result<(), Refusal> {
         if let Some(missing) = Clause::ALL.into_iter().find(|clause| self.clauses & (*clause as i64) == 0) {
-            return Err(Refusal::ClauseMissing(missing.as_str()));
+            return Err(Refusal::ClauseMissing(missing));
         }
         // An online channel has no counter to put a reader on.
         if self.kind != ChannelKind::Online && !(self.reader && self.app) {

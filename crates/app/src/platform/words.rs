@@ -142,6 +142,13 @@ words! {
     card_dead: "开通死信", "Dead letters";
     card_drafts: "未完成登记", "Unfinished orders";
     overdue_of_it: "超时 {}", "{} overdue";
+    api_title: "接口说明", "Interface";
+    api_lead: "供其他系统调用的 JSON 接口；错误按 RFC 9457 返回，中英文各一份。", "The JSON interface for other systems; errors follow RFC 9457, in Chinese and English.";
+    api_operation: "操作", "Operation";
+    api_about: "说明", "What it does";
+    api_takes: "参数与请求体", "Takes";
+    api_gives: "返回", "Gives";
+    api_shapes: "数据类型", "Types";
     unit_orders: "单", "orders";
     unit_percent: "%", "%";
 

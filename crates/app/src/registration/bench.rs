@@ -210,7 +210,7 @@ impl<'a> Made<'a> {
             // The authority is a little behind: the newest few are not answered yet.
             checked: submitted && !(state == State::Submitted && age < count / 5_000),
             // One in twenty is drawn for a second look; the last fortnight's wait for it.
-            sampled: state == State::Activated && index % 20 == 0 && age < count / 26,
+            sampled: state == State::Activated && index.is_multiple_of(20) && age < count / 26,
             lease_until: (state == State::Auditing).then_some(now.0 + 600 * MINUTE_MS),
         })
     }

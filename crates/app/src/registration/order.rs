@@ -93,6 +93,26 @@ impl State {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
+    /// In a sentence, Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Draft => ("草稿", "a draft"),
+            Self::Reserved => ("已预占", "reserved"),
+            Self::Captured => ("已采集", "captured"),
+            Self::Submitted => ("已提交", "submitted"),
+            Self::Auditing => ("审核中", "being audited"),
+            Self::Returned => ("退回重采", "returned"),
+            Self::Escalated => ("二级审核", "with the seniors"),
+            Self::Approved => ("审核通过", "approved"),
+            Self::DeliveryPending => ("待交付", "awaiting delivery"),
+            Self::Activating => ("开通中", "being activated"),
+            Self::Activated => ("已开通", "activated"),
+            Self::Rejected => ("已驳回", "rejected"),
+            Self::Cancelled => ("已取消", "cancelled"),
+            Self::Expired => ("已过期", "expired"),
+        }
+    }
+
     /// No step leads out of it.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Activated | Self::Rejected | Self::Cancelled | Self::Expired)
@@ -131,6 +151,15 @@ impl Mode {
             Self::Counter => "counter",
             Self::OnlineDelivery => "online_delivery",
             Self::OnlineCollect => "online_collect",
+        }
+    }
+
+    /// In a sentence, Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Counter => ("现场受理", "at the counter"),
+            Self::OnlineDelivery => ("线上选号、配送到家", "select online, delivered"),
+            Self::OnlineCollect => ("线上选号、到厅取卡", "select online, collect in a hall"),
         }
     }
 
@@ -241,6 +270,18 @@ impl ImageKind {
             Self::Signature => "signature",
             Self::AgentDocument => "agent_document",
             Self::OrganisationCertificate => "organisation_certificate",
+        }
+    }
+
+    /// In a sentence, Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::DocumentFront => ("证件正面", "front of the document"),
+            Self::DocumentBack => ("证件背面", "back of the document"),
+            Self::LivePhoto => ("现场照片", "live photo"),
+            Self::Signature => ("签名", "signature"),
+            Self::AgentDocument => ("代理人证件", "the agent's document"),
+            Self::OrganisationCertificate => ("单位证照", "the organisation's certificate"),
         }
     }
 

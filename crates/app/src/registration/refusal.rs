@@ -80,11 +80,11 @@ pub enum Refusal {
 pub mod code {
     chuangsha_kernel::codes! {
         NOT_FOUND = "registration.not_found", 404, "没有这张登记单，或您无权查看", "There is no such order, or it is not yours to see", "请核对单号", "Check the order number";
-        OUT_OF_ORDER = "registration.out_of_order", 409, "登记单当前为「{state}」，不能执行此步骤", "The order is \"{state}\" and does not take this step", "请刷新页面查看最新状态", "Reload the page to see where it stands";
+        OUT_OF_ORDER = "registration.out_of_order", 409, "登记单当前为「{state_zh}」，不能执行此步骤", "The order is \"{state_en}\" and does not take this step", "请刷新页面查看最新状态", "Reload the page to see where it stands";
         STALE = "registration.stale", 409, "页面已过期：登记单已被他人更新", "This page is stale: the order has moved on", "请刷新后重试，已填写的内容不会丢失", "Reload and try again";
         CHANNEL_NOT_ACTIVE = "registration.channel_not_active", 403, "本网点当前不具备实名登记权限", "This outlet may not register customers at present", "请联系渠道管理员核对准入、协议条款和状态", "Ask the channel manager to check admission, contract clauses and state";
         CLERK_NOT_TRAINED = "registration.clerk_not_trained", 403, "您的实名登记培训未通过或已过期", "Your real-name training is missing or has run out", "请先完成培训考核", "Pass the training first";
-        MODE_CLOSED = "registration.mode_closed", 409, "本地区当前未开放「{mode}」方式", "The mode \"{mode}\" is closed in this region", "请改为到厅办理或选择已开放的方式", "Use a hall, or a mode that is open";
+        MODE_CLOSED = "registration.mode_closed", 409, "本地区当前未开放「{mode_zh}」方式", "The mode \"{mode_en}\" is closed in this region", "请改为到厅办理或选择已开放的方式", "Use a hall, or a mode that is open";
         DOCUMENT_NOT_ALLOWED = "registration.document_not_allowed", 422, "本渠道不能使用该证件或该录入方式（{article}）", "This document, or this way of reading it, is not accepted at this channel ({article})", "社会渠道只受理用读卡器读取的居民身份证；其他证件请到自有营业厅", "Social outlets take resident ID cards through a reader only; other documents go to an own hall";
         DOCUMENT_NOT_VALID = "registration.document_not_valid", 422, "证件不在有效期内", "The document is not within its validity", "请出示有效证件原件", "Show an original document that is valid today";
         PROXY_NOT_ALLOWED = "registration.proxy_not_allowed", 422, "此处不受理代办", "Agents are not admitted here", "请机主本人到场", "The holder must come in person";
@@ -96,7 +96,7 @@ pub mod code {
         NUMBER_UNKNOWN = "registration.number_unknown", 404, "号码池中没有该号码", "The number is not in the pool", "请从可选号码中选择", "Pick one of the offered numbers";
         ORIGINAL_NOT_SEEN = "registration.original_not_seen", 422, "必须查验证件原件（R-REG-2）", "The original document must be seen and checked (R-REG-2)", "请查验原件后勾选确认", "Check the original, then tick the box";
         WARNING_NOT_READ = "registration.warning_not_read", 422, "须向客户说明禁止买卖、出租、出借电话卡", "The customer must be told that cards may not be sold, rented or lent", "请宣读提示并勾选", "Read out the warning and tick the box";
-        IMAGE_MISSING = "registration.image_missing", 422, "缺少影像：{image}", "A picture is missing: {image}", "请拍摄或上传该影像", "Take or upload it";
+        IMAGE_MISSING = "registration.image_missing", 422, "缺少影像：{image_zh}", "A picture is missing: {image_en}", "请拍摄或上传该影像", "Take or upload it";
         AGREEMENT_CLAUSE_MISSING = "registration.agreement_clause_missing", 422, "集团协议须载明实名登记义务", "The group agreement must state the real-name duty", "请核对协议条款后勾选", "Check the clause, then tick the box";
         ORGANISATION_MISSING = "registration.organisation_missing", 422, "须登记单位证照和经办人", "The organisation's certificate and handling person are required", "请填写统一社会信用代码、单位名称和经办人证件", "Give the credit code, the name and the handling person's document";
         CHECK_PENDING = "registration.check_pending", 409, "联网核验尚未返回，登记单等待中", "The networked check has not answered yet: the order waits", "请稍后重试；核验恢复后自动继续", "Try again later; it goes on by itself once the check answers";
@@ -120,11 +120,15 @@ impl Refuse for Refusal {
         use code as c;
         match self {
             Self::NotFound => Problem::new(&c::NOT_FOUND),
-            Self::OutOfOrder { state } => Problem::new(&c::OUT_OF_ORDER).with("state", state.as_str()),
+            Self::OutOfOrder { state } => {
+                Problem::new(&c::OUT_OF_ORDER).with("state_zh", state.words().0).with("state_en", state.words().1)
+            }
             Self::Stale => Problem::new(&c::STALE),
             Self::ChannelNotActive => Problem::new(&c::CHANNEL_NOT_ACTIVE),
             Self::ClerkNotTrained => Problem::new(&c::CLERK_NOT_TRAINED),
-            Self::ModeClosed { mode } => Problem::new(&c::MODE_CLOSED).with("mode", mode.as_str()).field("mode"),
+            Self::ModeClosed { mode } => {
+                Problem::new(&c::MODE_CLOSED).with("mode_zh", mode.words().0).with("mode_en", mode.words().1).field("mode")
+            }
             Self::DocumentNotAllowedHere { article } => {
                 Problem::new(&c::DOCUMENT_NOT_ALLOWED).with("article", article).field("document_kind")
             }
@@ -138,7 +142,9 @@ impl Refuse for Refusal {
             Self::NumberUnknown => Problem::new(&c::NUMBER_UNKNOWN).field("number"),
             Self::OriginalNotSeen => Problem::new(&c::ORIGINAL_NOT_SEEN).field("original_seen"),
             Self::WarningNotRead => Problem::new(&c::WARNING_NOT_READ).field("warning_read"),
-            Self::ImageMissing { kind } => Problem::new(&c::IMAGE_MISSING).with("image", kind.as_str()).field(kind.as_str()),
+            Self::ImageMissing { kind } => {
+                Problem::new(&c::IMAGE_MISSING).with("image_zh", kind.words().0).with("image_en", kind.words().1).field(kind.as_str())
+            }
             Self::AgreementClauseMissing => Problem::new(&c::AGREEMENT_CLAUSE_MISSING).field("agreement_clause"),
             Self::OrganisationMissing => Problem::new(&c::ORGANISATION_MISSING).field("organisation"),
             Self::CheckPending => Problem::new(&c::CHECK_PENDING),

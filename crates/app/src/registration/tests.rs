@@ -556,8 +556,9 @@ fn the_random_walks_come_to_every_state() {
 fn a_refusal_of_a_state_says_which() {
     for state in State::ALL {
         let problem = Refusal::OutOfOrder { state }.problem();
-        for language in [Language::Chinese, Language::English] {
-            assert!(problem.title(language).contains(state.as_str()) && !problem.title(language).contains('{'));
+        let (zh, en) = state.words();
+        for (language, word) in [(Language::Chinese, zh), (Language::English, en)] {
+            assert!(problem.title(language).contains(word) && !problem.title(language).contains('{'));
         }
     }
 }

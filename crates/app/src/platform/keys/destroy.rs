@@ -147,6 +147,9 @@ fn end_of(month: Month) -> Result<Timestamp> {
     Ok(Timestamp::start_of(next))
 }
 
+/// Whose keys lie in a bucket, each with the salt of their commitment.
+type Chosen = Vec<(SubjectId, [u8; 32])>;
+
 struct Begun {
     at: Timestamp,
     keys: u64,
@@ -185,7 +188,7 @@ fn begun(tx: &mut Tx, bucket: &str) -> Result<Option<Begun>> {
 }
 
 /// Subjects and salts of a destruction that was begun, in order.
-fn chosen(tx: &mut Tx, bucket: &str) -> Result<Vec<(SubjectId, [u8; 32])>> {
+fn chosen(tx: &mut Tx, bucket: &str) -> Result<Chosen> {
     tx.query("SELECT subject, salt FROM key_destruction_subject WHERE bucket = $1 ORDER BY position", &params![bucket])?
         .iter()
         .map(|row| Ok((SubjectId(row.uuid(0)?), row.bytes(1)?.try_into().map_err(|_| Failure::internal("a salt is not 32 bytes"))?)))
@@ -333,13 +336,7 @@ impl App {
         })
     }
 
-    fn begin_destruction(
-        &self,
-        tx: &mut Tx,
-        month: Month,
-        approvers: &[String; 2],
-        now: Timestamp,
-    ) -> Result<(Vec<(SubjectId, [u8; 32])>, Begun)> {
+    fn begin_destruction(&self, tx: &mut Tx, month: Month, approvers: &[String; 2], now: Timestamp) -> Result<(Chosen, Begun)> {
         let bucket = month.to_string();
         let approvers = self.approvers(tx, approvers)?;
         if let Some(known) = begun(tx, &bucket)? {

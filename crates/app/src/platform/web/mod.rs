@@ -6,6 +6,7 @@ pub mod form;
 pub mod frame;
 pub mod pages;
 pub mod parts;
+pub mod reference;
 pub mod shell;
 pub mod switch;
 pub mod table;
