@@ -35,6 +35,9 @@ pub struct Shape {
     pub fields: Vec<(String, String, String)>,
 }
 
+/// Operations of one tag.
+pub type Group = (String, Vec<Operation>);
+
 /// 接口说明页
 #[derive(Template)]
 #[template(path = "platform/web/reference.html")]
@@ -44,7 +47,7 @@ pub struct ReferencePage {
     /// Words.
     pub w: &'static Words,
     /// Operations by their tag.
-    pub groups: &'static [(String, Vec<Operation>)],
+    pub groups: &'static [Group],
     /// Types.
     pub shapes: &'static [Shape],
 }
@@ -55,7 +58,7 @@ pub fn pages() -> Router<App> {
 }
 
 async fn show(shell: Shell) -> Response {
-    static READ: OnceLock<(Vec<(String, Vec<Operation>)>, Vec<Shape>)> = OnceLock::new();
+    static READ: OnceLock<(Vec<Group>, Vec<Shape>)> = OnceLock::new();
     let (groups, shapes) = READ.get_or_init(|| {
         let described = serde_json::to_value(routes::openapi()).unwrap_or_default();
         (groups(&described), shapes(&described))
@@ -89,8 +92,8 @@ fn kind(schema: &Value) -> String {
     }
 }
 
-fn groups(described: &Value) -> Vec<(String, Vec<Operation>)> {
-    let mut groups: Vec<(String, Vec<Operation>)> = Vec::new();
+fn groups(described: &Value) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
     let paths = described["paths"].as_object().into_iter().flatten();
     for (path, methods) in paths {
         for (method, told) in methods.as_object().into_iter().flatten() {
