@@ -572,3 +572,41 @@ story!(nothing_personal_is_at_rest_in_clear, kit => {
     }).await.unwrap();
     assert_eq!(found, Vec::<String>::new());
 });
+
+/// The whole way with real wires on both ends: the network element over HTTP, the message centre over SMPP.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_customer_is_told_over_smpp_what_the_network_confirmed() {
+    use chuangsha_app::platform::notify::{Smpp, SmppSettings};
+    let engine = testkit::sqlite().await;
+    let centre = chuangsha_world::smsc::Smsc::start("chuangsha", "secret").await.unwrap();
+    let address = centre.address();
+    let settings = SmppSettings {
+        host: address.ip().to_string(),
+        port: address.port(),
+        system_id: "chuangsha".to_owned(),
+        password: "secret".to_owned(),
+        source: "10000".to_owned(),
+        ..SmppSettings::default()
+    };
+    let (receipts, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let clock = std::sync::Arc::new(chuangsha_world::SettableClock::at(kit::start()));
+    let ids = std::sync::Arc::new(chuangsha_kernel::id::Ids::seeded(3));
+    let stop = tokio_util::sync::CancellationToken::new();
+    let smpp = Smpp::start(settings, receipts, clock, ids, stop.clone());
+    let kit = Kit::with_sms(engine.store.clone(), std::sync::Arc::new(smpp)).await;
+    let outlet = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
+    let (clerk, auditor) = (kit.clerk(outlet), kit.auditor());
+    let number = kit.numbers(1, 1).await[0];
+    let order = kit.submitted(&clerk, number, 1).await;
+    let held = audit_desk::claim(&kit.app, &auditor, order.id).await.unwrap();
+    audit_desk::approve(&kit.app, &auditor, order.id, held.version).await.unwrap();
+    assert!(centre.texts().iter().all(|(_, text)| !text.contains("开通。")), "nobody is told before the network confirmed");
+    kit.work().await;
+    assert_eq!(kit.order(order.id).await.state, State::Activated);
+    let texts = centre.texts();
+    assert!(texts.iter().all(|(to, _)| to.ends_with("19900009999")), "the contact number given at the counter");
+    assert!(texts.iter().any(|(_, text)| text.contains("已受理") && text.contains(&order.code)), "{} texts", texts.len());
+    assert!(texts.iter().any(|(_, text)| text.contains("已通过实名审核并开通") && text.contains("199****0001")), "{} texts", texts.len());
+    assert!(received.recv().await.is_some(), "a delivery receipt came back");
+    stop.cancel();
+}
