@@ -4,18 +4,14 @@ use std::net::SocketAddr;
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue},
     middleware::Next,
     response::Response,
 };
-use chuangsha_kernel::problem::Language;
 
 use crate::{
     App,
-    platform::{
-        failure::LANGUAGE,
-        people::extract::{cookie, network},
-    },
+    platform::{failure::LANGUAGE, people::network, web::shell::language_of},
 };
 
 /// The request's number, given back with the answer.
@@ -32,16 +28,6 @@ fn given(request: &Request) -> Option<String> {
     fits.then(|| text.to_owned())
 }
 
-/// The reader's language: their own choice in the cookie `language`, else the browser's, else Chinese.
-pub fn language(headers: &axum::http::HeaderMap) -> Language {
-    if let Some(chosen) = cookie(headers, "language") {
-        return if chosen == "en" { Language::English } else { Language::Chinese };
-    }
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let first = accepted.split(',').next().unwrap_or("").trim().to_ascii_lowercase();
-    if first.starts_with("en") { Language::English } else { Language::Chinese }
-}
-
 /// Numbers the request, sets its language, and writes the line.
 pub async fn access(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = std::time::Instant::now();
@@ -50,7 +36,7 @@ pub async fn access(State(app): State<App>, mut request: Request, next: Next) ->
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "-".to_owned(), |path| path.as_str().to_owned());
     let from = network(request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0));
-    let language = language(request.headers());
+    let language = language_of(request.headers());
     let mut response = LANGUAGE.scope(language, next.run(request)).await;
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(target: "access", request = %id, %method, %route, status = response.status().as_u16(), ms, %from);

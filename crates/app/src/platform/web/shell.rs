@@ -6,7 +6,7 @@ use chuangsha_kernel::problem::Language;
 use super::assets;
 use super::parts::{Icon, Toast};
 use super::table::Address;
-use crate::platform::words::Words;
+use crate::platform::{people::extract::cookie, words::Words};
 
 /// Cookie with the chosen language.
 pub const LANGUAGE_COOKIE: &str = "lang";
@@ -117,18 +117,6 @@ impl Shell {
     pub fn say(&self, text: &str, value: impl std::fmt::Display) -> String {
         crate::platform::words::fill(text, value)
     }
-}
-
-/// A cookie's value.
-pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
 }
 
 /// The chosen language, else the first the browser asks for that there is, else Chinese.
