@@ -172,10 +172,11 @@ pub fn witness(say: &Say, options: &WitnessOptions) -> Outcome {
         let failed = |error: io::Error| Problem::new(&LISTEN).field("--listen").with("address", &options.listen).with("reason", error);
         let listener = TcpListener::bind(&options.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let signal = serve::StopSignal::listen()?;
         say.answer(&format!("http://{address}/add-checkpoint"));
         say.answer(&own.to_string());
         say.note("按 Ctrl-C 停止", "Ctrl-C stops");
-        axum::serve(listener, router(witness)).with_graceful_shutdown(serve::stop_signal()).await.map_err(failed)
+        axum::serve(listener, router(witness)).with_graceful_shutdown(signal.wait()).await.map_err(failed)
     })?;
     Ok(())
 }

@@ -27,27 +27,29 @@ pub fn run(say: &Say, command: &WorldCommand) -> Outcome {
                 let behaviour = behaviour.as_deref().map(verification_behaviour).transpose()?;
                 let simulator = VerificationAuthority::start_at(*seed, *port).await.map_err(|error| taken(*port, &error))?;
                 simulator.always(behaviour);
-                running(say, "verification.url", &simulator.url()).await;
+                running(say, "verification.url", &simulator.url()).await?;
             }
             WorldCommand::Smsc { port, system_id, password } => {
                 let simulator = Smsc::start_at(system_id, password, *port).await.map_err(|error| taken(*port, &error))?;
-                running(say, "sms.smpp_peer", &simulator.address().to_string()).await;
+                running(say, "sms.smpp_peer", &simulator.address().to_string()).await?;
             }
             WorldCommand::Network { port, behaviour } => {
                 let behaviour = behaviour.as_deref().map(network_behaviour).transpose()?;
                 let simulator = NetworkElement::start_at(*port).await.map_err(|error| taken(*port, &error))?;
                 simulator.always(behaviour);
-                running(say, "network.url", &simulator.url()).await;
+                running(say, "network.url", &simulator.url()).await?;
             }
         }
         Ok(())
     })
 }
 
-async fn running(say: &Say, key: &str, value: &str) {
+async fn running(say: &Say, key: &str, value: &str) -> Outcome {
+    let signal = serve::StopSignal::listen()?;
     say.answer(&format!("{key} = \"{value}\""));
     say.note("按 Ctrl-C 停止", "Ctrl-C stops");
-    serve::stop_signal().await;
+    signal.wait().await;
+    Ok(())
 }
 
 fn taken(port: u16, error: &std::io::Error) -> Problem {

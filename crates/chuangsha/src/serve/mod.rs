@@ -92,10 +92,11 @@ async fn serve(say: &Say, settings: &mut Settings, options: &cli::Serve) -> Outc
     let public = Listening::start(public, router, tls.clone())?;
     admin.ready(probe(&app, settings, &stop));
 
+    let signal = StopSignal::listen()?;
     announce(say, settings, &address, &public, &operations);
     demo::show(say, &logins);
     let renewal = tls.map(|tls| tokio::spawn(renew(settings.clone(), Arc::clone(&clock), tls, stop.clone())));
-    stop_signal().await;
+    signal.wait().await;
     say.note("正在停止：等待在途请求完成……", "stopping: waiting for requests in flight …");
     admin.stopping();
     // First no new requests, then the workers: what a request posted is still there for the next start.
@@ -248,18 +249,38 @@ fn announce(say: &Say, settings: &Settings, address: &str, public: &Listening, o
     say.note(&format!("运维 {admin}/readyz ，按 Ctrl-C 停止"), &format!("operations {admin}/readyz, Ctrl-C stops"));
 }
 
-/// Ctrl-C or SIGTERM.
-pub async fn stop_signal() {
+/// Ctrl-C or SIGTERM, listened for from the moment this is made: whoever reads the address may send the signal at once.
+pub struct StopSignal {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl StopSignal {
+    /// Starts listening.
+    ///
+    /// # Errors
+    /// `serve.runtime`: the system gives no signals.
+    pub fn listen() -> Result<Self, Problem> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let of = |kind| signal(kind).map_err(|error| Problem::new(&codes::RUNTIME).with("reason", error));
+            Ok(Self { terminate: of(SignalKind::terminate())?, interrupt: of(SignalKind::interrupt())? })
         }
+        #[cfg(not(unix))]
+        Ok(Self {})
     }
-    let _ = tokio::signal::ctrl_c().await;
+
+    /// Waits for it.
+    pub async fn wait(mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }
