@@ -14,7 +14,7 @@ use crate::{
         network, people,
         web::{frame, list::Listing, reference, switch, views},
     },
-    registration,
+    registration, resources,
 };
 
 /// What the JSON interface says of itself.
@@ -33,6 +33,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(registration::http::routes())
             .merge(channels::http::routes())
             .merge(figures::http::routes())
+            .merge(resources::http::routes())
             .merge(network::http::routes())
             .merge(audit::http::routes()),
     )
@@ -59,6 +60,7 @@ fn pages() -> Router<App> {
         .merge(registration::page::pages())
         .merge(figures::page::pages())
         .merge(channels::page::pages())
+        .merge(resources::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(audit::page::pages())
@@ -67,7 +69,7 @@ fn pages() -> Router<App> {
 }
 
 /// Every list of the console: what may be exported, worked on in a batch, saved as a view.
-pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders];
+pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders, &resources::page::Ledger];
 
 /// The list at a path.
 pub fn list_at(path: &str) -> Option<&'static dyn Listing> {
