@@ -166,6 +166,8 @@ vocabulary! {
         RulesView = "rules.view",
         /// 查看用户
         SubscriberView = "subscriber.view",
+        /// 转派审核
+        OrderAssign = "order.assign",
     }
 }
 

@@ -262,7 +262,7 @@ async fn cancel(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body
 /// Claims the order that waited longest.
 #[utoipa::path(post, path = "/audit-queue/next", tag = "audit", responses((status = 200, body = OrderView)))]
 async fn claim_next(State(app): State<App>, actor: Actor) -> Result<Json<OrderView>> {
-    let order = audit_desk::claim_next(&app, &actor).await?;
+    let order = audit_desk::claim_next(&app, &actor, Filter::default()).await?;
     shown(&app, &actor, order.id).await
 }
 
