@@ -1,10 +1,10 @@
 //! 列表: one list of the console, described once. Its page, its columns, density, saved views, batch and export all come from this description,
 //! and its address holds the whole state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{extract::Query, http::Uri, response::Response};
-use chuangsha_kernel::problem::Language;
+use chuangsha_kernel::problem::{Language, Problem};
 use futures_util::future::{BoxFuture, ready};
 use jiff::civil::Date;
 
@@ -19,7 +19,11 @@ use super::{
 };
 use crate::{
     App,
-    platform::{actor::Actor, failure::Result, words::Words},
+    platform::{
+        actor::Actor,
+        failure::{Result, code},
+        words::Words,
+    },
 };
 
 /// Longest value of an address, in characters.
@@ -128,6 +132,9 @@ impl Asked {
     }
 }
 
+/// What an act of a batch was asked with besides its lines: the values of [`BatchAct::fields`] by name.
+pub type Fields = BTreeMap<String, String>;
+
 /// Which part of a list is wanted.
 #[derive(Debug, Clone)]
 pub struct Window {
@@ -197,6 +204,21 @@ pub trait Listing: Send + Sync {
     /// What this person may do to many lines at once.
     fn acts(&self, _look: &Look) -> Vec<BatchAct> {
         Vec::new()
+    }
+    /// Does one act to one line, as the line's own button would: with its guards and its audit entry. `act` is one of [`Listing::acts`], which
+    /// was asked again for this person just before.
+    ///
+    /// A line that already is as asked counts as done and changes nothing: a job that was killed between the act and its own note of it does
+    /// the line again.
+    ///
+    /// # Errors
+    /// What the line refuses; the batch goes on with the next.
+    fn apply<'a>(&'a self, _look: &'a Look, _act: &'a str, _form: &'a Fields, _id: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(ready(Err(Problem::new(&code::NOT_FOUND).into())))
+    }
+    /// Page of one line, where a report of a batch leads to.
+    fn page_of(&self, _id: &str) -> Option<String> {
+        None
     }
     /// Whether its lines may be taken away as a file.
     fn exports(&self) -> bool {
