@@ -67,7 +67,7 @@ fn pages() -> Router<App> {
 }
 
 /// Every list of the console: what may be exported, worked on in a batch, saved as a view.
-pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders];
+pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders, &registration::page::queue::Queue];
 
 /// The list at a path.
 pub fn list_at(path: &str) -> Option<&'static dyn Listing> {

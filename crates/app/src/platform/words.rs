@@ -568,6 +568,31 @@ words! {
     done_checked: "抽检已记录", "Second look recorded";
     done_delivered: "已交付核对", "Compared at delivery";
     queue_done: "队列已处理完", "Nothing left in the queue";
+
+    // ---- audit review
+    assign: "转派", "Assign";
+    assignee: "转派给（工号）", "Assign to (staff no.)";
+    number_nth: "第 {} 号", "No. {}";
+    number_last: "第 {} 号（上限）", "No. {} (the limit)";
+    check_limit_of: "号码数量（上限 {} 个）", "Number limit ({} at most)";
+    check_digit_why: "证件号码末位由前 17 位按 GB 11643 算出，录入时已核对。", "The last character follows from the first 17 by GB 11643; it was checked as it was entered.";
+    run_out_note: "领取已到期，登记单回到队列，目前无人领取。重新领取后继续，已填写的内容保留。", "Your claim ran out and nobody holds the order. Claim it again to go on; what you typed is kept.";
+    voted_note: "您已投票，须由另一名高级审核员投第二票。", "You have voted; the second vote is another senior's.";
+    not_alone_note: "有核验项未通过，单人不能通过：请退回、驳回或转二级审核。", "A check did not pass, so one auditor cannot approve: return, reject or escalate.";
+    claim_again: "重新领取", "Claim again";
+    claim_and: "重新领取并{}", "Claim again, then: {}";
+    recheck_sound_next: "无误并下一件", "Sound, next";
+    words_kept: "您填写的说明", "What you wrote";
+    final_note: "通过、驳回和投票不能撤销：通知与开通指令随之发出。未作结论前可放回队列。", "Approval, rejection and votes cannot be undone: the customer is told and the network commanded at once. Before that you may put the order back.";
+    compare_pictures: "并排比对", "Compare";
+    compare_right: "右侧", "On the right";
+    same_person_orders: "同人其他登记单", "Other orders of this person";
+    lay_beside: "证件并排", "Documents side by side";
+    beside_now: "正在并排", "Side by side now";
+    key_space: "选中或取消当前行", "Choose or unchoose the line";
+    key_digit: "选择影像；在对话框中选择原因", "Choose a picture; in a dialog, a reason";
+    key_send: "发送对话框", "Send the dialog";
+    key_space_name: "空格", "Space";
 }
 
 #[cfg(test)]

@@ -73,15 +73,25 @@ pub async fn next_case(app: &App, actor: &Actor, within: table::Filter) -> Resul
     let store = app.clone();
     store
         .write(move |tx| match table::first(tx, &held(&actor, now))? {
-            Some(order) => take_lease(&app, tx, &actor, &to_audit(&app, tx, &actor, order.id, Action::OrderClaim, None)?, now),
+            Some(order) => {
+                let order = to_audit(&app, tx, &actor, order.id, Action::OrderClaim, None)?;
+                take_lease(&app, tx, &actor, &order, now)
+            }
             None => claim_oldest(&app, tx, &actor, &within, now),
         })
         .await
 }
 
+/// The oldest case this auditor holds.
+pub async fn first_held(app: &App, actor: &Actor) -> Result<Option<OrderId>> {
+    let mine = held(actor, app.clock.now());
+    Ok(app.read(move |tx| table::first(tx, &mine)).await?.map(|order| order.id))
+}
+
 /// What this auditor holds now.
 pub fn held(actor: &Actor, now: Timestamp) -> table::Filter {
-    let filter = table::Filter { states: vec![State::Auditing], held_by: Some(actor.staff), held_at: Some(now), ..table::Filter::default() };
+    let filter =
+        table::Filter { states: vec![State::Auditing], held_by: Some(actor.staff), held_at: Some(now), ..table::Filter::default() };
     table::Filter { oldest_first: true, ..filter }
 }
 
@@ -305,7 +315,7 @@ pub async fn decide(app: &App, actor: &Actor, id: OrderId, version: i64, approve
 }
 
 /// 抽检: the second look at an approved order, by somebody who did not approve it.
-pub async fn recheck(app: &App, actor: &Actor, id: OrderId, sound: bool, why: String) -> Result<()> {
+pub async fn recheck(app: &App, actor: &Actor, id: OrderId, sound: bool, why: String) -> Result<Order> {
     let now = app.clock.now();
     let why = if sound { why } else { words(why)? };
     let (app, actor) = (app.clone(), actor.clone());
@@ -337,7 +347,7 @@ pub async fn recheck(app: &App, actor: &Actor, id: OrderId, sound: bool, why: St
                 subject: order.subject,
             };
             app.audit(tx, By::Actor(&actor), &entry, now)?;
-            Ok::<_, Failure>(())
+            Ok::<_, Failure>(order)
         })
         .await
 }

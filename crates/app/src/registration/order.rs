@@ -199,6 +199,11 @@ impl Product {
         }
     }
 
+    /// From the stable name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|product| product.as_str() == text)
+    }
+
     /// Which counter of the quota it fills: voice and data cards share one.
     pub const fn quota_class(self) -> &'static str {
         match self {
@@ -996,14 +1001,11 @@ impl Order {
         }
         match self.lease {
             Some(lease) if lease.until > now && lease.by.staff != by.staff => Err(Refusal::HeldByAnother),
-            _ => Ok(self
-                .to(State::Auditing, now)
-                .ruled(lease_ms)
-                .with(|order| {
-                    // An assigned case is kept longer than a claimed one: opening it does not shorten that.
-                    let own = order.lease.filter(|lease| lease.by == by).map_or(now, |lease| lease.until);
-                    order.lease = Some(Lease { by, until: own.max(now.plus_ms(lease_ms.value)) });
-                })),
+            _ => Ok(self.to(State::Auditing, now).ruled(lease_ms).with(|order| {
+                // An assigned case is kept longer than a claimed one: opening it does not shorten that.
+                let own = order.lease.filter(|lease| lease.by == by).map_or(now, |lease| lease.until);
+                order.lease = Some(Lease { by, until: own.max(now.plus_ms(lease_ms.value)) });
+            })),
         }
     }
 

@@ -374,6 +374,18 @@ fn each_guard_refuses_by_its_own_name() {
     refuse("unchecked", &Order { check: Check::Waiting, ..submitted.clone() }, claim(AUDITOR), Refusal::CheckPending);
     let held = order(State::Auditing);
     refuse("held", &held, claim(OTHER_AUDITOR), Refusal::HeldByAnother);
+    // A lead hands out what may be audited, to who may audit it.
+    let assign = |by, to| Step::Assign { by, to, lease_ms: &rules.assignment };
+    refuse("to the clerk", &submitted, assign(SENIOR, CLERK), Refusal::OwnOrder);
+    refuse("to a colleague", &submitted, assign(SENIOR, COLLEAGUE), Refusal::SameOrganisation);
+    refuse("by a colleague", &submitted, assign(COLLEAGUE, AUDITOR), Refusal::SameOrganisation);
+    refuse("unchecked", &Order { check: Check::Waiting, ..submitted.clone() }, assign(SENIOR, AUDITOR), Refusal::CheckPending);
+    let taken = held.decide(assign(SENIOR, OTHER_AUDITOR), NOW).unwrap().order;
+    refuse("taken away", &taken, rules.step(Kind::Approve), Refusal::HeldByAnother);
+    let lease = Lease { by: OTHER_AUDITOR, until: NOW.plus_ms(ASSIGNMENT_MS) };
+    assert_eq!(taken.lease, Some(lease));
+    let opened = taken.decide(claim(OTHER_AUDITOR), NOW).unwrap().order;
+    assert_eq!(opened.lease, Some(lease), "opening an assigned case does not shorten how long it is kept");
     // Everything an auditor does needs the lease, and the lease is a person's.
     let run_out = Order { lease: Some(Lease { by: AUDITOR, until: NOW }), ..held.clone() };
     for kind in [Kind::Release, Kind::Approve, Kind::Return, Kind::Reject, Kind::Escalate] {
