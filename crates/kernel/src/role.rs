@@ -902,7 +902,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(all, 15 * Action::ALL.len() * 4096);
+        assert_eq!(all as usize, 15 * Action::ALL.len() * 4096);
         assert!(allowed > 0 && allowed < all / 2, "{allowed} of {all}");
     }
 

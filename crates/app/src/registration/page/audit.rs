@@ -127,6 +127,16 @@ async fn screen(
         None => None,
     };
     let Built { search, views, mut table } = list::build(&Queue, &look, asked).await?;
+    // Beside an open case there is room for what one picks by; who chose columns gets them all the same.
+    if case.is_some() && asked.columns.is_empty() {
+        let plain: Vec<bool> = table.columns.iter().map(|column| !matches!(column.key, "outlet" | "held")).collect();
+        let mut keep = plain.iter();
+        table.columns.retain(|_| *keep.next().unwrap_or(&true));
+        for line in &mut table.lines {
+            let mut keep = plain.iter();
+            line.cells.retain(|_| *keep.next().unwrap_or(&true));
+        }
+    }
     for line in &mut table.lines {
         line.current = case.as_ref().is_some_and(|case| case.id == line.id);
     }
