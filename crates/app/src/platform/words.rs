@@ -53,6 +53,10 @@ words! {
     log_in: "登录", "Sign in";
     text_large: "大字", "Large text";
     text_normal: "标准字", "Normal text";
+    appearance: "显示", "Display";
+    theme_auto: "外观随系统", "Theme of the device";
+    theme_light: "浅色", "Light theme";
+    theme_dark: "深色", "Dark theme";
     staff_number: "工号", "Staff no.";
     to_start: "返回首页", "Back to start";
     incident: "事件号", "Incident number";
@@ -88,6 +92,10 @@ words! {
     choose_line: "选择第", "Choose line";
     show_table: "查看数据表", "Show as table";
     day: "日期", "Day";
+    item: "项目", "Item";
+    no_figures: "暂无数据", "No figures yet";
+    unit_ten_thousand: "万", "K";
+    unit_hundred_million: "亿", "M";
     nothing_found: "没有符合条件的记录", "Nothing matches";
     nothing_found_hint: "放宽条件后再查询，或点“重置”。", "Widen the conditions and search again, or press Reset.";
     open: "查看", "Open";

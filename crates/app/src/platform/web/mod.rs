@@ -13,6 +13,8 @@ pub mod table;
 pub mod views;
 
 #[cfg(test)]
+mod style_tests;
+#[cfg(test)]
 mod tests;
 
 use axum::http::{HeaderValue, StatusCode, header};
