@@ -55,6 +55,11 @@ pub struct Bar {
 impl HtmlSafe for Bar {}
 
 impl Bar {
+    /// The figure beside the bar.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// `share` outside 0..=1 is drawn as the nearest end, no figure as nothing.
     pub fn new(text: impl Into<String>, share: f64, tone: Tone) -> Self {
         let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
