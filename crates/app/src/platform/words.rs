@@ -88,6 +88,8 @@ words! {
     previous_page: "上一页", "Previous";
     next_page: "下一页", "Next";
     chosen: "条已选", "chosen";
+    page_number: "第 {} 页", "Page {}";
+    loading: "正在加载", "Loading";
     choose_page: "选择本页全部", "Choose all on this page";
     choose_all: "选择全部 {} 条符合条件", "Choose all {} that match";
     column_choice: "列设置", "Columns";
@@ -576,6 +578,18 @@ words! {
     done_checked: "抽检已记录", "Second look recorded";
     done_delivered: "已交付核对", "Compared at delivery";
     queue_done: "队列已处理完", "Nothing left in the queue";
+
+    // The living page of parts.
+    parts_title: "组件一览", "Parts";
+    parts_lead: "控制台由这些组件构成；名称与代码一致。", "What the console is made of, under the names of the code.";
+    parts_index: "组件目录", "Index of parts";
+    parts_all: "全部样式", "All kinds";
+    parts_filled: "有内容", "Filled";
+    parts_empty: "空", "Empty";
+    parts_wrong: "有错误", "Wrong";
+    parts_gap: "缺数据", "With a gap";
+    parts_one: "单个数值", "One value";
+    parts_stacked: "堆叠", "Stacked";
 }
 
 #[cfg(test)]

@@ -66,14 +66,37 @@ impl Tag {
     }
 }
 
-/// What happened to the form just sent; the next page shows it once.
-#[derive(Debug, Clone)]
+/// 轻提示: what happened to the form just sent; the next page shows it once.
+#[derive(Debug, Clone, Template)]
+#[template(
+    source = r#"<div class="toast toast-{{ tone.class() }}" role="status" data-toast><span aria-hidden="true">{{ tone.shape() }} </span>{{ text }}</div>"#,
+    ext = "html"
+)]
 pub struct Toast {
     /// Weight.
     pub tone: Tone,
     /// Words.
     pub text: String,
 }
+
+impl HtmlSafe for Toast {}
+
+/// 提示条: something to know before going on; it stays.
+#[derive(Debug, Clone, Template)]
+#[template(
+    source = r#"<div class="notice notice-{{ tone.class() }}"><p><span aria-hidden="true">{{ tone.shape() }} </span><strong>{{ title }}</strong></p>{% if !text.is_empty() %}<p>{{ text }}</p>{% endif %}</div>"#,
+    ext = "html"
+)]
+pub struct Note {
+    /// Weight.
+    pub tone: Tone,
+    /// What.
+    pub title: String,
+    /// Why, or what to do; may be empty.
+    pub text: String,
+}
+
+impl HtmlSafe for Note {}
 
 /// 标签页: one tab of a detail page; a tab is a link, so each has its address.
 #[derive(Debug, Clone)]
