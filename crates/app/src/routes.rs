@@ -12,7 +12,7 @@ use crate::{
         edge::{self, EdgeConfig},
         failure::{self, Failure},
         network, people,
-        web::{frame, list::Listing, reference, switch, views},
+        web::{frame, gallery, list::Listing, reference, switch, views},
     },
     registration,
 };
@@ -64,6 +64,7 @@ fn pages() -> Router<App> {
         .merge(audit::page::pages())
         .merge(views::pages())
         .merge(reference::pages())
+        .merge(gallery::pages())
 }
 
 /// Every list of the console: what may be exported, worked on in a batch, saved as a view.

@@ -53,6 +53,10 @@ words! {
     log_in: "登录", "Sign in";
     text_large: "大字", "Large text";
     text_normal: "标准字", "Normal text";
+    appearance: "显示", "Display";
+    theme_auto: "外观随系统", "Theme of the device";
+    theme_light: "浅色", "Light theme";
+    theme_dark: "深色", "Dark theme";
     staff_number: "工号", "Staff no.";
     to_start: "返回首页", "Back to start";
     incident: "事件号", "Incident number";
@@ -84,6 +88,8 @@ words! {
     previous_page: "上一页", "Previous";
     next_page: "下一页", "Next";
     chosen: "条已选", "chosen";
+    page_number: "第 {} 页", "Page {}";
+    loading: "正在加载", "Loading";
     choose_page: "选择本页全部", "Choose all on this page";
     choose_all: "选择全部 {} 条符合条件", "Choose all {} that match";
     column_choice: "列设置", "Columns";
@@ -94,6 +100,10 @@ words! {
     choose_line: "选择第", "Choose line";
     show_table: "查看数据表", "Show as table";
     day: "日期", "Day";
+    item: "项目", "Item";
+    no_figures: "暂无数据", "No figures yet";
+    unit_ten_thousand: "万", "K";
+    unit_hundred_million: "亿", "M";
     nothing_found: "没有符合条件的记录", "Nothing matches";
     nothing_found_hint: "放宽条件后再查询，或点“重置”。", "Widen the conditions and search again, or press Reset.";
     open: "查看", "Open";
@@ -593,6 +603,17 @@ words! {
     key_digit: "选择影像；在对话框中选择原因", "Choose a picture; in a dialog, a reason";
     key_send: "发送对话框", "Send the dialog";
     key_space_name: "空格", "Space";
+    // The living page of parts.
+    parts_title: "组件一览", "Parts";
+    parts_lead: "控制台由这些组件构成；名称与代码一致。", "What the console is made of, under the names of the code.";
+    parts_index: "组件目录", "Index of parts";
+    parts_all: "全部样式", "All kinds";
+    parts_filled: "有内容", "Filled";
+    parts_empty: "空", "Empty";
+    parts_wrong: "有错误", "Wrong";
+    parts_gap: "缺数据", "With a gap";
+    parts_one: "单个数值", "One value";
+    parts_stacked: "堆叠", "Stacked";
 }
 
 #[cfg(test)]

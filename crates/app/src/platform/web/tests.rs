@@ -29,6 +29,7 @@ fn shell(language: Language, current: &str) -> Shell {
         language,
         w,
         large: false,
+        theme: super::shell::Theme::Auto,
         here: current.to_owned(),
         user: Some(User {
             name: "张敏".into(),
