@@ -11,7 +11,7 @@ use crate::{
         audit,
         edge::{self, EdgeConfig},
         failure::{self, Failure},
-        network, people,
+        jobs, network, people,
         web::{frame, list::Listing, reference, switch, views},
     },
     registration,
@@ -62,12 +62,14 @@ fn pages() -> Router<App> {
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(audit::page::pages())
+        .merge(jobs::page::pages())
+        .merge(jobs::batch::pages())
         .merge(views::pages())
         .merge(reference::pages())
 }
 
 /// Every list of the console: what may be exported, worked on in a batch, saved as a view.
-pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders];
+pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders, &jobs::page::Jobs];
 
 /// The list at a path.
 pub fn list_at(path: &str) -> Option<&'static dyn Listing> {

@@ -166,6 +166,12 @@ vocabulary! {
         RulesView = "rules.view",
         /// 查看用户
         SubscriberView = "subscriber.view",
+        /// 查看本人作业
+        JobView = "job.view",
+        /// 脱敏导出
+        ExportMasked = "export.masked",
+        /// 明文导出
+        ExportClear = "export.clear",
     }
 }
 
@@ -900,7 +906,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(all, 15 * 32 * 4096);
+        assert_eq!(all, 15 * 35 * 4096);
         assert!(allowed > 0 && allowed < all / 2, "{allowed} of {all}");
     }
 

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod edge;
 pub mod failure;
 pub mod images;
+pub mod jobs;
 pub mod keys;
 pub mod network;
 pub mod notify;

@@ -568,6 +568,34 @@ words! {
     done_checked: "抽检已记录", "Second look recorded";
     done_delivered: "已交付核对", "Compared at delivery";
     queue_done: "队列已处理完", "Nothing left in the queue";
+
+    // 作业与导出 jobs and files
+    menu_jobs: "我的作业", "My jobs";
+    jobs_lead: "批量操作与大文件在后台进行；只有发起人能看到，离职即失效。", "Batches and large files go on in the background. Only whoever asked sees them; they end with a leaver.";
+    jobs_empty_hint: "在列表上选择多条记录后发起批量操作，或导出一个大列表。", "Choose many lines of a list for a batch, or export a large list.";
+    job: "作业", "Job";
+    job_total: "总数", "Total";
+    job_done: "完成", "Done";
+    job_failed: "失败", "Failed";
+    job_started: "开始时间", "Started";
+    job_ended: "结束时间", "Ended";
+    job_state_waiting: "待开始", "Waiting";
+    job_state_running: "进行中", "Running";
+    job_state_done: "已完成", "Done";
+    job_state_failed: "已停止", "Stopped";
+    job_state_cancelled: "已取消", "Cancelled";
+    job_state_ended: "已失效", "Void";
+    job_undo: "将于 {} 开始；此前取消不影响任何记录。", "Starts at {}; cancelled before that, no line is touched.";
+    job_progress: "已完成 {}%", "{}% done";
+    job_how_far: "进度", "Progress";
+    job_back: "返回列表", "Back to the list";
+    job_cancel: "取消作业", "Cancel the job";
+    job_report: "失败明细", "What was refused";
+    job_line: "记录", "Line";
+    job_code: "代码", "Code";
+    job_remedy: "办法", "Remedy";
+    done_batch: "已完成 {} 条，失败 {} 条", "{} done, {} failed";
+    done_batch_failed: "已完成 {} 条，失败 {} 条；明细见“我的作业”", "{} done, {} failed; see My jobs for which and why";
 }
 
 #[cfg(test)]

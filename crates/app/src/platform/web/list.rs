@@ -157,6 +157,21 @@ pub struct Found {
     pub next: Option<String>,
 }
 
+impl Found {
+    /// A page out of rows of which one more than `limit` was read: the one too many says that there is more.
+    pub fn page<R>(
+        mut rows: Vec<R>,
+        limit: u32,
+        total: Option<(u64, bool)>,
+        line: impl Fn(&R) -> Line,
+        cursor: impl Fn(&R) -> String,
+    ) -> Self {
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        Self { next: rows.last().filter(|_| more).map(cursor), lines: rows.iter().map(line).collect(), total }
+    }
+}
+
 /// One list: where it lives, what it shows, what may be asked and done. Object-safe, so that one registry names them all.
 pub trait Listing: Send + Sync {
     /// Path of its page, `/orders`; also its name in exports, jobs and saved views.
