@@ -69,7 +69,14 @@ fn pages() -> Router<App> {
 }
 
 /// Every list of the console: what may be exported, worked on in a batch, saved as a view.
-pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders, &jobs::page::Jobs];
+pub const LISTS: &[&dyn Listing] = &[
+    &registration::page::orders::Orders,
+    &channels::page::Channels,
+    &people::page::People,
+    &network::page::DeadLetters,
+    &audit::page::Log,
+    &jobs::page::Jobs,
+];
 
 /// The list at a path.
 pub fn list_at(path: &str) -> Option<&'static dyn Listing> {

@@ -144,9 +144,7 @@ fn title(look: &Look, job: &Job) -> String {
     let Some(listing) = routes::list_at(&job.list) else { return job.act.clone() };
     let act = match job.kind {
         Kind::Export => w.export.to_owned(),
-        Kind::Batch => {
-            listing.acts(look).into_iter().find(|act| act.key == job.act).map_or_else(|| job.act.clone(), |act| act.label)
-        }
+        Kind::Batch => listing.acts(look).into_iter().find(|act| act.key == job.act).map_or_else(|| job.act.clone(), |act| act.label),
     };
     format!("{} · {act}", listing.title(w))
 }
@@ -200,8 +198,7 @@ struct JobPage {
 async fn job(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Uuid>) -> Result<Response> {
     actor.reach(&app, Action::JobView)?;
     let (reading, staff) = (app.clone(), actor.staff);
-    let (job, refused) =
-        app.read(move |tx| Ok((table::find_own(&reading, tx, staff, id)?, table::refused(tx, id, SHOWN)?))).await?;
+    let (job, refused) = app.read(move |tx| Ok((table::find_own(&reading, tx, staff, id)?, table::refused(tx, id, SHOWN)?))).await?;
     let look = Look::of(&app, &actor, &shell);
     let (w, language) = (shell.w, shell.language);
     let live = job.state.live();

@@ -140,8 +140,7 @@ pub fn live(tx: &mut Tx<'_>, staff: StaffId) -> Result<i64> {
 
 /// The job whose turn it is: due, and the longest untouched, so that a short one does not wait for a long one's end.
 pub fn next(app: &App, tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<Job>> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM job WHERE state IN ('waiting', 'running') AND due <= $1 ORDER BY touched, id LIMIT 1");
+    let sql = format!("SELECT {COLUMNS} FROM job WHERE state IN ('waiting', 'running') AND due <= $1 ORDER BY touched, id LIMIT 1");
     let row = tx.query_opt(&sql, &params![now])?;
     row.map(|row| read(app, tx, &row)).transpose()
 }

@@ -380,6 +380,13 @@ impl Address {
     }
 }
 
+impl Address {
+    /// A value as an address writes it.
+    pub fn value(text: &str) -> String {
+        Self::new("", [("", text)]).to_string().trim_start_matches("?=").to_owned()
+    }
+}
+
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.path)?;
