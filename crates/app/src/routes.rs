@@ -10,6 +10,7 @@ use crate::{
     platform::{
         audit,
         edge::{self, EdgeConfig},
+        export,
         failure::{self, Failure},
         jobs, network, people,
         web::{frame, list::Listing, reference, switch, views},
@@ -64,6 +65,7 @@ fn pages() -> Router<App> {
         .merge(audit::page::pages())
         .merge(jobs::page::pages())
         .merge(jobs::batch::pages())
+        .merge(export::page::pages())
         .merge(views::pages())
         .merge(reference::pages())
 }

@@ -14,6 +14,7 @@ use crate::{
             By,
             integrate::{BATCH, Integrator},
         },
+        export,
         failure::{Failure, Result},
         jobs,
         network::{Handler, Worker, WorkerSettings},
@@ -134,6 +135,7 @@ pub async fn expire(app: &App) -> Result<usize> {
 /// Hourly housekeeping.
 async fn sweep(app: &App) -> Result<usize> {
     app.prune_people().await?;
+    export::make::sweep(app).await?;
     let before = app.clock.now().plus_ms(-7 * chuangsha_kernel::time::DAY_MS);
     chuangsha_store::outbox::purge(&app.store, before, 10_000).await?;
     let before = app.clock.now().plus_ms(-90 * chuangsha_kernel::time::DAY_MS);

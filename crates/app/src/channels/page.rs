@@ -126,7 +126,7 @@ impl Listing for Channels {
             Column::keyed("clauses", w.channel_clauses),
             Column::keyed("reader", w.reader),
             Column::keyed("warnings", w.warnings).figures(),
-            Column::keyed("updated", w.updated).hidden(),
+            Column::keyed("updated", w.updated).moment().hidden(),
             Column::new(w.actions),
         ]
     }

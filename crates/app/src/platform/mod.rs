@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod audit;
 pub mod edge;
+pub mod export;
 pub mod failure;
 pub mod images;
 pub mod jobs;

@@ -286,6 +286,8 @@ pub struct RowView {
     /// Past its clock.
     pub overdue: bool,
     /// RFC 3339.
+    pub submitted_at: Option<String>,
+    /// RFC 3339.
     pub created_at: String,
 }
 
@@ -362,6 +364,7 @@ fn row_view(app: &App, tx: &mut Tx, actor: &Actor, row: &table::Listed, now: Tim
         held_by_me: held && order.lease.is_some_and(|lease| lease.by.staff == actor.staff),
         waited_ms,
         overdue: !order.state.is_final() && waited_ms.is_some_and(|waited| waited > due_ms),
+        submitted_at: order.submitted_at.map(Timestamp::rfc3339),
         created_at: order.created_at.rfc3339(),
     })
 }

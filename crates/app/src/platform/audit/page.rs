@@ -72,7 +72,7 @@ impl Listing for Log {
     fn columns(&self, w: &'static Words) -> Vec<Column> {
         vec![
             Column::keyed("seq", w.audit_sequence).figures(),
-            Column::keyed("at", w.time),
+            Column::keyed("at", w.time).moment(),
             Column::keyed("staff", w.staff_number),
             Column::keyed("action", w.audit_action),
             Column::keyed("case", w.audit_case),

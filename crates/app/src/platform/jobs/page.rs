@@ -21,13 +21,14 @@ use crate::{
     platform::{
         actor::Actor,
         audit::{By, Entry},
+        export::{self, FileView},
         failure::{Failure, Result},
         web::{
             form::{Choice, Input},
             list::{self, Asked, Found, Listing, Look, Window},
             page,
             pages::Trail,
-            parts::{Empty, Facts, Tag, Tone, fact},
+            parts::{Empty, Facts, Tag, Tone, code as code_fact, fact},
             see_other,
             shell::Shell,
             table::{Act, Cell, Column, Line, Pager, Table, thousands},
@@ -76,8 +77,8 @@ impl Listing for Jobs {
             Column::keyed("total", w.job_total).figures(),
             Column::keyed("done", w.job_done).figures(),
             Column::keyed("failed", w.job_failed).figures(),
-            Column::keyed("created", w.created),
-            Column::keyed("ended", w.job_ended),
+            Column::keyed("created", w.created).moment(),
+            Column::keyed("ended", w.job_ended).moment(),
             Column::new(w.actions),
         ]
     }
@@ -192,17 +193,25 @@ struct JobPage {
     /// What could not be done, where it stopped.
     stopped: Option<crate::platform::web::form::Wrong>,
     report: Option<Table>,
+    /// What it made.
+    file: Option<(FileView, Facts)>,
     back: String,
 }
 
 async fn job(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Uuid>) -> Result<Response> {
     actor.reach(&app, Action::JobView)?;
     let (reading, staff) = (app.clone(), actor.staff);
-    let (job, refused) = app.read(move |tx| Ok((table::find_own(&reading, tx, staff, id)?, table::refused(tx, id, SHOWN)?))).await?;
+    let now = app.clock.now();
+    let (job, refused, file) = app
+        .read(move |tx| {
+            let job = table::find_own(&reading, tx, staff, id)?;
+            Ok((job, table::refused(tx, id, SHOWN)?, export::make::file_of(&reading, tx, id, now)?))
+        })
+        .await?;
     let look = Look::of(&app, &actor, &shell);
     let (w, language) = (shell.w, shell.language);
     let live = job.state.live();
-    let waiting = job.state == State::Waiting && job.due > app.clock.now();
+    let waiting = job.state == State::Waiting && job.due > now;
     let status = if waiting {
         fill(w.job_undo, job.due.display())
     } else if live {
@@ -231,14 +240,26 @@ async fn job(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Uuid>)
         status,
         facts: Facts { facts },
         stopped,
+        file: file.map(|file| (file.clone(), file_facts(w, &file))),
         report: (!refused.is_empty()).then(|| report(&look, &job, refused)),
         back: if job.asked.address.is_empty() { job.list.clone() } else { job.asked.address.clone() },
         shell,
     }))
 }
 
+fn file_facts(w: &'static Words, file: &FileView) -> Facts {
+    Facts {
+        facts: vec![
+            code_fact(w.name, file.name.clone()),
+            fact(w.file_size, format!("{} KiB", thousands((file.size.max(0).unsigned_abs()).div_ceil(1024)))),
+            fact(w.file_left, file.left.to_string()),
+            fact(w.file_gone_at, file.expires.display()),
+        ],
+    }
+}
+
 fn stopped(id: &str, language: Language) -> Option<crate::platform::web::form::Wrong> {
-    let code = code::ALL.iter().copied().find(|code| code.id == id).unwrap_or(&crate::platform::failure::code::FORBIDDEN);
+    let code = code::ALL.iter().chain(export::code::ALL).copied().find(|code| code.id == id).unwrap_or(&crate::platform::failure::code::FORBIDDEN);
     let problem = Problem::new(code).with("rule", id).with("most", "");
     Some(crate::platform::web::form::Wrong::of(&problem, language))
 }

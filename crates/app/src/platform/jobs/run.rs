@@ -1,7 +1,7 @@
 //! 作业执行: one short turn of the job whose turn it is. Whatever a turn did is committed before the next; a process that dies between two of
 //! them is taken up by another where it was.
 
-use chuangsha_kernel::{problem::Problem, time::Timestamp};
+use chuangsha_kernel::time::Timestamp;
 use chuangsha_store::Tx;
 
 use super::{Job, Kind, State, batch, code, table};
@@ -9,6 +9,7 @@ use crate::{
     App,
     platform::{
         audit::{By, Entry},
+        export,
         failure::{Failure, Result},
         web::list::Look,
         words::Words,
@@ -50,7 +51,7 @@ pub async fn step(app: &App, job: Job) -> Result<Outcome> {
     let id = job.id;
     let done = match job.kind {
         Kind::Batch => batch::turn(&look, job.clone()).await,
-        Kind::Export => Err(Problem::new(&code::LIST_UNKNOWN).into()),
+        Kind::Export => export::make::turn(&look, job.clone()).await,
     };
     match done {
         Err(Failure::Problem(problem)) if problem.code.status < 500 => {

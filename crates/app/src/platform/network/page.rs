@@ -69,7 +69,7 @@ impl Listing for DeadLetters {
             Column::keyed("order", w.order),
             Column::keyed("attempts", w.dead_attempts).figures(),
             Column::keyed("error", w.dead_error),
-            Column::keyed("since", w.dead_since),
+            Column::keyed("since", w.dead_since).moment(),
             Column::new(w.actions),
         ]
     }

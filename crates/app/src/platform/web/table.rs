@@ -6,7 +6,7 @@ use askama::filters::HtmlSafe;
 use super::chart::Bar;
 use super::form::Input;
 use super::parts::{Empty, Tag, Tone};
-use crate::platform::words::Words;
+use crate::platform::words::{Words, fill};
 
 /// Page sizes people may choose.
 pub const SIZES: [u32; 3] = [20, 50, 100];
@@ -56,6 +56,13 @@ impl Column {
         self
     }
 
+    /// Moments: a file says of which clock.
+    #[must_use]
+    pub fn moment(mut self) -> Self {
+        self.class = "moment";
+        self
+    }
+
     /// A column that sorts.
     #[must_use]
     pub fn sorted(mut self, href: String, now: &'static str) -> Self {
@@ -102,6 +109,17 @@ impl Cell {
             Self::Age(text, ..) => text.clone(),
             Self::Bar(bar) => bar.text().to_owned(),
             Self::Actions(_) => String::new(),
+        }
+    }
+}
+
+impl Cell {
+    /// The words alone, as a file has them: there an age is the moment it counts from, for a file is read later.
+    pub fn in_file(&self, w: &Words) -> String {
+        match self {
+            Self::Age(_, _, at) if !at.is_empty() => fill(w.since, at),
+            Self::Text(text) | Self::Code(text) | Self::Number(text) if text == "—" => String::new(),
+            other => other.plain(),
         }
     }
 }
@@ -321,7 +339,7 @@ impl HtmlSafe for Table {}
 
 impl Table {
     fn caption_count(&self) -> String {
-        crate::platform::words::fill(self.w.rows_total, self.pager.count())
+        fill(self.w.rows_total, self.pager.count())
     }
 
     fn dense(&self) -> bool {
@@ -329,7 +347,7 @@ impl Table {
     }
 
     fn choose_all(&self, batch: &Batch) -> String {
-        crate::platform::words::fill(self.w.choose_all, batch.matching())
+        fill(self.w.choose_all, batch.matching())
     }
 
     fn position(&self, index: &usize) -> u64 {
