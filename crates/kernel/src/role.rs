@@ -168,6 +168,12 @@ vocabulary! {
         SubscriberView = "subscriber.view",
         /// 转派审核
         OrderAssign = "order.assign",
+        /// 查看本人作业
+        JobView = "job.view",
+        /// 脱敏导出
+        ExportMasked = "export.masked",
+        /// 明文导出
+        ExportClear = "export.clear",
     }
 }
 

@@ -614,6 +614,57 @@ words! {
     parts_gap: "缺数据", "With a gap";
     parts_one: "单个数值", "One value";
     parts_stacked: "堆叠", "Stacked";
+    // 作业与导出 jobs and files
+    menu_jobs: "我的作业", "My jobs";
+    jobs_lead: "批量操作与大文件在后台进行；只有发起人能看到，离职即失效。", "Batches and large files go on in the background. Only whoever asked sees them; they end with a leaver.";
+    jobs_empty_hint: "在列表上选择多条记录后发起批量操作，或导出一个大列表。", "Choose many lines of a list for a batch, or export a large list.";
+    job: "作业", "Job";
+    job_total: "总数", "Total";
+    job_done: "完成", "Done";
+    job_failed: "失败", "Failed";
+    job_started: "开始时间", "Started";
+    job_ended: "结束时间", "Ended";
+    job_state_waiting: "待开始", "Waiting";
+    job_state_running: "进行中", "Running";
+    job_state_done: "已完成", "Done";
+    job_state_failed: "已停止", "Stopped";
+    job_state_cancelled: "已取消", "Cancelled";
+    job_state_ended: "已失效", "Void";
+    job_undo: "将于 {} 开始；此前取消不影响任何记录。", "Starts at {}; cancelled before that, no line is touched.";
+    job_progress: "已完成 {}%", "{}% done";
+    job_how_far: "进度", "Progress";
+    job_back: "返回列表", "Back to the list";
+    job_cancel: "取消作业", "Cancel the job";
+    job_report: "失败明细", "What was refused";
+    job_line: "记录", "Line";
+    job_code: "代码", "Code";
+    job_remedy: "办法", "Remedy";
+    file: "文件", "File";
+    file_size: "大小", "Size";
+    file_left: "还可下载", "Downloads left";
+    file_gone_at: "销毁时间", "Destroyed at";
+    file_fetch: "下载", "Download";
+    since: "自 {} 起", "since {}";
+    format_xlsx: "XLSX（推荐；每格为文本）", "XLSX (for people; every cell is text)";
+    format_csv_bom: "CSV UTF-8（带 BOM，Excel 直接打开）", "CSV UTF-8 with BOM (opens in Excel)";
+    format_csv_gb18030: "CSV GB18030（旧版 WPS、监管工具）", "CSV GB18030 (older programs)";
+    format_csv: "CSV UTF-8（供程序读取）", "CSV UTF-8 (for programs)";
+    purpose_report: "报表统计", "Report";
+    purpose_inspection: "监督检查", "Inspection";
+    purpose_rectification: "整改核对", "Rectification";
+    export_format: "文件格式", "Form of file";
+    export_lead: "{}：共 {} 条符合条件。导出当前显示的列，个人信息保持脱敏；导出记入审计日志。", "{}: {} lines match. The columns shown are taken, personal data stays masked, and it is on record.";
+    export_now: "文件当即下载。", "The file is given at once.";
+    export_later: "数量较多，由后台作业生成；完成后在“我的作业”下载。", "There are many lines: a job makes the file. Fetch it under My jobs.";
+    export_list: "列表", "List";
+    export_by: "导出人工号", "Taken by";
+    export_at: "导出时间", "Taken at";
+    export_filter: "条件：{}", "Filter: {}";
+    export_masking: "个人信息", "Personal data";
+    export_masked: "脱敏", "masked";
+    export_sheet: "说明", "About";
+    done_batch: "已完成 {} 条，失败 {} 条", "{} done, {} failed";
+    done_batch_failed: "已完成 {} 条，失败 {} 条；明细见“我的作业”", "{} done, {} failed; see My jobs for which and why";
 }
 
 #[cfg(test)]

@@ -305,6 +305,8 @@ pub struct RowView {
     /// Past its clock.
     pub overdue: bool,
     /// RFC 3339.
+    pub submitted_at: Option<String>,
+    /// RFC 3339.
     pub created_at: String,
 }
 
@@ -414,6 +416,7 @@ fn row_view(app: &App, tx: &mut Tx, actor: &Actor, row: &table::Listed, (now, du
         risk: order.risk(bounds),
         waited_ms,
         overdue: !order.state.is_final() && waited_ms.is_some_and(|waited| waited > due_ms),
+        submitted_at: order.submitted_at.map(Timestamp::rfc3339),
         created_at: order.created_at.rfc3339(),
     })
 }

@@ -88,7 +88,7 @@ impl Listing for Orders {
             Column::keyed("outlet", w.outlet),
             Column::keyed("state", w.status),
             Column::keyed("waited", w.waited),
-            Column::keyed("created", w.created),
+            Column::keyed("created", w.created).moment(),
             Column::keyed("face", w.check_face).hidden(),
             Column::new(w.actions),
         ]
@@ -164,7 +164,10 @@ fn line(look: &Look, row: &RowView, due_ms: i64) -> Line {
             Cell::Code(row.number.clone()),
             Cell::Two(row.channel.clone(), format!("{kind} · {}", region_name(&look.app, look.language, &row.region))),
             Cell::Tag(state_tag(w, row.state)),
-            if waiting { age(row.waited_ms, due_ms, row.overdue) } else { Cell::Text("—".to_owned()) },
+            match age(row.waited_ms, due_ms, row.overdue) {
+                Cell::Age(text, tone, _) if waiting => Cell::Age(text, tone, row.submitted_at.as_deref().map(moment).unwrap_or_default()),
+                _ => Cell::Text("—".to_owned()),
+            },
             Cell::Text(moment(&row.created_at)),
             Cell::Number(row.face_score.map_or("—".to_owned(), |score| format!("{}.{}", score / 10, score % 10))),
             Cell::Actions(vec![Act::page(w.open, &row.code, format!("/orders/{}", row.id))]),
