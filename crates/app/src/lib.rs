@@ -154,6 +154,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "resources", version: 1, sql: resources::DDL },
     Migration { module: "figures", version: 1, sql: figures::DDL },
     Migration { module: "views", version: 1, sql: platform::web::views::DDL },
+    Migration { module: "jobs", version: 1, sql: platform::jobs::DDL },
+    Migration { module: "exports", version: 1, sql: platform::export::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

@@ -10,9 +10,10 @@ use crate::{
     platform::{
         audit,
         edge::{self, EdgeConfig},
+        export,
         failure::{self, Failure},
-        network, people,
-        web::{frame, list::Listing, reference, switch, views},
+        jobs, network, people,
+        web::{frame, gallery, list::Listing, reference, switch, views},
     },
     registration, resources,
 };
@@ -64,12 +65,25 @@ fn pages() -> Router<App> {
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(audit::page::pages())
+        .merge(jobs::page::pages())
+        .merge(jobs::batch::pages())
+        .merge(export::page::pages())
         .merge(views::pages())
         .merge(reference::pages())
+        .merge(gallery::pages())
 }
 
 /// Every list of the console: what may be exported, worked on in a batch, saved as a view.
-pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders, &resources::page::Ledger];
+pub const LISTS: &[&dyn Listing] = &[
+    &registration::page::orders::Orders,
+    &registration::page::queue::Queue,
+    &channels::page::Channels,
+    &people::page::People,
+    &network::page::DeadLetters,
+    &audit::page::Log,
+    &resources::page::Ledger,
+    &jobs::page::Jobs,
+];
 
 /// The list at a path.
 pub fn list_at(path: &str) -> Option<&'static dyn Listing> {

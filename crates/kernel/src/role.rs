@@ -176,6 +176,14 @@ vocabulary! {
         RulesView = "rules.view",
         /// 查看用户
         SubscriberView = "subscriber.view",
+        /// 转派审核
+        OrderAssign = "order.assign",
+        /// 查看本人作业
+        JobView = "job.view",
+        /// 脱敏导出
+        ExportMasked = "export.masked",
+        /// 明文导出
+        ExportClear = "export.clear",
     }
 }
 
@@ -910,7 +918,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(all, 15 * 37 * 4096);
+        assert_eq!(all as usize, 15 * Action::ALL.len() * 4096);
         assert!(allowed > 0 && allowed < all / 2, "{allowed} of {all}");
     }
 

@@ -23,6 +23,7 @@ use super::failure::{Failure, Result};
 use crate::App;
 
 pub mod apikey;
+pub mod behalf;
 pub mod code;
 pub mod epoch;
 pub mod extract;

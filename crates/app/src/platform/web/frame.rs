@@ -26,7 +26,7 @@ use crate::{
             extract::SignedIn,
             session::{Live, Step},
         },
-        words::Words,
+        words::{Words, fill},
     },
 };
 
@@ -120,6 +120,13 @@ fn empty(response: &Response) -> bool {
 
 /// What was just done, from a closed list: no text of an address is ever shown.
 fn toast(w: &'static Words, done: &str) -> Option<Toast> {
+    if let Some(counts) = done.strip_prefix("batch.") {
+        // Two numbers and nothing else.
+        let (done, failed) = counts.split_once('.')?;
+        let (done, failed): (u32, u32) = (done.parse().ok()?, failed.parse().ok()?);
+        let (tone, text) = if failed == 0 { (Tone::Good, w.done_batch) } else { (Tone::Warning, w.done_batch_failed) };
+        return Some(Toast { tone, text: fill(&fill(text, done), failed) });
+    }
     let text = match done {
         "saved" => w.done_saved,
         "claimed" => w.done_claimed,
@@ -157,6 +164,7 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
         ("/log", w.menu_audit, "audit", Some(Action::AuditView)),
+        ("/jobs", w.menu_jobs, "work", Some(Action::JobView)),
     ];
     entries
         .into_iter()
