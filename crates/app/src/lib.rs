@@ -151,6 +151,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "registration", version: 1, sql: registration::DDL },
     Migration { module: "figures", version: 1, sql: figures::DDL },
     Migration { module: "views", version: 1, sql: platform::web::views::DDL },
+    Migration { module: "kept", version: 1, sql: platform::web::kept::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

@@ -562,6 +562,10 @@ words! {
     done_checked: "抽检已记录", "Second look recorded";
     done_delivered: "已交付核对", "Compared at delivery";
     queue_done: "队列已处理完", "Nothing left in the queue";
+
+    // ---- kept forms ----
+    kept_lead: "您之前填写的内容已保留，请核对后重新提交。密码和图片须重新填写。", "What you typed was kept. Check it and send it again; passwords and pictures have to be given anew.";
+    kept_texts: "您之前填写的内容", "What you typed before";
 }
 
 #[cfg(test)]

@@ -388,7 +388,7 @@ async fn timeline(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) ->
 #[utoipa::path(post, path = "/registrations/{id}/reveals", tag = "protection", params(("id" = Uuid, Path)), request_body = Reveal, responses((status = 200, body = Revealed)))]
 async fn reveal(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<Reveal>) -> Result<Response> {
     let revealed = view::reveal(&app, &actor, OrderId(id), input).await?;
-    Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(revealed)).into_response())
+    Ok(Json(revealed).into_response())
 }
 
 /// Other orders of the same person.

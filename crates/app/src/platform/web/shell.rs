@@ -56,6 +56,8 @@ pub struct Shell {
     pub menu: Vec<MenuItem>,
     /// Said once.
     pub toast: Option<Toast>,
+    /// 水印: name, number and minute, over every page that somebody signed in sees; `None` on public pages.
+    pub mark: Option<String>,
 }
 
 impl Shell {
@@ -70,7 +72,15 @@ impl Shell {
             user: None,
             menu: Vec::new(),
             toast: None,
+            mark: None,
         }
+    }
+
+    /// For a page that shows nothing of anybody.
+    #[must_use]
+    pub fn public(mut self) -> Self {
+        self.mark = None;
+        self
     }
 
     /// `zh-CN` or `en`
