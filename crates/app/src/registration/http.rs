@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chuangsha_kernel::id::OrderId;
+use chuangsha_kernel::{id::OrderId, role::Action};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -138,6 +138,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ListQuer
 /// The audit queue: checked orders of other organisations, the longest waiting first.
 #[utoipa::path(get, path = "/audit-queue", tag = "audit", params(ListQuery), responses((status = 200, body = Page<RowView>)))]
 async fn queue(State(app): State<App>, actor: Actor, Query(query): Query<ListQuery>) -> Result<Json<Page<RowView>>> {
+    actor.reach(&app, Action::OrderClaim)?;
     let filter = audit_desk::queue_filter(&actor, query.filter()?);
     Ok(Json(page(view::list(&app, &actor, filter).await?)))
 }

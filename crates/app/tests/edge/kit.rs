@@ -55,6 +55,7 @@ pub fn named(field: &str) -> Option<Value> {
         "entry" => json!("reader"),
         "field" => json!("name"),
         "purpose" => json!("audit"),
+        "role" => json!("holder"),
         "words" | "name" => json!("测试"),
         "region" => json!(kit::CITY),
         "until" => json!("2027-01-01"),

@@ -10,5 +10,7 @@
 
 mod headers;
 mod json;
+
 mod kept;
 mod kit;
+mod matrix;

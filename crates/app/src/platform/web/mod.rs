@@ -5,6 +5,7 @@ pub mod chart;
 pub mod form;
 pub mod frame;
 pub mod kept;
+pub mod list;
 pub mod pages;
 pub mod parts;
 pub mod reference;
