@@ -713,6 +713,9 @@ words! {
     export_sheet: "说明", "About";
     done_batch: "已完成 {} 条，失败 {} 条", "{} done, {} failed";
     done_batch_failed: "已完成 {} 条，失败 {} 条；明细见“我的作业”", "{} done, {} failed; see My jobs for which and why";
+    // ---- kept forms ----
+    kept_lead: "您之前填写的内容已保留，请核对后重新提交。密码和图片须重新填写。", "What you typed was kept. Check it and send it again; passwords and pictures have to be given anew.";
+    kept_texts: "您之前填写的内容", "What you typed before";
 }
 
 #[cfg(test)]
