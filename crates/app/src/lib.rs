@@ -150,6 +150,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "channels", version: 1, sql: channels::DDL },
     Migration { module: "registration", version: 1, sql: registration::DDL },
     Migration { module: "figures", version: 1, sql: figures::DDL },
+    Migration { module: "second", version: 1, sql: platform::second::DDL },
     Migration { module: "views", version: 1, sql: platform::web::views::DDL },
 ];
 

@@ -11,7 +11,7 @@ use crate::{
         audit,
         edge::{self, EdgeConfig},
         failure::{self, Failure},
-        network, people,
+        network, people, second,
         web::{frame, reference, switch, views},
     },
     registration,
@@ -34,6 +34,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(network::http::routes())
+            .merge(second::http::routes())
             .merge(audit::http::routes()),
     )
 }
@@ -61,6 +62,7 @@ fn pages() -> Router<App> {
         .merge(channels::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
+        .merge(second::page::pages())
         .merge(audit::page::pages())
         .merge(views::pages())
         .merge(reference::pages())

@@ -166,6 +166,12 @@ vocabulary! {
         RulesView = "rules.view",
         /// 查看用户
         SubscriberView = "subscriber.view",
+        /// 列为重点保护
+        SubscriberProtect = "subscriber.protect",
+        /// 查看用户的访问记录
+        SubscriberAccess = "subscriber.access",
+        /// 金库授权审批
+        SecondApprove = "second.approve",
     }
 }
 
@@ -900,7 +906,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(all, 15 * 32 * 4096);
+        assert_eq!(all, 15 * 35 * 4096);
         assert!(allowed > 0 && allowed < all / 2, "{allowed} of {all}");
     }
 
