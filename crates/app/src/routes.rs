@@ -12,7 +12,7 @@ use crate::{
         edge::{self, EdgeConfig},
         failure::{self, Failure},
         network, people, second,
-        web::{frame, reference, switch, views},
+        web::{frame, list::Listing, reference, switch, views},
     },
     registration,
 };
@@ -66,6 +66,14 @@ fn pages() -> Router<App> {
         .merge(audit::page::pages())
         .merge(views::pages())
         .merge(reference::pages())
+}
+
+/// Every list of the console: what may be exported, worked on in a batch, saved as a view.
+pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders, &second::page::Requests];
+
+/// The list at a path.
+pub fn list_at(path: &str) -> Option<&'static dyn Listing> {
+    LISTS.iter().copied().find(|listing| listing.path() == path)
 }
 
 async fn missing() -> impl IntoResponse {

@@ -93,6 +93,10 @@ fn ask(kit: &Kit, key: &str) -> Ask {
     }
 }
 
+fn page(queue: Queue) -> second::Page {
+    second::Page { queue, limit: 20, ..second::Page::default() }
+}
+
 async fn take(kit: &Kit, actor: &Actor, id: Uuid, kind: Kind, key: &'static str) -> Result<(), Failure> {
     let (app, actor, now) = (kit.app.clone(), actor.clone(), kit.app.clock.now());
     kit.app.write(move |tx| second::take(&app, tx, &actor, id, kind, key, now)).await
@@ -115,7 +119,7 @@ story!(asked_agreed_and_used_once, kit => {
     let id = second::request(&kit.app, &agent, asked.clone()).await.unwrap();
     assert_eq!(code(second::request(&kit.app, &agent, asked.clone()).await), "second.pending", "once is enough");
     assert_eq!(code(take(&kit, &agent, id, Kind::RevealField, "number of a").await), "second.out_of_order", "nobody agreed yet");
-    let waiting = second::list(&kit.app, &officer, Queue::Waiting, None, 20).await.unwrap();
+    let waiting = second::list(&kit.app, &officer, page(Queue::Waiting)).await.unwrap();
     assert_eq!((waiting.total, waiting.rows[0].id, waiting.rows[0].may_decide), (1, id, true));
     assert_eq!((waiting.rows[0].case.as_str(), waiting.rows[0].number.as_str()), ("T-20931", "H-1"));
     approve(&kit, &officer, id).await.unwrap();
@@ -142,9 +146,9 @@ story!(nobody_decides_their_own_or_a_colleagues_request_and_the_table_says_so_to
     assert_eq!(code(approve(&kit, &other, id).await), "second.same_organisation");
     assert_eq!(code(approve(&kit, &agent, id).await), "people.denied", "not their right");
     assert_eq!(code(second::find(&kit.app, &agent, id).await), "second.not_found", "nor theirs to see");
-    assert_eq!(second::list(&kit.app, &other, Queue::Waiting, None, 20).await.unwrap().total, 0, "and not offered");
-    assert_eq!(code(second::list(&kit.app, &agent, Queue::Waiting, None, 20).await), "people.denied");
-    assert_eq!(second::list(&kit.app, &agent, Queue::Mine, None, 20).await.unwrap().total, 0);
+    assert_eq!(second::list(&kit.app, &other, page(Queue::Waiting)).await.unwrap().total, 0, "and not offered");
+    assert_eq!(code(second::list(&kit.app, &agent, page(Queue::Waiting)).await), "people.denied");
+    assert_eq!(second::list(&kit.app, &agent, page(Queue::Mine)).await.unwrap().total, 0);
     for (staff, organisation) in [(officer.staff.0, Uuid::from_u128(7)), (Uuid::from_u128(7), officer.organisation.0)] {
         let forced = kit.app.write(move |tx| {
             let sql = "UPDATE second_request SET state = 2, decided_staff = $2, decided_organisation = $3 WHERE id = $1";
@@ -232,7 +236,7 @@ story!(a_refusal_says_why_and_what_is_sealed_stays_sealed, kit => {
     assert_eq!(code(second::answer(&kit.app, &officer, id, Answer::Refuse, " ".to_owned()).await), "protection.words_missing");
     second::answer(&kit.app, &officer, id, Answer::Refuse, "工单不符".to_owned()).await.unwrap();
     assert_eq!(code(approve(&kit, &officer, id).await), "second.out_of_order");
-    assert_eq!(second::list(&kit.app, &officer, Queue::Decided, None, 20).await.unwrap().total, 1);
+    assert_eq!(second::list(&kit.app, &officer, page(Queue::Decided)).await.unwrap().total, 1);
     let found = kit.app.read(|tx| {
         let mut clear = Vec::new();
         for row in tx.query("SELECT * FROM second_request", &[])? {

@@ -50,7 +50,7 @@ pub struct ListQuery {
 async fn list(State(app): State<App>, actor: Actor, Query(asked): Query<ListQuery>) -> Result<Json<Page<RequestView>>> {
     let queue = Queue::parse(&asked.queue).unwrap_or(Queue::Mine);
     let after = if asked.after.is_empty() { None } else { Some(Cursor::read(LIST, &asked.after)?.id) };
-    let found = super::list(&app, &actor, queue, after, asked.limit.unwrap_or(20)).await?;
+    let found = super::list(&app, &actor, super::Page { queue, kind: None, after, limit: asked.limit.unwrap_or(20) }).await?;
     Ok(Json(Page { items: found.rows, next: found.next.map(|id| Cursor { at: 0, id }.text(LIST)) }))
 }
 

@@ -417,11 +417,25 @@ pub struct Listed {
 /// Counted no further.
 pub const COUNT_CAP: i64 = 10_000;
 
+/// Which part of which list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Page {
+    /// Which list.
+    pub queue: Queue,
+    /// Only requests for this kind of act.
+    pub kind: Option<Kind>,
+    /// After this row.
+    pub after: Option<Uuid>,
+    /// Rows, 1 to 100.
+    pub limit: i64,
+}
+
 /// One list of requests: one's own for everybody; what waits and what one decided for approvers.
 ///
 /// # Errors
 /// `people.denied`
-pub async fn list(app: &App, actor: &Actor, queue: Queue, after: Option<Uuid>, limit: i64) -> Result<Listed> {
+pub async fn list(app: &App, actor: &Actor, page: Page) -> Result<Listed> {
+    let Page { queue, kind, after, limit } = page;
     let now = app.clock.now();
     if queue != Queue::Mine && !approves(app, actor) {
         actor.require(app, Action::SecondApprove, &actor.here())?;
@@ -429,7 +443,7 @@ pub async fn list(app: &App, actor: &Actor, queue: Queue, after: Option<Uuid>, l
     let limit = limit.clamp(1, 100);
     let (reader, actor) = (app.clone(), actor.clone());
     app.read(move |tx| {
-        let of = Reader { staff: actor.staff, organisation: actor.organisation, now };
+        let of = Reader { staff: actor.staff, organisation: actor.organisation, now, kind };
         let total = table::count(tx, queue, &of, COUNT_CAP)?;
         let mut found = table::list(tx, queue, &of, after, limit + 1)?;
         let more = found.len() as i64 > limit;

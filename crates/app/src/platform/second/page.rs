@@ -2,15 +2,19 @@
 
 use axum::{
     Form, Router,
-    extract::{Path, Query, State},
-    http::StatusCode,
+    extract::{Path, State},
+    http::{StatusCode, Uri},
     response::Response,
     routing::{get, post},
 };
-use chuangsha_kernel::{problem::Problem, role::Action};
+use chuangsha_kernel::{
+    problem::{Language, Problem},
+    role::Action,
+};
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Answer, Cause, Kind, Queue, Refusal, RequestView, Shown, answer, find, list, withdraw};
+use super::{Answer, Cause, Kind, Page, Queue, Refusal, RequestView, Shown, answer, find, withdraw};
 use crate::{
     App,
     platform::{
@@ -18,14 +22,15 @@ use crate::{
         failure::{Failure, Result, refuse},
         purpose::Purpose,
         web::{
-            form::{Input, Kind as Field, Notice, Wrong},
+            form::{Choice, Input, Kind as Field, Notice, Wrong},
             frame::shown,
+            list::{self, Asked, Found, Listing, Look, Window},
             page, page_with,
-            pages::{Button, DetailPage, Dialog, FormPart, ListPage, Section},
+            pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Empty, Facts, Tab, Tabs, Tag, Tone, code, fact, status},
             see_other,
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line, Table, keyset},
+            table::{Act, Cell, Column, Line},
         },
         words::Words,
     },
@@ -97,66 +102,102 @@ fn state_tag(w: &Words, state: Shown) -> Tag {
     }
 }
 
-/// What the address of the list says.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct Asked {
-    queue: String,
-    size: u32,
-    after: String,
-    n: u64,
+/// 金库授权, as a list.
+pub struct Requests;
+
+/// Which queue an address asks for; an approver lands on what waits.
+fn queue(look: &Look, asked: &Asked) -> Queue {
+    let usual = if look.actor.could(&look.app, Action::SecondApprove) { Queue::Waiting } else { Queue::Mine };
+    Queue::parse(asked.get("queue")).unwrap_or(usual)
 }
 
-async fn all(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): Query<Asked>) -> Result<Response> {
-    let w = shell.w;
-    let approver = actor.could(&app, Action::SecondApprove);
-    let queue = Queue::parse(&asked.queue).unwrap_or(if approver { Queue::Waiting } else { Queue::Mine });
-    let size = if asked.size == 0 { 20 } else { asked.size };
-    let found = list(&app, &actor, queue, Uuid::try_parse(&asked.after).ok(), i64::from(size)).await?;
-    let address = Address::new(
-        "/second",
-        [("queue", queue.as_str().to_owned()), ("size", if asked.size == 0 { String::new() } else { asked.size.to_string() })],
-    );
-    let shown: &[Queue] = if approver { &Queue::ALL } else { &[Queue::Mine] };
-    let tabs = shown.iter().map(|one| Tab {
-        label: match one {
-            Queue::Waiting => w.second_waiting,
-            Queue::Mine => w.second_mine,
-            Queue::Decided => w.second_decided,
-        }
-        .to_owned(),
-        href: Address::new("/second", [("queue", one.as_str())]).to_string(),
-        current: *one == queue,
-        count: (*one == queue).then_some(found.total.max(0).unsigned_abs()),
-    });
-    let table = Table {
-        w,
-        id: "second".into(),
-        caption: w.menu_second.into(),
-        columns: [w.second_made, w.kind, w.second_cause, w.party, w.purpose, w.second_requester, w.status, w.actions]
-            .into_iter()
-            .map(Column::new)
-            .collect(),
-        lines: found.rows.iter().map(|row| line(&shell, row)).collect(),
-        pager: keyset(
-            &address,
-            asked.n,
-            size,
-            found.total.max(0).unsigned_abs(),
-            found.total >= super::COUNT_CAP,
-            found.next.map(|id| id.to_string()),
-        ),
-        empty: Empty { title: w.second_empty.into(), hint: w.second_empty_hint.into(), action: None },
-        tools: Vec::new(),
-        batch: None,
-    };
-    let tabs = Some(Tabs { label: w.queues.to_owned(), tabs: tabs.collect() });
-    let (title, lead) = (w.menu_second.to_owned(), w.second_lead.to_owned());
-    Ok(page(&ListPage { w, shell, title, lead, cards: Vec::new(), tabs, notice: None, search: None, table, sections: Vec::new() }))
+impl Listing for Requests {
+    fn path(&self) -> &'static str {
+        "/second"
+    }
+
+    fn id(&self) -> &'static str {
+        "second"
+    }
+
+    fn title(&self, w: &'static Words) -> &'static str {
+        w.menu_second
+    }
+
+    fn lead(&self, w: &'static Words) -> &'static str {
+        w.second_lead
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["queue", "kind"]
+    }
+
+    fn columns(&self, w: &'static Words) -> Vec<Column> {
+        vec![
+            Column::keyed("made", w.second_made),
+            Column::keyed("kind", w.kind),
+            Column::keyed("cause", w.second_cause),
+            Column::keyed("object", w.party),
+            Column::keyed("purpose", w.purpose),
+            Column::keyed("requester", w.second_requester),
+            Column::keyed("state", w.status),
+            Column::keyed("until", w.second_until).hidden(),
+            Column::new(w.actions),
+        ]
+    }
+
+    fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
+        let mut kinds = vec![Choice::new("", look.w.all)];
+        kinds.extend(Kind::ALL.iter().map(|kind| Choice::new(kind.as_str(), kind_words(look.w, *kind))));
+        vec![asked.fill(Input::select("kind", look.w.kind, kinds))]
+    }
+
+    fn tabs<'a>(&'a self, look: &'a Look, asked: &'a Asked) -> BoxFuture<'a, Result<Option<Tabs>>> {
+        let (w, current) = (look.w, queue(look, asked));
+        let shown: &[Queue] = if look.actor.could(&look.app, Action::SecondApprove) { &Queue::ALL } else { &[Queue::Mine] };
+        let tabs = shown.iter().map(|one| Tab {
+            label: match one {
+                Queue::Waiting => w.second_waiting,
+                Queue::Mine => w.second_mine,
+                Queue::Decided => w.second_decided,
+            }
+            .to_owned(),
+            href: asked.address(self).with("queue", one.as_str()).to_string(),
+            current: *one == current,
+            count: None,
+        });
+        let tabs = Tabs { label: w.queues.to_owned(), tabs: tabs.collect() };
+        Box::pin(async move { Ok(Some(tabs)) })
+    }
+
+    fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(async move {
+            let page = Page {
+                queue: queue(look, asked),
+                kind: Kind::parse(asked.get("kind")),
+                after: window.after.as_deref().and_then(|after| Uuid::try_parse(after).ok()),
+                limit: i64::from(window.limit),
+            };
+            let found = super::list(&look.app, &look.actor, page).await?;
+            Ok(Found {
+                lines: found.rows.iter().map(|row| line(look, row)).collect(),
+                total: Some((found.total.max(0).unsigned_abs(), found.total >= super::COUNT_CAP)),
+                next: found.next.map(|id| id.to_string()),
+            })
+        })
+    }
+
+    fn empty(&self, w: &'static Words, _asked: &Asked) -> Empty {
+        Empty { title: w.second_empty.into(), hint: w.second_empty_hint.into(), action: None }
+    }
 }
 
-fn line(shell: &Shell, row: &RequestView) -> Line {
-    let w = shell.w;
+async fn all(State(app): State<App>, actor: Actor, shell: Shell, uri: Uri) -> Result<Response> {
+    list::show(&Requests, &app, &actor, shell, &uri).await
+}
+
+fn line(look: &Look, row: &RequestView) -> Line {
+    let w = look.w;
     let href = format!("/second/{}", row.id);
     let open = Act::page(w.open, &row.object, href.clone());
     Line {
@@ -167,18 +208,19 @@ fn line(shell: &Shell, row: &RequestView) -> Line {
             Cell::Text(cause_words(w, row.cause).to_owned()),
             Cell::Two(row.object.clone(), field_words(w, &row.field).to_owned()),
             Cell::Two(purpose_words(w, row.purpose).to_owned(), row.case.clone()),
-            Cell::Two(row.number.clone(), organisation(shell, row).to_owned()),
+            Cell::Two(row.number.clone(), organisation(look.language, row).to_owned()),
             Cell::Tag(state_tag(w, row.state)),
+            Cell::Text(moment(row.good_until.as_deref().unwrap_or(&row.expires_at))),
             Cell::Actions(vec![if row.may_decide { open.primary() } else { open }]),
         ],
         current: false,
     }
 }
 
-fn organisation<'r>(shell: &Shell, row: &'r RequestView) -> &'r str {
-    match shell.language {
-        chuangsha_kernel::problem::Language::Chinese => &row.organisation_zh,
-        chuangsha_kernel::problem::Language::English => &row.organisation_en,
+fn organisation(language: Language, row: &RequestView) -> &str {
+    match language {
+        Language::Chinese => &row.organisation_zh,
+        Language::English => &row.organisation_en,
     }
 }
 
@@ -228,7 +270,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         fact(w.purpose, purpose_words(w, request.purpose)),
         code(w.case_reference, request.case.clone()),
         fact(w.reveal_words, request.words.clone()),
-        fact(w.second_requester, format!("{} · {}", request.number, organisation(&shell, &request))),
+        fact(w.second_requester, format!("{} · {}", request.number, organisation(shell.language, &request))),
         fact(w.second_made, moment(&request.made_at)),
         status(w.status, state_tag(w, request.state)),
     ];

@@ -224,19 +224,27 @@ pub struct Reader {
     pub organisation: OrganisationId,
     /// When.
     pub now: Timestamp,
+    /// Only requests for this kind of act.
+    pub kind: Option<Kind>,
 }
 
 /// Condition of a list and its values; `$1…` are its own.
-fn condition<'a>(queue: Queue, reader: &'a Reader) -> (&'static str, Vec<Param<'a>>) {
+fn condition<'a>(queue: Queue, reader: &'a Reader) -> (String, Vec<Param<'a>>) {
     let staff = Param::from(reader.staff.as_bytes());
-    match queue {
+    let (condition, mut values) = match queue {
         Queue::Waiting => (
             "state = 1 AND staff <> $1 AND organisation <> $2 AND expires_at > $3",
             vec![staff, Param::from(reader.organisation.as_bytes()), Param::from(reader.now)],
         ),
         Queue::Mine => ("staff = $1", vec![staff]),
         Queue::Decided => ("decided_staff = $1", vec![staff]),
+    };
+    let mut condition = condition.to_owned();
+    if let Some(kind) = reader.kind {
+        values.push(Param::from(kind.as_str()));
+        condition.push_str(&format!(" AND kind = ${}", values.len()));
     }
+    (condition, values)
 }
 
 /// One page: waiting ones oldest first, the others newest first.
