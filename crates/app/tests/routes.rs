@@ -121,6 +121,7 @@ fn operations() -> Vec<Operation> {
             // The same name, another list of words.
             match (path.as_str(), &mut body) {
                 ("/api/v1/channels", Some(body)) => body["kind"] = json!("social_outlet"),
+                ("/api/v1/ledger", Some(body)) => body["purpose"] = json!("notice"),
                 ("/api/v1/channels/{id}/visits", Some(body)) => body["kind"] = json!("visit"),
                 // Two documents that may be one person's.
                 ("/api/v1/persons/links", Some(body)) => {

@@ -160,6 +160,7 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
         ("/audit", w.menu_audit_queue, "audit_queue", Some(Action::OrderClaim)),
         ("/orders", w.menu_orders, "orders", Some(Action::OrderView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
+        ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
         ("/log", w.menu_audit, "audit", Some(Action::AuditView)),

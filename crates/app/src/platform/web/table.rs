@@ -4,6 +4,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use super::chart::Bar;
+use super::feedback::page_numbers;
 use super::form::Input;
 use super::parts::{Empty, Tag, Tone};
 use crate::platform::words::{Words, fill};
@@ -213,6 +214,8 @@ pub struct Pager {
     pub next: Option<String>,
     /// Position of the first line, from 1.
     pub from: u64,
+    /// Page numbers, their addresses and which is shown, where the total is known and pages can be asked for by number; `None`: left out.
+    pub numbers: Vec<Option<(u64, String, bool)>>,
 }
 
 impl Pager {
@@ -350,6 +353,10 @@ impl Table {
         fill(self.w.choose_all, batch.matching())
     }
 
+    fn page_label(&self, page: &u64) -> String {
+        crate::platform::words::fill(self.w.page_number, page)
+    }
+
     fn position(&self, index: &usize) -> u64 {
         self.pager.from.max(1) + *index as u64
     }
@@ -444,6 +451,12 @@ pub fn pager(address: &Address, page: u64, size: u32, total: u64, capped: bool) 
         previous: (page > 1).then(|| at(page - 1)),
         next: (from + u64::from(size) <= total || capped).then(|| at(page + 1)),
         from,
+        numbers: if capped {
+            Vec::new()
+        } else {
+            let numbers = page_numbers(page, total.div_ceil(u64::from(size)));
+            numbers.into_iter().map(|number| number.map(|number| (number, at(number), number == page))).collect()
+        },
     }
 }
 
@@ -461,5 +474,6 @@ pub fn keyset(address: &Address, position: u64, size: u32, total: u64, capped: b
         previous: None,
         next: next.map(|cursor| address.with("after", cursor).with("n", from + u64::from(size)).to_string()),
         from,
+        numbers: Vec::new(),
     }
 }

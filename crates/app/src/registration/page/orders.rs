@@ -280,7 +280,6 @@ fn is_look(action: &str) -> bool {
 
 async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &OrderView, may_reveal: bool) -> Result<Vec<Section>> {
     let (w, language) = (shell.w, shell.language);
-    let threshold = app.number_rule("registration.face_match_threshold", app.clock.now(), &order.region)?;
     let mut about = vec![
         code(w.number, order.number.clone()),
         fact(w.customer, customer_words(w, order.customer)),
@@ -315,7 +314,10 @@ async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &
         sections.push(Section::Facts(party_words(w, &party.role).to_owned(), Facts { facts }));
     }
     if order.submitted_at.is_some() {
-        sections.push(Section::Checks(w.checks.to_owned(), super::audit::checks(w, order, threshold.value, &threshold.article).0));
+        sections.push(Section::Checks(
+            w.checks.to_owned(),
+            super::checks::checks(app, w, language, order)?.0.into_iter().map(|one| one.check).collect(),
+        ));
         let same = view::same_person(app, actor, id).await?;
         if !same.is_empty() {
             let table = Table {
@@ -490,8 +492,7 @@ fn steps(
             FormPart::new(w, format!("/orders/{id}/delivery"), w.deliver, fields).lead(w.deliver_lead),
         ));
     }
-    let decided = matches!(order.state, State::Approved | State::DeliveryPending | State::Activating | State::Activated);
-    if decided && !order.captured_by_us && actor.could(app, Action::OrderSample) {
+    if order.recheck_due && !order.decided_by_me && !order.captured_by_us && actor.could(app, Action::OrderSample) {
         let choices = vec![Choice::new("sound", w.recheck_sound), Choice::new("unsound", w.recheck_unsound)];
         let fields = vec![Input::new("finding", w.recheck, Kind::Radio(choices)).required().wide().prefix("recheck"), words("recheck")];
         dialogs.push(dialog(
@@ -591,7 +592,7 @@ async fn recheck(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<St
         return refused(&app, &actor, shell, id, Refusal::FieldInvalid { field: "finding" }.into()).await;
     }
     match audit_desk::recheck(&app, &actor, id, finding == "sound", text(&answers, "words")).await {
-        Ok(()) => Ok(see_other(&format!("/orders/{id}?done=checked"))),
+        Ok(_) => Ok(see_other(&format!("/orders/{id}?done=checked"))),
         Err(failure) => refused(&app, &actor, shell, id, failure).await,
     }
 }
