@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod capture;
+pub mod field;
 pub mod orders;
 pub mod work;
 
