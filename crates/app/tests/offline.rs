@@ -154,7 +154,7 @@ story!(an_upload_that_broke_off_goes_on_where_it_stood, kit => {
     let number = kit.numbers(1, 1).await[0];
     let mut broken = sending(&kit, &[number], 1);
     broken.pictures[2].1 = b"not a picture".to_vec();
-    assert!(code(offline::take(&kit.app, &clerk, broken).await).starts_with("images."));
+    assert!(code(offline::take(&kit.app, &clerk, broken).await).starts_with("image."));
     let held = kit.app.read(|tx| table::list(tx, &table::Filter { limit: 9, ..table::Filter::default() })).await.unwrap();
     assert_eq!((held.len(), held[0].order.state), (1, State::Reserved));
     let taken = offline::take(&kit.app, &clerk, sending(&kit, &[number], 1)).await.unwrap();

@@ -21,7 +21,9 @@ async fn app(browser: &Browser, place: &Place) {
 /// Waits until a script says yes.
 async fn until(browser: &Browser, what: &str, script: &str) {
     for _ in 0..200 {
-        let asked = format!("const done = arguments[arguments.length - 1]; Promise.resolve((async () => {{ {script} }})()).then((yes) => done(Boolean(yes)), () => done(false));");
+        let asked = format!(
+            "const done = arguments[arguments.length - 1]; Promise.resolve((async () => {{ {script} }})()).then((yes) => done(Boolean(yes)), () => done(false));"
+        );
         if browser.page.execute_async(asked, vec![]).await.is_ok_and(|answer| *answer.json() == json!(true)) {
             return;
         }
@@ -33,7 +35,9 @@ async fn until(browser: &Browser, what: &str, script: &str) {
 
 /// What an asynchronous script answers.
 async fn answer(browser: &Browser, script: &str) -> Value {
-    let asked = format!("const done = arguments[arguments.length - 1]; (async () => {{ {script} }})().then(done, (error) => done('failed: ' + error));");
+    let asked = format!(
+        "const done = arguments[arguments.length - 1]; (async () => {{ {script} }})().then(done, (error) => done('failed: ' + error));"
+    );
     browser.page.execute_async(asked, vec![]).await.unwrap().json().clone()
 }
 
@@ -43,7 +47,12 @@ async fn queued(browser: &Browser, count: usize) {
 }
 
 async fn on_step(browser: &Browser, step: usize) {
-    until(browser, &format!("step {step}"), &format!("return !document.querySelector('#step-{step}').hidden && document.activeElement.tagName === 'H1'")).await;
+    until(
+        browser,
+        &format!("step {step}"),
+        &format!("return !document.querySelector('#step-{step}').hidden && document.activeElement.tagName === 'H1'"),
+    )
+    .await;
 }
 
 /// The orders the server has.
@@ -68,18 +77,18 @@ async fn attach(browser: &Browser, files: &Files, kind: &str) {
 async fn to_the_end(browser: &Browser, files: &Files, person: u16) {
     browser.click("#start").await;
     on_step(browser, 1).await;
-    browser.click("#step-1 .primary").await;
+    browser.click("#step-1 > .form-buttons .primary").await;
     on_step(browser, 2).await;
     typed(browser, person).await;
     attach(browser, files, "document_front").await;
     attach(browser, files, "document_back").await;
-    browser.click("#step-2 .primary").await;
+    browser.click("#step-2 > .form-buttons .primary").await;
     on_step(browser, 3).await;
     attach(browser, files, "live_photo").await;
-    browser.click("#step-3 .primary").await;
+    browser.click("#step-3 > .form-buttons .primary").await;
     on_step(browser, 4).await;
     attach(browser, files, "signature").await;
-    browser.click("#step-4 .primary").await;
+    browser.click("#step-4 > .form-buttons .primary").await;
     on_step(browser, 5).await;
     browser.click("[name=original_seen]").await;
     browser.click("[name=warning_read]").await;
@@ -87,14 +96,15 @@ async fn to_the_end(browser: &Browser, files: &Files, person: u16) {
 
 async fn captured(browser: &Browser, files: &Files, person: u16) {
     to_the_end(browser, files, person).await;
-    browser.click("#step-5 .primary").await;
+    browser.click("#step-5 > .form-buttons .primary").await;
     until(browser, "home", "return !document.querySelector('#home').hidden").await;
 }
 
 /// Takes a picture with the fake camera, once it has looked and said what it saw.
 async fn photograph(browser: &Browser, kind: &str) {
     browser.click(&format!("[data-shot={kind}] [data-start]")).await;
-    until(browser, "the camera says what it sees", &format!("return Boolean(document.querySelector('[data-shot={kind}]').dataset.seen)")).await;
+    until(browser, "the camera says what it sees", &format!("return Boolean(document.querySelector('[data-shot={kind}]').dataset.seen)"))
+        .await;
     browser.click(&format!("[data-shot={kind}] [data-take]")).await;
     until(browser, kind, &format!("return !document.querySelector('[data-shot={kind}] [data-preview]').hidden")).await;
 }
@@ -143,25 +153,25 @@ async fn without_the_network_orders_wait_sealed_and_are_uploaded_once() {
     browser.click("#offers label:nth-child(1)").await;
     assert_eq!(browser.text("#offers label:nth-child(1) .field-rank").await, "#2", "wishes keep their order");
     browser.shot("app-1-number-zh-390").await;
-    browser.click("#step-1 .primary").await;
+    browser.click("#step-1 > .form-buttons .primary").await;
     on_step(&browser, 2).await;
     // A wrong check digit is said while the customer is still there.
     typed(&browser, 7).await;
     browser.fill("#document_number", "990101199001011235").await;
-    browser.click("#step-2 .primary").await;
+    browser.click("#step-2 > .form-buttons .primary").await;
     assert!(browser.text("#step-2 [data-wrong]").await.contains("校验位"));
     assert_eq!(browser.run("return document.activeElement.id").await, json!("document_number"));
     browser.fill("#document_number", &resident_id(7)).await;
-    browser.click("#step-2 .primary").await;
+    browser.click("#step-2 > .form-buttons .primary").await;
     assert!(browser.text("#step-2 [data-wrong]").await.contains("缺少影像"));
     photograph(&browser, "document_front").await;
     photograph(&browser, "document_back").await;
     browser.shot("app-2-document-zh-390").await;
-    browser.click("#step-2 .primary").await;
+    browser.click("#step-2 > .form-buttons .primary").await;
     on_step(&browser, 3).await;
     photograph(&browser, "live_photo").await;
     browser.shot("app-3-portrait-zh-390").await;
-    browser.click("#step-3 .primary").await;
+    browser.click("#step-3 > .form-buttons .primary").await;
     on_step(&browser, 4).await;
 
     // The tab dies here: what was captured so far is there again.
@@ -176,14 +186,14 @@ async fn without_the_network_orders_wait_sealed_and_are_uploaded_once() {
     chain.perform().await.unwrap();
     until(&browser, "signed", "return document.querySelector('[data-shot=signature] [data-say]').textContent !== ''").await;
     browser.shot("app-4-signature-zh-390").await;
-    browser.click("#step-4 .primary").await;
+    browser.click("#step-4 > .form-buttons .primary").await;
     on_step(&browser, 5).await;
-    browser.click("#step-5 .primary").await;
+    browser.click("#step-5 > .form-buttons .primary").await;
     assert!(browser.text("#step-5 [data-wrong]").await.contains("请勾选"));
     browser.click("[name=original_seen]").await;
     browser.click("[name=warning_read]").await;
     browser.shot("app-5-submit-zh-390").await;
-    browser.click("#step-5 .primary").await;
+    browser.click("#step-5 > .form-buttons .primary").await;
     queued(&browser, 1).await;
     browser.shot("app-home-queued-zh-390").await;
 
@@ -229,7 +239,9 @@ async fn a_tab_that_dies_in_the_middle_of_an_upload_makes_no_second_order() {
         place.weather.uploads(how);
         captured(&browser, &files, person).await;
         for _ in 0..200 {
-            if place.weather.seen() > seen && (how == Uploads::Swallowed || orders(&place).await.iter().filter(|one| one.1 == State::Submitted).count() > before) {
+            if place.weather.seen() > seen
+                && (how == Uploads::Swallowed || orders(&place).await.iter().filter(|one| one.1 == State::Submitted).count() > before)
+            {
                 break;
             }
             pause(50).await;
@@ -297,14 +309,13 @@ async fn a_session_that_ends_keeps_them_another_person_and_signing_out_do_not() 
     captured(&browser, &files, 22).await;
     queued(&browser, 1).await;
     to_the_end(&browser, &files, 23).await;
-    let used = answer(&browser, "return (await navigator.storage.estimate()).usage").await.as_f64().unwrap();
-    browser.command("Storage.overrideQuotaForOrigin", json!({ "origin": place.url, "quotaSize": used })).await;
-    browser.click("#step-5 .primary").await;
+    browser.command("Storage.overrideQuotaForOrigin", json!({ "origin": place.url, "quotaSize": 1 })).await;
+    browser.click("#step-5 > .form-buttons .primary").await;
     until(&browser, "says that it is full", "return Boolean(document.querySelector('[data-notice=storage]'))").await;
     assert!(browser.text("#notices").await.contains("Storage is full"));
     browser.shot("app-storage-full-en").await;
     browser.command("Storage.overrideQuotaForOrigin", json!({ "origin": place.url })).await;
-    browser.click("#step-5 .primary").await;
+    browser.click("#step-5 > .form-buttons .primary").await;
     queued(&browser, 2).await;
 
     // Another person signs in on this device: what the one before left is deleted.
@@ -347,10 +358,15 @@ async fn without_camera_or_secure_connection_files_do_and_it_is_said() {
     app(&browser, &place).await;
     browser.click("#start").await;
     on_step(&browser, 1).await;
-    browser.click("#step-1 .primary").await;
+    browser.click("#step-1 > .form-buttons .primary").await;
     on_step(&browser, 2).await;
     browser.click("[data-shot=document_front] [data-start]").await;
-    until(&browser, "the refusal is said", "return document.querySelector('[data-shot=document_front] [data-say]').textContent.includes('cannot be used')").await;
+    until(
+        &browser,
+        "the refusal is said",
+        "return document.querySelector('[data-shot=document_front] [data-say]').textContent.includes('cannot be used')",
+    )
+    .await;
     assert_eq!(browser.run("return document.activeElement.id").await, json!("file-document_front"), "and the file field is next");
     browser.find("#file-document_front").await.send_keys(files.path("polyglot").display().to_string()).await.unwrap();
 
@@ -379,15 +395,27 @@ async fn an_older_worker_gives_way_and_what_it_kept_goes() {
     sign_in(&browser, &place, "2207").await;
     place.weather.old_worker(true);
     app(&browser, &place).await;
-    until(&browser, "the old worker governs", "return (await caches.keys()).includes('leftovers') && Boolean(navigator.serviceWorker.controller)").await;
+    until(
+        &browser,
+        "the old worker governs",
+        "return (await caches.keys()).includes('leftovers') && Boolean(navigator.serviceWorker.controller)",
+    )
+    .await;
     assert!(answer(&browser, "return Boolean(await caches.match('/orders'))").await == json!(true), "it kept a personal page");
     place.weather.old_worker(false);
     app(&browser, &place).await;
     answer(&browser, "await (await navigator.serviceWorker.getRegistration('/app/')).update(); return true").await;
     until(&browser, "one cache is left", "const names = await caches.keys(); return names.length === 1 && names[0].startsWith('capture-shell-') && names[0] !== 'capture-shell-older'").await;
     assert_eq!(answer(&browser, "return Boolean(await caches.match('/orders'))").await, json!(false));
-    let listed = answer(&browser, "const cache = await caches.open((await caches.keys())[0]); return (await cache.keys()).map((one) => new URL(one.url).pathname)").await;
-    assert!(listed.as_array().unwrap().iter().all(|path| ["/app/", "/static/"].iter().any(|start| path.as_str().unwrap().starts_with(start))), "{listed}");
+    let listed = answer(
+        &browser,
+        "const cache = await caches.open((await caches.keys())[0]); return (await cache.keys()).map((one) => new URL(one.url).pathname)",
+    )
+    .await;
+    assert!(
+        listed.as_array().unwrap().iter().all(|path| ["/app/", "/static/"].iter().any(|start| path.as_str().unwrap().starts_with(start))),
+        "{listed}"
+    );
     app(&browser, &place).await;
     assert!(!browser.find("#start").await.prop("disabled").await.unwrap().is_some_and(|disabled| disabled == "true"));
 }
@@ -400,7 +428,7 @@ async fn the_reader_fills_the_fields_and_its_faults_are_said() {
     app(&browser, &place).await;
     until(&browser, "connected", "return document.querySelector('#reader-state').textContent.includes('connected')").await;
     browser.click("#start").await;
-    browser.click("#step-1 .primary").await;
+    browser.click("#step-1 > .form-buttons .primary").await;
     on_step(&browser, 2).await;
     let faults = [
         (reader::Behaviour::NoCard, "No card"),
@@ -426,7 +454,8 @@ async fn the_reader_fills_the_fields_and_its_faults_are_said() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_limit_freezes_with_its_reason_and_the_camera_sees_what_is_wrong() {
     let place = Place::open().await;
-    let outlet = place.app.read(chuangsha_app::channels::active).await.unwrap().into_iter().find(|one| one.kind == ChannelKind::OwnHall).unwrap();
+    let outlet =
+        place.app.read(chuangsha_app::channels::active).await.unwrap().into_iter().find(|one| one.kind == ChannelKind::OwnHall).unwrap();
     let manager = place.actor_of("1024").await;
     let at = chuangsha_app::channels::place::Coordinates::new(37.87, 112.55).unwrap();
     chuangsha_app::channels::place::set(&place.app, &manager, outlet.organisation, at).await.unwrap();
@@ -442,7 +471,12 @@ async fn every_limit_freezes_with_its_reason_and_the_camera_sees_what_is_wrong()
     browser.command("Browser.setPermission", grant("granted")).await;
     app(&browser, &place).await;
     browser.click("#refresh").await;
-    until(&browser, "too far", "return Boolean(document.querySelector('#frozen [data-why=field_frozen_far]')) && document.querySelector('#start').disabled").await;
+    until(
+        &browser,
+        "too far",
+        "return Boolean(document.querySelector('#frozen [data-why=field_frozen_far]')) && document.querySelector('#start').disabled",
+    )
+    .await;
     assert!(browser.text("#frozen").await.contains("1112 metres"), "{}", browser.text("#frozen").await);
     browser.shot("app-frozen-en").await;
     browser.command("Browser.setPermission", grant("denied")).await;
@@ -513,7 +547,11 @@ async fn every_screen_is_clean_in_both_languages_and_goes_by_keyboard() {
         for key in ["\u{e004}", "\u{e004}", " "] {
             browser.page.action_chain().send_keys(key).perform().await.unwrap();
         }
-        assert_eq!(browser.run("return document.activeElement.name + document.activeElement.checked").await, json!("numbertrue"), "{suffix}");
+        assert_eq!(
+            browser.run("return document.activeElement.name + document.activeElement.checked").await,
+            json!("numbertrue"),
+            "{suffix}"
+        );
         check("number").await;
         browser.page.action_chain().send_keys("\u{e007}").perform().await.unwrap();
         on_step(&browser, 2).await;
@@ -526,13 +564,13 @@ async fn every_screen_is_clean_in_both_languages_and_goes_by_keyboard() {
         on_step(&browser, 3).await;
         check("portrait").await;
         attach(&browser, &files, "live_photo").await;
-        browser.click("#step-3 .primary").await;
+        browser.click("#step-3 > .form-buttons .primary").await;
         on_step(&browser, 4).await;
         check("signature").await;
         attach(&browser, &files, "signature").await;
-        browser.click("#step-4 .primary").await;
+        browser.click("#step-4 > .form-buttons .primary").await;
         on_step(&browser, 5).await;
-        browser.click("#step-5 .primary").await;
+        browser.click("#step-5 > .form-buttons .primary").await;
         check("submit").await;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

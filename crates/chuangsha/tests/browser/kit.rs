@@ -74,7 +74,7 @@ impl Browser {
             "--no-pings",
             "--ignore-certificate-errors",
             // plain.test is this machine under a name that no browser trusts without TLS.
-            "--host-resolver-rules=MAP plain.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE plain.test",
+            "--host-resolver-rules=MAP plain.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
             "--use-fake-device-for-media-stream",
             if setup.camera_refused { "--use-fake-ui-for-media-stream=deny" } else { "--use-fake-ui-for-media-stream" },
             "--hide-scrollbars",

@@ -6,16 +6,16 @@ use std::{
 };
 
 use chuangsha_app::{
-    App, AppConfig, MIGRATIONS, Parts,
-    CaptureConfig,
+    App, AppConfig, CaptureConfig, MIGRATIONS, Parts,
     channels::{self, channel},
     platform::{
+        actor::Actor,
         edge::EdgeConfig,
         images::Objects,
         network::{Tmf640, Tmf640Settings, http_client},
         notify::Console,
         people::{
-            People, PeopleConfig,
+            Credentials, Origin, People, PeopleConfig,
             organisation::{self, NewOrganisation},
             password::{self, Password},
             staff::NewStaff,
@@ -138,6 +138,14 @@ impl Place {
         let port = self.url.rsplit_once(':').unwrap().1;
         let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await.unwrap();
         self.serving = serve(listener, self.router.clone());
+    }
+
+    /// A member of staff as the application knows them once they are signed in with everything their role needs.
+    pub async fn actor_of(&self, number: &str) -> Actor {
+        let code = self.code(number);
+        let credentials = Credentials { number: number.to_owned(), password: PASSWORD.to_owned(), code: Some(code) };
+        let origin = Origin { address: "127.0.0.1".to_owned(), device: None };
+        self.app.sign_in(credentials, origin).await.unwrap().actor
     }
 
     /// The port it listens on.

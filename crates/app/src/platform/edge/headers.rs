@@ -60,7 +60,9 @@ pub async fn secure(request: Request, next: Next) -> Response {
     }
     if reach.is_some_and(|reach| reach.geolocation) {
         let wider = PERMISSIONS.replacen("geolocation=()", "geolocation=(self)", 1);
-        headers.extend(HeaderValue::from_str(&wider).ok().map(|value| (PERMISSIONS_POLICY, value)));
+        if let Ok(wider) = HeaderValue::from_str(&wider) {
+            headers.insert(PERMISSIONS_POLICY, wider);
+        }
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response

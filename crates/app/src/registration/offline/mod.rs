@@ -111,6 +111,7 @@ pub fn digest(bytes: &[u8]) -> [u8; 32] {
 /// `registration.offline_rules_stale`, `registration.offline_differs`. Before the reservation a refusal leaves nothing behind; after it the
 /// order stays as far as it came, and the same id goes on from there.
 pub async fn take(app: &App, actor: &Actor, sending: Sending) -> Result<Taken> {
+    actor.require(app, Action::OrderReserve, &actor.here())?;
     let now = app.clock.now();
     let (id, replayed) = admit(app, actor, &sending, now).await?;
     // Two tabs may carry on one order at the same time: whoever comes second finds a step done and goes on from what there is.

@@ -57,6 +57,7 @@
     by("upload").hidden = orders.length === 0;
     by("queue").replaceChildren(...orders.map(line));
     by("limits").textContent = limits ? say("field_limits", limits.orders, limits.age_ms / 3600000, limits.rules_age_ms / 3600000, limits.distance_m) + (typeof limits.outlet.latitude === "number" ? "" : ` ${words.field_place_unset}`) : "";
+    by("limits-line").hidden = !limits;
     const why = queue.frozen(limits, orders, place, Date.now());
     by("frozen").hidden = why.length === 0;
     by("frozen").querySelector("ul").replaceChildren(...why.map(([name, ...values]) => { const item = document.createElement("li"); item.textContent = say(name, ...values); item.dataset.why = name; return item; }));
@@ -145,7 +146,7 @@
     try {
       if (!await refresh()) return;
       const tell = async (record, result) => {
-        if (result.done) notice("taken", "good", say("field_taken", `${result.done.code} · ${result.done.number}`), [`/orders/${result.done.id}`, result.done.code]);
+        if (result.done) notice("taken", "good", say("field_taken", result.done.number), [`/orders/${result.done.id}`, result.done.code]);
         if (result.gone) signIn();
         away = Boolean(result.away);
         await home();
@@ -244,6 +245,7 @@
     const chosen = by("entry").value || draft.fields.entry;
     by("entry").replaceChildren(...(taken ? taken.entries : []).map((entry) => option(entry, words[`entry_${ENTRIES.includes(entry) ? entry : "manual"}`])));
     if (taken && taken.entries.includes(chosen)) by("entry").value = chosen;
+    by("country-field").hidden = by("document_kind").value !== "passport";
     document.querySelector('[data-shot="document_back"]').hidden = !(taken && taken.back);
   };
   const fill = (step) => {
@@ -369,7 +371,7 @@
       if (working || !take(at + 1)) return;
       working = true;
       try {
-        if (at + 1 < forms.length) { await keepDraft(); screen(at + 2); } else await finish();
+        if (at + 1 < forms.length) { draft.step = at + 2; await keepDraft(); screen(at + 2); } else await finish();
       } finally { working = false; }
     });
     form.querySelector("[data-back]").addEventListener("click", async () => {
@@ -383,7 +385,7 @@
     const kind = shot.dataset.shot;
     const keep = async (blob) => {
       if (!draft) return;
-      if (blob) draft.pictures.set(kind, blob); else draft.pictures.delete(kind);
+      if (blob) { draft.pictures.set(kind, blob); wrong(shot.closest("form"), ""); } else draft.pictures.delete(kind);
       await keepDraft();
     };
     shots[kind] = kind === "signature" ? pad.pad(shot, words, keep) : camera.shot(shot, words, keep);
