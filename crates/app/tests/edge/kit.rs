@@ -258,7 +258,7 @@ pub async fn send(router: &Router, what: &str, request: Request<Body>) -> Answer
     }
     assert!(answer.header("strict-transport-security").starts_with("max-age="), "{what}");
     let allowed = answer.header("permissions-policy");
-    for part in ["camera=(self)", "geolocation=(self)", "microphone=()", "payment=()", "usb=()"] {
+    for part in ["camera=(self)", "microphone=()", "payment=()", "usb=()"] {
         assert!(allowed.contains(part), "{what}: {part} is not in {allowed}");
     }
     let kept = if fixed && answer.status.is_success() { "public, max-age=31536000, immutable" } else { "no-store" };
