@@ -18,6 +18,7 @@ use super::{
     code,
     extract::{Origin, SignedIn},
     http::{farewell, with_cookies},
+    joining,
     login::{Credentials, Opened},
     passkey::{self, PasskeyView},
     session::{self, Live, SessionView, Step},
@@ -59,6 +60,7 @@ pub fn pages() -> Router<App> {
         .route("/me/factors", get(enrol))
         .route("/sessions/{id}/end", post(end_session))
         .route("/people", get(list))
+        .route("/people/new", get(joining::blank).post(joining::take_in))
         .route("/people/{id}", get(person))
         .route("/people/{id}/departure", post(depart))
 }
@@ -510,7 +512,7 @@ async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): 
             .collect(),
         pager: keyset(&address, asked.n, size, seen, more, next),
         empty: Empty { title: w.nothing_found.into(), hint: String::new(), action: None },
-        tools: Vec::new(),
+        tools: if actor.could(&app, Action::PeopleManage) { vec![("/people/new".into(), w.joiner_new.into())] } else { Vec::new() },
         batch: None,
         state: None,
     };
