@@ -114,6 +114,7 @@ pub fn operations() -> Vec<Operation> {
             let mut body = content.get("application/json").map(|content| example(&api, &content["schema"]));
             // The same name, another list of words.
             match (path.as_str(), &mut body) {
+                ("/api/v1/ledger", Some(body)) => body["purpose"] = json!("notice"),
                 ("/api/v1/channels", Some(body)) => body["kind"] = json!("social_outlet"),
                 ("/api/v1/channels/{id}/visits", Some(body)) => body["kind"] = json!("visit"),
                 // Two documents that may be one person's.
@@ -166,6 +167,7 @@ impl Things {
             ("{kind}", "document_front".into()),
             ("{language}", "en".into()),
             ("{size}", "large".into()),
+            ("{theme}", "dark".into()),
             ("{name}", asset.into()),
         ];
         let filled = gaps.into_iter().fold(path.to_owned(), |path, (gap, value)| path.replace(gap, &value));

@@ -72,6 +72,10 @@ enum Topic {
     Network,
     Retry,
     Log,
+    Ledger,
+    LedgerApply,
+    LedgerManage,
+    LedgerDispose,
 }
 
 /// The oracle: who does what, how far (R-PIP-2, R-PIP-3, R-REG-6, R-GOV-4, R-GOV-9, L-PIP-19).
@@ -105,6 +109,12 @@ fn reach(topic: Topic, role: Role) -> Reach {
         // The state looks on, and takes no step.
         (Topic::Orders | Topic::Channels | Topic::Visit | Topic::Log | Topic::Figures, R::AdministrationInspector) => Province,
         (Topic::Orders | Topic::Channels | Topic::Visit | Topic::Log | Topic::Figures, R::MinistryInspector) => Carrier,
+        // The resources of organisations: taken at the counter, vetted by the city, shut down by the province, seen from above.
+        (Topic::LedgerApply, R::Clerk) => Outlet,
+        (Topic::Ledger | Topic::LedgerApply | Topic::LedgerManage, R::CityManager) => City,
+        (Topic::Ledger | Topic::LedgerApply | Topic::LedgerManage | Topic::LedgerDispose, R::ProvinceManager) => Province,
+        (Topic::Ledger, R::NetworkOperator | R::AdministrationInspector) => Province,
+        (Topic::Ledger, R::CarrierAdministrator | R::MinistryInspector) => Carrier,
         // A call centre runs itself.
         (Topic::Channels | Topic::People | Topic::Manage | Topic::Keys | Topic::Figures, R::CallCentreManager) => Elsewhere,
         _ => No,
@@ -122,11 +132,13 @@ enum Place {
     Any(Topic),
     /// Whoever reaches the thing the address names.
     At(Topic),
+    /// Nothing of the kind is in this story: nobody finds it, whatever their role.
+    Absent,
 }
 
 /// Every route there is. Add a new one here, from what it is for.
 const PLACES: &[(&str, &str, Place)] = {
-    use Place::{Any, At, Own, Public};
+    use Place::{Absent, Any, At, Own, Public};
     use Topic as T;
     &[
         // Pages.
@@ -135,6 +147,9 @@ const PLACES: &[(&str, &str, Place)] = {
         ("get", "/api/openapi.json", Public),
         ("get", "/language/{language}", Public),
         ("get", "/text/{size}", Public),
+        ("get", "/theme/{theme}", Public),
+        // Sample data.
+        ("get", "/_parts", Own),
         ("get", "/static/{name}", Public),
         ("get", "/login", Public),
         ("post", "/login", Public),
@@ -153,6 +168,21 @@ const PLACES: &[(&str, &str, Place)] = {
         ("get", "/me/factors", Own),
         // Somebody else's session, or none: not found for everybody here.
         ("post", "/sessions/{id}/end", Own),
+        // A batch and a file reach what the list reaches: each list asks for itself.
+        ("post", "/batches", Own),
+        ("get", "/exports/new", Own),
+        ("post", "/exports", Own),
+        ("get", "/jobs", Own),
+        ("get", "/jobs/{id}", Absent),
+        ("post", "/jobs/{id}/cancel", Absent),
+        ("post", "/jobs/{id}/file", Absent),
+        ("get", "/ledger", Any(T::Ledger)),
+        ("get", "/ledger/new", Any(T::LedgerApply)),
+        ("post", "/ledger/new", Any(T::LedgerApply)),
+        ("get", "/ledger/file", Any(T::LedgerManage)),
+        ("post", "/ledger/file", Any(T::LedgerManage)),
+        ("get", "/ledger/{id}", Absent),
+        ("post", "/ledger/{id}/steps", Absent),
         ("post", "/views", Own),
         ("post", "/views/removal", Own),
         ("get", "/overview", Any(T::Figures)),
@@ -183,6 +213,8 @@ const PLACES: &[(&str, &str, Place)] = {
         ("post", "/audit/{id}/return", At(T::Audit)),
         ("post", "/audit/{id}/rejection", At(T::Audit)),
         ("post", "/audit/{id}/escalation", At(T::Audit)),
+        ("post", "/audit/{id}/decision", At(T::Senior)),
+        ("post", "/audit/{id}/recheck", At(T::Senior)),
         ("get", "/channels", Any(T::Channels)),
         ("get", "/channels/{id}", At(T::Channels)),
         ("post", "/channels/{id}/step", At(T::Step)),
@@ -192,7 +224,6 @@ const PLACES: &[(&str, &str, Place)] = {
         ("get", "/people/{id}", At(T::People)),
         ("post", "/people/{id}/departure", At(T::Manage)),
         ("get", "/network", Any(T::Network)),
-        ("post", "/network/retry", Any(T::Retry)),
         ("post", "/network/{id}/retry", Any(T::Retry)),
         ("get", "/log", Any(T::Log)),
         // JSON.
@@ -254,6 +285,12 @@ const PLACES: &[(&str, &str, Place)] = {
         ("post", "/api/v1/channels/{id}/visits", At(T::Visit)),
         ("post", "/api/v1/region-modes", Any(T::Admit)),
         ("get", "/api/v1/figures", Any(T::Figures)),
+        ("get", "/api/v1/ledger", Any(T::Ledger)),
+        ("post", "/api/v1/ledger", Any(T::LedgerApply)),
+        ("post", "/api/v1/ledger/files", Any(T::LedgerManage)),
+        ("post", "/api/v1/ledger/blacklist", Any(T::LedgerDispose)),
+        ("get", "/api/v1/ledger/{id}", Absent),
+        ("post", "/api/v1/ledger/{id}/steps", Absent),
         ("get", "/api/v1/dead-letters", Any(T::Network)),
         ("post", "/api/v1/dead-letters/{id}/retry", Any(T::Retry)),
         ("post", "/api/v1/network/feedback", Public),
@@ -486,10 +523,11 @@ async fn every_role_on_every_route_near_and_far_and_what_it_sees() {
         let topic = match place {
             // What is everybody's own is asked elsewhere; it may end the session that asks.
             Place::Public | Place::Own => continue,
-            Place::Any(topic) | Place::At(topic) => topic,
+            Place::Any(topic) | Place::At(topic) => Some(topic),
+            Place::Absent => None,
         };
         for (role, token) in &country.tokens {
-            let far = reach(topic, *role);
+            let far = topic.map_or(Reach::No, |topic| reach(topic, *role));
             for ((distance, at), things) in DISTANCES.iter().zip(&country.near) {
                 let one = matches!(place, Place::At(_));
                 let may = if one { far >= *at } else { far > Reach::No };

@@ -27,6 +27,7 @@ use super::{
 use crate::App;
 
 pub mod apikey;
+pub mod behalf;
 pub mod code;
 pub mod epoch;
 pub mod extract;

@@ -433,7 +433,7 @@ impl App {
     }
 }
 
-fn kind(text: &str) -> Result<OrganisationKind> {
+pub(super) fn kind(text: &str) -> Result<OrganisationKind> {
     OrganisationKind::parse(text).ok_or_else(|| Failure::internal(format!("organisation of unknown kind {text}")))
 }
 

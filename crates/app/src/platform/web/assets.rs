@@ -12,7 +12,12 @@ use axum::response::{IntoResponse, Response};
 use crate::platform::edge::headers::Fixed;
 
 const FILES: &[(&str, &str, &[u8])] = &[
-    ("style.css", "text/css; charset=utf-8", include_bytes!("assets/style.css")),
+    // One sheet for the browser, three files for people: tokens before everything that uses them.
+    (
+        "style.css",
+        "text/css; charset=utf-8",
+        concat!(include_str!("assets/tokens.css"), include_str!("assets/style.css"), include_str!("assets/charts.css")).as_bytes(),
+    ),
     ("app.js", "text/javascript; charset=utf-8", include_bytes!("assets/app.js")),
     ("viewer.js", "text/javascript; charset=utf-8", include_bytes!("assets/viewer.js")),
     ("capture.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture.js")),

@@ -31,7 +31,7 @@ use crate::{
             extract::SignedIn,
             session::{Live, Step},
         },
-        words::Words,
+        words::{Words, fill},
     },
 };
 
@@ -200,6 +200,13 @@ fn empty(response: &Response) -> bool {
 
 /// What was just done, from a closed list: no text of an address is ever shown.
 fn toast(w: &'static Words, done: &str) -> Option<Toast> {
+    if let Some(counts) = done.strip_prefix("batch.") {
+        // Two numbers and nothing else.
+        let (done, failed) = counts.split_once('.')?;
+        let (done, failed): (u32, u32) = (done.parse().ok()?, failed.parse().ok()?);
+        let (tone, text) = if failed == 0 { (Tone::Good, w.done_batch) } else { (Tone::Warning, w.done_batch_failed) };
+        return Some(Toast { tone, text: fill(&fill(text, done), failed) });
+    }
     let text = match done {
         "saved" => w.done_saved,
         "claimed" => w.done_claimed,
@@ -226,16 +233,18 @@ fn toast(w: &'static Words, done: &str) -> Option<Toast> {
 
 /// The menu of a person: what no role of theirs could ever open is not in it.
 fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem> {
-    let entries: [(&'static str, &'static str, &'static str, Option<Action>); 9] = [
+    let entries: [(&'static str, &'static str, &'static str, Option<Action>); 11] = [
         ("/", w.menu_work, "work", None),
         ("/overview", w.menu_overview, "overview", Some(Action::FiguresView)),
         ("/capture", w.menu_capture, "register", Some(Action::OrderReserve)),
         ("/audit", w.menu_audit_queue, "audit_queue", Some(Action::OrderClaim)),
         ("/orders", w.menu_orders, "orders", Some(Action::OrderView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
+        ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
         ("/log", w.menu_audit, "audit", Some(Action::AuditView)),
+        ("/jobs", w.menu_jobs, "work", Some(Action::JobView)),
     ];
     entries
         .into_iter()

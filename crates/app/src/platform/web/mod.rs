@@ -2,8 +2,10 @@
 
 pub mod assets;
 pub mod chart;
+pub mod feedback;
 pub mod form;
 pub mod frame;
+pub mod gallery;
 pub mod kept;
 pub mod list;
 pub mod pages;
@@ -15,6 +17,8 @@ pub mod switch;
 pub mod table;
 pub mod views;
 
+#[cfg(test)]
+mod style_tests;
 #[cfg(test)]
 mod tests;
 

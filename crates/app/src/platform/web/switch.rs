@@ -1,4 +1,4 @@
-//! Switches of language and text size: cookies, so that they work before sign-in.
+//! Switches of language, text size and theme: cookies, so that they work before sign-in.
 
 use axum::{
     Router,
@@ -10,7 +10,7 @@ use axum::{
 
 use super::{
     assets, safe_path, see_other,
-    shell::{LANGUAGE_COOKIE, TEXT_COOKIE},
+    shell::{LANGUAGE_COOKIE, TEXT_COOKIE, THEME_COOKIE, Theme},
 };
 use crate::App;
 
@@ -23,7 +23,11 @@ struct Back {
 
 /// Routes of this file.
 pub fn pages() -> Router<App> {
-    Router::new().route("/language/{language}", get(language)).route("/text/{size}", get(text)).route("/static/{name}", get(assets::serve))
+    Router::new()
+        .route("/language/{language}", get(language))
+        .route("/text/{size}", get(text))
+        .route("/theme/{theme}", get(theme))
+        .route("/static/{name}", get(assets::serve))
 }
 
 async fn language(Path(language): Path<String>, Query(back): Query<Back>) -> Response {
@@ -37,6 +41,13 @@ async fn text(Path(size): Path<String>, Query(back): Query<Back>) -> Response {
     match size.as_str() {
         "large" | "normal" => remember(TEXT_COOKIE, &size, &back.back),
         _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn theme(Path(theme): Path<String>, Query(back): Query<Back>) -> Response {
+    match Theme::named(&theme) {
+        Some(theme) => remember(THEME_COOKIE, theme.as_str(), &back.back),
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
