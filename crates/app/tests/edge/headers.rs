@@ -11,8 +11,23 @@ use chuangsha_kernel::role::Role;
 use crate::kit::{addresses, arrive, browse, form, operations, pages, send, start};
 
 /// What is public among the pages; everything else sends a stranger to sign-in.
-const PUBLIC_PAGES: [&str; 8] =
-    ["/api", "/api/openapi.json", "/language/{language}", "/text/{size}", "/theme/{theme}", "/static/{name}", "/login", "/logout"];
+const PUBLIC_PAGES: [&str; 14] = [
+    "/api",
+    "/api/openapi.json",
+    "/language/{language}",
+    "/text/{size}",
+    "/theme/{theme}",
+    "/app",
+    "/app/",
+    "/app/worker.js",
+    "/app/{file}",
+    // Lead back to the page of the request, which asks.
+    "/second/{id}/approval",
+    "/second/{id}/refusal",
+    "/static/{name}",
+    "/login",
+    "/logout",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_there_is_answers_with_the_headers_whoever_asks_and_however() {
@@ -123,7 +138,7 @@ async fn every_page_somebody_signed_in_sees_bears_their_name_number_and_the_minu
         let stranger = send(&router, &what, browse("get", &address, None).body(Body::empty()).unwrap()).await;
         assert!(!stranger.text().contains("class=\"mark\""), "{what}");
     }
-    assert_eq!(public, ["/api"], "a page without the mark");
+    assert_eq!(public, ["/api", "/app/"], "a page without the mark");
     assert!(marked >= 12, "{marked}");
     let unknown = send(&router, "unknown", browse("get", "/nowhere", Some(&token)).body(Body::empty()).unwrap()).await;
     assert!(unknown.text().contains(&mark), "refusals too");
