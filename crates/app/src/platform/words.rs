@@ -716,6 +716,16 @@ words! {
     // ---- kept forms ----
     kept_lead: "您之前填写的内容已保留，请核对后重新提交。密码和图片须重新填写。", "What you typed was kept. Check it and send it again; passwords and pictures have to be given anew.";
     kept_texts: "您之前填写的内容", "What you typed before";
+
+    // ---- taking people in ----
+    joiner_new: "新建人员", "New person";
+    joiner_take_in: "建立账号", "Create the account";
+    joiner_lead: "只能在您管理的单位内建立账号。岗位须与单位类别相符，互斥的岗位不能由同一人担任。", "Accounts are created in the organisations you manage. Roles must fit the organisation; roles that exclude each other are not one person's.";
+    joiner_number_hint: "1 至 20 个字母、数字或连字符；离职人员的工号不再使用。", "1 to 20 letters, digits or hyphens; a leaver's number is not used again.";
+    joiner_find: "单位名称", "Name of the organisation";
+    joiner_find_hint: "填写名称的一部分；找到多个时再从列表中选择。", "Part of the name; where several fit, a list is offered.";
+    joiner_password: "首次口令", "First password";
+    joiner_password_lead: "首次口令只显示这一次。请当面告知本人；首次登录时须更改口令并登记第二因素。", "The first password is shown this once. Tell it to the person; at first sign-in it is changed and a second factor is enrolled.";
     // 金库授权与用户 360: second person, subscribers
     menu_second: "金库授权", "Second person";
     second_lead: "高敏操作须另一组织的人批准；批准只用一次。", "High-risk acts need another person of another organisation; an approval serves once.";
