@@ -7,6 +7,7 @@ pub mod registration;
 pub mod routes;
 pub mod rulebook;
 pub mod start;
+pub mod subscribers;
 #[cfg(test)]
 pub(crate) mod testkit;
 
@@ -152,6 +153,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "registration", version: 1, sql: registration::DDL },
     Migration { module: "figures", version: 1, sql: figures::DDL },
     Migration { module: "second", version: 1, sql: platform::second::DDL },
+    Migration { module: "reveal", version: 1, sql: platform::reveal::DDL },
     Migration { module: "views", version: 1, sql: platform::web::views::DDL },
 ];
 

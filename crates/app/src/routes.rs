@@ -14,7 +14,7 @@ use crate::{
         network, people, second,
         web::{frame, list::Listing, reference, switch, views},
     },
-    registration,
+    registration, subscribers,
 };
 
 /// What the JSON interface says of itself.
@@ -31,6 +31,7 @@ fn json() -> OpenApiRouter<App> {
         OpenApiRouter::new()
             .merge(people::http::routes())
             .merge(registration::http::routes())
+            .merge(subscribers::http::routes())
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(network::http::routes())
@@ -58,6 +59,7 @@ pub fn router(app: &App, edge: &EdgeConfig) -> Router {
 fn pages() -> Router<App> {
     Router::new()
         .merge(registration::page::pages())
+        .merge(subscribers::page::pages())
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(people::page::pages())

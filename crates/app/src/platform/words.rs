@@ -614,6 +614,34 @@ words! {
     done_second_refused: "已拒绝", "Refused";
     done_second_withdrawn: "已撤回", "Withdrawn";
     reveal_words: "说明", "Reason";
+    menu_subscribers: "用户", "Subscribers";
+    subscribers_lead: "按完整号码或证件号码查询；每次查询都写入访问记录。", "By full number or document number; every look-up goes into the access record.";
+    subscriber: "用户", "Subscriber";
+    subscriber_search: "查询用户", "Look up a subscriber";
+    subscriber_search_lead: "不支持按姓名或部分号码查询。", "There is no search by name or by part of a number.";
+    subscriber_by: "查询方式", "By";
+    subscriber_by_number: "手机号码", "Mobile number";
+    subscriber_value: "号码", "Full number";
+    subscriber_value_hint: "填写完整的手机号码或证件号码。", "The whole mobile number or document number.";
+    subscriber_number: "号码信息", "Number";
+    subscriber_channel: "登记渠道", "Registered at";
+    subscriber_since: "入网时间", "In service since";
+    subscriber_protected: "重点保护", "Protected";
+    subscriber_protect: "列为重点保护", "Protect";
+    subscriber_protect_lead: "此后查看其明文须金库授权。", "From then on a look in clear needs a second person.";
+    subscriber_unprotect: "取消重点保护", "End protection";
+    subscriber_unprotect_lead: "此后查看其明文不再因此须金库授权。", "From then on a look in clear needs no second person for this reason.";
+    subscriber_restricted: "限制办理至", "Restricted until";
+    service_in: "在网", "In service";
+    service_ended: "已终止", "Ended";
+    real_name_yes: "已实名", "Registered";
+    real_name_no: "未实名", "Not registered";
+    quota_slot: "占用名额", "Slot";
+    valid_for_life: "长期", "For life";
+    withheld_until: "暂不公开至", "Not told before";
+    look_searched: "查询用户", "Looked up";
+    look_opened: "查看资料", "Opened the record";
+    look_masked: "脱敏资料", "Masked data";
 }
 
 #[cfg(test)]

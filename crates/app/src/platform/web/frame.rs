@@ -150,12 +150,13 @@ fn toast(w: &'static Words, done: &str) -> Option<Toast> {
 
 /// The menu of a person: what no role of theirs could ever open is not in it.
 fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem> {
-    let entries: [(&'static str, &'static str, &'static str, Option<Action>); 10] = [
+    let entries: [(&'static str, &'static str, &'static str, Option<Action>); 11] = [
         ("/", w.menu_work, "work", None),
         ("/overview", w.menu_overview, "overview", Some(Action::FiguresView)),
         ("/capture", w.menu_capture, "register", Some(Action::OrderReserve)),
         ("/audit", w.menu_audit_queue, "audit_queue", Some(Action::OrderClaim)),
         ("/orders", w.menu_orders, "orders", Some(Action::OrderView)),
+        ("/persons", w.menu_subscribers, "subscribers", Some(Action::SubscriberView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
