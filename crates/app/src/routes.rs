@@ -12,10 +12,10 @@ use crate::{
         edge::{self, EdgeConfig},
         export,
         failure::{self, Failure},
-        jobs, network, people,
+        jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources,
+    registration, resources, subscribers,
 };
 
 /// What the JSON interface says of itself.
@@ -32,10 +32,12 @@ fn json() -> OpenApiRouter<App> {
         OpenApiRouter::new()
             .merge(people::http::routes())
             .merge(registration::http::routes())
+            .merge(subscribers::http::routes())
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
             .merge(network::http::routes())
+            .merge(second::http::routes())
             .merge(audit::http::routes()),
     )
 }
@@ -59,11 +61,13 @@ pub fn router(app: &App, edge: &EdgeConfig) -> Router {
 fn pages() -> Router<App> {
     Router::new()
         .merge(registration::page::pages())
+        .merge(subscribers::page::pages())
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
+        .merge(second::page::pages())
         .merge(audit::page::pages())
         .merge(jobs::page::pages())
         .merge(jobs::batch::pages())
@@ -82,6 +86,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &network::page::DeadLetters,
     &audit::page::Log,
     &resources::page::Ledger,
+    &second::page::Requests,
     &jobs::page::Jobs,
 ];
 

@@ -184,6 +184,12 @@ vocabulary! {
         ExportMasked = "export.masked",
         /// 明文导出
         ExportClear = "export.clear",
+        /// 列为重点保护
+        SubscriberProtect = "subscriber.protect",
+        /// 查看用户的访问记录
+        SubscriberAccess = "subscriber.access",
+        /// 金库授权审批
+        SecondApprove = "second.approve",
     }
 }
 
