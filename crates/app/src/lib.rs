@@ -159,6 +159,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "views", version: 1, sql: platform::web::views::DDL },
     Migration { module: "jobs", version: 1, sql: platform::jobs::DDL },
     Migration { module: "exports", version: 1, sql: platform::export::DDL },
+    Migration { module: "kept", version: 1, sql: platform::web::kept::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

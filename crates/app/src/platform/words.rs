@@ -716,7 +716,9 @@ words! {
     export_in_clear: "明文", "in clear";
     done_batch: "已完成 {} 条，失败 {} 条", "{} done, {} failed";
     done_batch_failed: "已完成 {} 条，失败 {} 条；明细见“我的作业”", "{} done, {} failed; see My jobs for which and why";
-
+    // ---- kept forms ----
+    kept_lead: "您之前填写的内容已保留，请核对后重新提交。密码和图片须重新填写。", "What you typed was kept. Check it and send it again; passwords and pictures have to be given anew.";
+    kept_texts: "您之前填写的内容", "What you typed before";
     // 金库授权与用户 360: second person, subscribers
     menu_second: "金库授权", "Second person";
     second_lead: "高敏操作须另一组织的人批准；批准只用一次。", "High-risk acts need another person of another organisation; an approval serves once.";
@@ -754,7 +756,6 @@ words! {
     second_state_used: "已使用", "Used";
     second_state_expired: "已过期", "Expired";
     second_state_ended: "已失效", "Void";
-    purpose_inspection: "监督检查", "Inspection";
     case_reference: "关联工单", "Case";
     case_hint: "来电核实、投诉、依法协助、检查须填，如 T-20931。", "Needed for a call, a complaint, a request by law, an inspection, such as T-20931.";
     done_second_asked: "已提交金库授权申请", "Asked for a second person";
@@ -790,6 +791,7 @@ words! {
     look_searched: "查询用户", "Looked up";
     look_opened: "查看资料", "Opened the record";
     look_masked: "脱敏资料", "Masked data";
+    purpose_inspection: "监督检查", "Inspection";
 }
 
 #[cfg(test)]
