@@ -36,11 +36,13 @@ pub struct Setup {
     pub scripts: bool,
     pub dark: bool,
     pub language: &'static str,
+    /// The camera is refused when a page asks for it.
+    pub camera_refused: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { width: 1440, height: 1000, scripts: true, dark: false, language: "zh-CN" }
+        Self { width: 1440, height: 1000, scripts: true, dark: false, language: "zh-CN", camera_refused: false }
     }
 }
 
@@ -71,9 +73,10 @@ impl Browser {
             "--no-default-browser-check",
             "--no-pings",
             "--ignore-certificate-errors",
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+            // plain.test is this machine under a name that no browser trusts without TLS.
+            "--host-resolver-rules=MAP plain.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
             "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
+            if setup.camera_refused { "--use-fake-ui-for-media-stream=deny" } else { "--use-fake-ui-for-media-stream" },
             "--hide-scrollbars",
             "--force-device-scale-factor=1",
         ] {
