@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use chuangsha_app::{channels, platform, registration, resources};
+use chuangsha_app::{channels, platform, registration, resources, subscribers};
 use chuangsha_kernel::problem::Code;
 
 /// Every list of codes. A new one is added here: a test counts them.
@@ -18,20 +18,23 @@ fn lists() -> Vec<&'static [&'static Code]> {
         chuangsha_vault::error::codes::ALL,
         chuangsha_vault::sealed::codes::ALL,
         chuangsha_store::PROBLEMS,
-        registration::view::code::ALL,
         registration::refusal::code::ALL,
         registration::ending::ALL,
         channels::channel::code::ALL,
         resources::resource::code::ALL,
+        subscribers::code::ALL,
         platform::edge::code::ALL,
         platform::failure::code::ALL,
         platform::images::ALL,
         platform::web::views::code::ALL,
+        platform::jobs::code::ALL,
+        platform::export::code::ALL,
         platform::network::PROBLEMS,
         platform::verify::ALL,
         platform::keys::destroy::ALL,
         platform::people::code::ALL,
         platform::purpose::code::ALL,
+        platform::reveal::code::ALL,
         platform::second::code::ALL,
     ]
 }

@@ -1,3 +1,4 @@
+// long: one table, so that a missing word does not compile
 //! 用语: every word of the console, Chinese and English side by side. A missing one does not compile.
 
 use chuangsha_kernel::problem::Language;
@@ -698,7 +699,6 @@ words! {
     format_csv_gb18030: "CSV GB18030（旧版 WPS、监管工具）", "CSV GB18030 (older programs)";
     format_csv: "CSV UTF-8（供程序读取）", "CSV UTF-8 (for programs)";
     purpose_report: "报表统计", "Report";
-    purpose_inspection: "监督检查", "Inspection";
     purpose_rectification: "整改核对", "Rectification";
     export_format: "文件格式", "Form of file";
     export_lead: "{}：共 {} 条符合条件。导出当前显示的列，个人信息保持脱敏；导出记入审计日志。", "{}: {} lines match. The columns shown are taken, personal data stays masked, and it is on record.";
@@ -711,6 +711,10 @@ words! {
     export_masking: "个人信息", "Personal data";
     export_masked: "脱敏", "masked";
     export_sheet: "说明", "About";
+    export_clear: "含明文（须另一人批准，文件带水印）", "In clear (another person approves; the file is marked)";
+    export_clear_hint: "姓名、号码等以明文写入文件；用途限投诉处理、依法协助、监督检查，须填工单号。", "Names and numbers stand in the file as they are; for a complaint, a request by law or an inspection, with its case.";
+    export_case: "工单号（明文导出必填）", "Case (needed in clear)";
+    export_in_clear: "明文", "in clear";
     done_batch: "已完成 {} 条，失败 {} 条", "{} done, {} failed";
     done_batch_failed: "已完成 {} 条，失败 {} 条；明细见“我的作业”", "{} done, {} failed; see My jobs for which and why";
     // ---- kept forms ----
@@ -770,6 +774,36 @@ words! {
     done_second_refused: "已拒绝", "Refused";
     done_second_withdrawn: "已撤回", "Withdrawn";
     reveal_words: "说明", "Reason";
+    menu_subscribers: "用户", "Subscribers";
+    subscribers_lead: "按完整号码或证件号码查询；每次查询都写入访问记录。", "By full number or document number; every look-up goes into the access record.";
+    subscriber: "用户", "Subscriber";
+    subscriber_search: "查询用户", "Look up a subscriber";
+    subscriber_search_lead: "不支持按姓名或部分号码查询。", "There is no search by name or by part of a number.";
+    subscriber_by: "查询方式", "By";
+    subscriber_by_number: "手机号码", "Mobile number";
+    subscriber_value: "号码", "Full number";
+    subscriber_value_hint: "填写完整的手机号码或证件号码。", "The whole mobile number or document number.";
+    subscriber_number: "号码信息", "Number";
+    subscriber_channel: "登记渠道", "Registered at";
+    subscriber_since: "入网时间", "In service since";
+    subscriber_protected: "重点保护", "Protected";
+    subscriber_protect: "列为重点保护", "Protect";
+    subscriber_protect_lead: "此后查看其明文须金库授权。", "From then on a look in clear needs a second person.";
+    subscriber_unprotect: "取消重点保护", "End protection";
+    subscriber_unprotect_lead: "此后查看其明文不再因此须金库授权。", "From then on a look in clear needs no second person for this reason.";
+    subscriber_restricted: "限制办理至", "Restricted until";
+    service_in: "在网", "In service";
+    service_ended: "已终止", "Ended";
+    real_name_yes: "已实名", "Registered";
+    real_name_no: "未实名", "Not registered";
+    quota_slot: "占用名额", "Slot";
+    valid_for_life: "长期", "For life";
+    withheld_until: "暂不公开至", "Not told before";
+    look_searched: "查询用户", "Looked up";
+    look_opened: "查看资料", "Opened the record";
+    look_masked: "脱敏资料", "Masked data";
+    purpose_inspection: "监督检查", "Inspection";
+
     // 现场采集 App: the capture app of clerks, with and without the network.
     field_app: "现场采集", "Field capture";
     field_lead: "一屏一事，断网可用：登记单在本机加密暂存，联网后只上传一次。审核通过前不会开通。", "One task a screen, with or without the network: orders wait sealed on this device and are uploaded once. Nothing is activated before the audit.";

@@ -235,7 +235,7 @@ async fn found(app: &App) {
                 let id = app.ids.next(now);
                 let number = PoolNumber {
                     id,
-                    index: app.vault.blind(Field::Phone, &digits)?.0.to_vec(),
+                    index: app.vault.blind(Field::Phone, &format!("86{digits}"))?.0.to_vec(),
                     sealed: app.seal_pool_number(tx, id, &digits)?,
                     region: "990100".to_owned(),
                     product: Product::Voice,

@@ -228,5 +228,6 @@ fn prune(tx: &mut Tx<'_>, now: Timestamp, absolute_ms: i64) -> Result<()> {
     tx.push("DELETE FROM known_device WHERE created <= $1", &params![now.plus_ms(-90 * chuangsha_kernel::time::DAY_MS)])?;
     throttle::prune(tx, now)?;
     super::edge::idempotency::prune(tx, now)?;
+    super::reveal::prune(tx, now)?;
     epoch::prune(tx, now)
 }
