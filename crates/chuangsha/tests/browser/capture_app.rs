@@ -389,7 +389,7 @@ async fn what_is_refused_says_why_and_is_corrected_under_the_same_id() {
     to_the_end_from(&browser, &files, 51).await;
     browser.click("#step-5 > .form-buttons .primary").await;
     queued(&browser, 1).await;
-    let id = browser.find("#queue li").await.attr("data-order").await.unwrap().unwrap();
+    let id = browser.run("return document.querySelector('#queue li').dataset.order").await.as_str().unwrap().to_owned();
 
     // Somebody else takes the number before the network is back.
     let wish = wish.parse().unwrap();

@@ -59,7 +59,12 @@
     by("queued").textContent = say("field_queued", orders.length);
     by("queue-empty").hidden = orders.length > 0;
     by("upload").hidden = orders.length === 0;
-    by("queue").replaceChildren(...orders.map(line));
+    // Drawn again only when it changed: whoever stands on one of its buttons stays there.
+    const look = JSON.stringify(orders.map(({ id, state, captured_at, refused }) => [id, state, captured_at, refused]));
+    if (by("queue").dataset.look !== look) {
+      by("queue").dataset.look = look;
+      by("queue").replaceChildren(...orders.map(line));
+    }
     by("limits").textContent = limits ? say("field_limits", limits.orders, limits.age_ms / 3600000, limits.rules_age_ms / 3600000, limits.distance_m) + (typeof limits.outlet.latitude === "number" ? "" : ` ${words.field_place_unset}`) : "";
     by("limits-line").hidden = !limits;
     const why = queue.frozen(limits, orders, place, Date.now());
