@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use chuangsha_app::{channels, platform, registration, subscribers};
+use chuangsha_app::{channels, platform, registration, resources, subscribers};
 use chuangsha_kernel::problem::Code;
 
 /// Every list of codes. A new one is added here: a test counts them.
@@ -22,6 +22,7 @@ fn lists() -> Vec<&'static [&'static Code]> {
         registration::ending::ALL,
         channels::channel::code::ALL,
         subscribers::code::ALL,
+        resources::resource::code::ALL,
         platform::edge::code::ALL,
         platform::failure::code::ALL,
         platform::images::ALL,
