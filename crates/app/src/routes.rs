@@ -88,6 +88,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &audit::page::Log,
     &resources::page::Ledger,
     &jobs::page::Jobs,
+    &second::page::Requests,
 ];
 
 /// The list at a path.

@@ -61,7 +61,8 @@ async fn people(kit: &Kit) -> (Actor, Actor) {
     kit.app
         .write(move |tx| {
             let kind = OrganisationKind::CallCentre;
-            let new = organisation::NewOrganisation { id: centre, kind, parent: Some(hq), region: "99", zh: "客服中心", en: "Call centre" };
+            let new =
+                organisation::NewOrganisation { id: centre, kind, parent: Some(hq), region: "99", zh: "客服中心", en: "Call centre" };
             organisation::create(tx, &new, kit::start())
         })
         .await

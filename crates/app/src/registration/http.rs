@@ -411,7 +411,12 @@ async fn reveal(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body
 
 /// Asks a second person for a field that one person alone may not see.
 #[utoipa::path(post, path = "/registrations/{id}/reveals/second-person", tag = "protection", params(("id" = Uuid, Path)), request_body = Reveal, responses((status = 201, body = Opened)))]
-async fn ask_second(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<Reveal>) -> Result<(StatusCode, Json<Opened>)> {
+async fn ask_second(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    Body(input): Body<Reveal>,
+) -> Result<(StatusCode, Json<Opened>)> {
     let id = view::ask_second(&app, &actor, OrderId(id), input).await?;
     Ok((StatusCode::CREATED, Json(Opened { id })))
 }

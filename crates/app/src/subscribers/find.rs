@@ -112,7 +112,5 @@ fn look_up(app: &App, tx: &mut Tx, actor: &Actor, index: &Index) -> Result<Optio
             None => None,
         },
     };
-    Ok(found
-        .filter(|(_, _, region)| actor.may(app, Action::SubscriberView, &resource(app, region)))
-        .map(|(id, subject, _)| (id, subject)))
+    Ok(found.filter(|(_, _, region)| actor.may(app, Action::SubscriberView, &resource(app, region))).map(|(id, subject, _)| (id, subject)))
 }

@@ -75,7 +75,12 @@ fn page((items, next): (Vec<Disclosure>, Option<Uuid>)) -> Json<Page<Disclosure>
 
 /// Who looked at a subscriber: to an officer with staff number and words, to others as the subscriber is told.
 #[utoipa::path(get, path = "/subscribers/{id}/access", tag = "subscribers", params(("id" = Uuid, Path), PageQuery), responses((status = 200, body = Page<Disclosure>)))]
-async fn access(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Query(asked): Query<PageQuery>) -> Result<Json<Page<Disclosure>>> {
+async fn access(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    Query(asked): Query<PageQuery>,
+) -> Result<Json<Page<Disclosure>>> {
     Ok(page(view::access(&app, &actor, id, asked.after()?, asked.limit.unwrap_or(20)).await?))
 }
 
@@ -99,7 +104,12 @@ async fn reveal(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body
 
 /// Asks a second person for a field that one person alone may not see.
 #[utoipa::path(post, path = "/subscribers/{id}/reveals/second-person", tag = "protection", params(("id" = Uuid, Path)), request_body = Reveal, responses((status = 201, body = Opened)))]
-async fn ask_second(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<Reveal>) -> Result<(StatusCode, Json<Opened>)> {
+async fn ask_second(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    Body(input): Body<Reveal>,
+) -> Result<(StatusCode, Json<Opened>)> {
     let id = view::ask_second(&app, &actor, id, input).await?;
     Ok((StatusCode::CREATED, Json(Opened { id })))
 }

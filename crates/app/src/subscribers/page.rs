@@ -502,7 +502,13 @@ fn protection(w: &'static Words, language: Language, id: Uuid, subscriber: &Subs
     Dialog { id: "protect".into(), title: title.to_owned(), open, form }
 }
 
-async fn protect(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(asked): Form<Protection>) -> Result<Response> {
+async fn protect(
+    State(app): State<App>,
+    actor: Actor,
+    shell: Shell,
+    Path(id): Path<String>,
+    Form(asked): Form<Protection>,
+) -> Result<Response> {
     let id = subscriber_id(&id)?;
     let typed = asked.words.clone();
     match view::protect(&app, &actor, id, asked).await {

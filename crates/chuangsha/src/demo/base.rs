@@ -84,7 +84,8 @@ pub async fn seed(say: &Say, app: &App, subscribers: u32, free: u32) -> std::res
 
 fn fill(app: &App, tx: &mut Tx<'_>, hash: &str, now: Timestamp, (subscribers, free): (u32, u32), bar: &ProgressBar) -> Result<Vec<Login>> {
     let province = DemoProvince::new(SEED);
-    let mut seeding = Seeding { app, tx, now, organisations: HashMap::new(), outlets: HashMap::new(), figures: BTreeMap::new(), several: None };
+    let mut seeding =
+        Seeding { app, tx, now, organisations: HashMap::new(), outlets: HashMap::new(), figures: BTreeMap::new(), several: None };
     for one in province.organisations() {
         seeding.organisation(one)?;
     }

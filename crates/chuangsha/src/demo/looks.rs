@@ -35,8 +35,13 @@ pub async fn seed(app: &App, logins: &[Login]) -> Result<()> {
     let agents = [orders::who(app, logins, Role::HotlineAgent, 0, false)?, orders::who(app, logins, Role::HotlineAgent, 1, false)?];
     let officer = orders::who(app, logins, Role::PrivacyOfficer, 0, false)?;
     // Those who hold several numbers first: theirs are the pages with something on them.
-    let people: Vec<DemoSubscriber> =
-        DemoProvince::new(SEED).subscribers().take(base::SUBSCRIBERS as usize).step_by(base::EVERY as usize).filter(|one| one.real_name).take(8).collect();
+    let people: Vec<DemoSubscriber> = DemoProvince::new(SEED)
+        .subscribers()
+        .take(base::SUBSCRIBERS as usize)
+        .step_by(base::EVERY as usize)
+        .filter(|one| one.real_name)
+        .take(8)
+        .collect();
     let mut pages = Vec::new();
     for (nth, one) in people.iter().enumerate() {
         pages.push(page_of(app, &agents[nth % 2], one).await?);

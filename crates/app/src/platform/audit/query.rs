@@ -95,14 +95,7 @@ pub fn of_case(app: &App, tx: &mut Tx, case: Uuid) -> Result<Vec<Seen>> {
 
 /// Entries about the data of a person, by whichever of their subjects, newest first: those of the given actions; an action ends in a dot where
 /// all that begin so are meant.
-pub fn of_subjects(
-    app: &App,
-    tx: &mut Tx,
-    subjects: &[SubjectId],
-    actions: &[&str],
-    after: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<Seen>> {
+pub fn of_subjects(app: &App, tx: &mut Tx, subjects: &[SubjectId], actions: &[&str], after: Option<Uuid>, limit: i64) -> Result<Vec<Seen>> {
     let key = app.audit_key_if_any(tx)?;
     let marks = subjects.iter().map(|subject| app.subject_mark(*subject)).collect::<Result<Vec<_>>>()?;
     let mut values: Vec<Param> = Vec::new();

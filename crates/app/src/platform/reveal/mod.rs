@@ -211,7 +211,11 @@ pub async fn reveal(
             let (once, step) = (asked.once.unwrap_or_else(|| writer.ids.next(now)), asked.step());
             if let Some(until) = shown_until(tx, &asker, once, &thing, &step)? {
                 // The same form again, by "back", reload or a double click: one look, as long as it lasts.
-                return if now < until { Ok((until, budget.ruling.value, budget.left())) } else { Err(Problem::new(&code::SHOWN_ALREADY).into()) };
+                return if now < until {
+                    Ok((until, budget.ruling.value, budget.left()))
+                } else {
+                    Err(Problem::new(&code::SHOWN_ALREADY).into())
+                };
             }
             if budget.left() == 0 {
                 return Err(Problem::new(&code::REVEALS_SPENT).with("limit", budget.ruling.value).into());

@@ -3,7 +3,7 @@
 use chuangsha_kernel::problem::{Language, Problem};
 use uuid::Uuid;
 
-use super::{Reveal, Budget, Revealed};
+use super::{Budget, Reveal, Revealed};
 use crate::platform::{
     purpose::Purpose,
     second::{self, page::purpose_words},
