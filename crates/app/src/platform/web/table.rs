@@ -7,7 +7,7 @@ use super::chart::Bar;
 use super::feedback::page_numbers;
 use super::form::Input;
 use super::parts::{Empty, Tag, Tone};
-use crate::platform::words::Words;
+use crate::platform::words::{Words, fill};
 
 /// Page sizes people may choose.
 pub const SIZES: [u32; 3] = [20, 50, 100];
@@ -57,6 +57,13 @@ impl Column {
         self
     }
 
+    /// Moments: a file says of which clock.
+    #[must_use]
+    pub fn moment(mut self) -> Self {
+        self.class = "moment";
+        self
+    }
+
     /// A column that sorts.
     #[must_use]
     pub fn sorted(mut self, href: String, now: &'static str) -> Self {
@@ -103,6 +110,17 @@ impl Cell {
             Self::Age(text, ..) => text.clone(),
             Self::Bar(bar) => bar.text().to_owned(),
             Self::Actions(_) => String::new(),
+        }
+    }
+}
+
+impl Cell {
+    /// The words alone, as a file has them: there an age is the moment it counts from, for a file is read later.
+    pub fn in_file(&self, w: &Words) -> String {
+        match self {
+            Self::Age(_, _, at) if !at.is_empty() => fill(w.since, at),
+            Self::Text(text) | Self::Code(text) | Self::Number(text) if text == "—" => String::new(),
+            other => other.plain(),
         }
     }
 }
@@ -324,7 +342,7 @@ impl HtmlSafe for Table {}
 
 impl Table {
     fn caption_count(&self) -> String {
-        crate::platform::words::fill(self.w.rows_total, self.pager.count())
+        fill(self.w.rows_total, self.pager.count())
     }
 
     fn dense(&self) -> bool {
@@ -332,7 +350,7 @@ impl Table {
     }
 
     fn choose_all(&self, batch: &Batch) -> String {
-        crate::platform::words::fill(self.w.choose_all, batch.matching())
+        fill(self.w.choose_all, batch.matching())
     }
 
     fn page_label(&self, page: &u64) -> String {
@@ -384,6 +402,13 @@ impl Address {
     /// Keys and values in order.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
+impl Address {
+    /// A value as an address writes it.
+    pub fn value(text: &str) -> String {
+        Self::new("", [("", text)]).to_string().trim_start_matches("?=").to_owned()
     }
 }
 

@@ -15,6 +15,8 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post" || event.defaultPrevented) return;
+    // An answer that is a file leaves the page where it is: the form may be sent again.
+    if (form.closest("[data-stays]")) return;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "yes";
   });
