@@ -9,20 +9,25 @@ use std::{collections::BTreeSet, path::Path};
 use chuangsha_app::{
     platform::{
         actor::Actor,
+        jobs,
         people::{Credentials, Origin, extract::SESSION_COOKIE},
+        purpose::{Purpose as WhatFor, Reason},
+        second,
     },
     registration::{
         audit_desk, desk,
         order::{Customer, ImageKind, Mode, Product},
+        table,
     },
+    resources::{self, Application, Direction, Document, Industry, Kind, Paper, Purpose},
 };
-use chuangsha_kernel::id::OrderId;
+use chuangsha_kernel::{OrganisationCode, id::OrderId, problem::Language, time::DAY_MS};
 use chuangsha_world::{kit, pictures};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    kit::{Browser, Setup, pause},
+    kit::{Browser, Setup, pause, target},
     place::{PASSWORD, Place},
 };
 
@@ -46,7 +51,7 @@ const INSPECTOR: Who = Who::Staff("3002");
 /// One page: its route, the address that opens it with something on it, and who opens it.
 type Page = (&'static str, &'static str, Who);
 
-/// Every page. `{draft}`, `{order}`, `{done}`, `{channel}`, `{person}` stand for what [`Things`] holds.
+/// Every page. `{draft}`, `{order}` and the like stand for what [`Things`] holds.
 const PAGES: &[Page] = &[
     ("/login", "/login", Who::Nobody),
     ("/login/second", "/login/second", Who::Half),
@@ -76,6 +81,15 @@ const PAGES: &[Page] = &[
     ("/people", "/people", MANAGER),
     ("/people/{id}", "/people/{person}", MANAGER),
     ("/api", "/api", MANAGER),
+    ("/ledger", "/ledger", MANAGER),
+    ("/ledger/new", "/ledger/new", MANAGER),
+    ("/ledger/file", "/ledger/file", MANAGER),
+    ("/ledger/{id}", "/ledger/{trunk}", MANAGER),
+    ("/exports/new", "/exports/new?list=%2Forders", MANAGER),
+    ("/jobs", "/jobs", MANAGER),
+    ("/jobs/{id}", "/jobs/{job}", MANAGER),
+    ("/second", "/second", MANAGER),
+    ("/second/{id}", "/second/{request}", MANAGER),
     ("/network", "/network", OPERATOR),
     ("/log", "/log", INSPECTOR),
 ];
@@ -89,6 +103,8 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/api/openapi.json", "for programs"),
     ("/orders/{id}/images/{kind}", "a picture"),
     ("/capture/{id}", "leads to the step an order is at"),
+    ("/second/{id}/approval", "leads back to the request"),
+    ("/second/{id}/refusal", "leads back to the request"),
 ];
 
 /// What the addresses name.
@@ -98,6 +114,9 @@ struct Things {
     done: OrderId,
     channel: Uuid,
     person: Uuid,
+    trunk: Uuid,
+    job: Uuid,
+    request: Uuid,
 }
 
 impl Things {
@@ -108,6 +127,9 @@ impl Things {
             ("{done}", self.done.0),
             ("{channel}", self.channel),
             ("{person}", self.person),
+            ("{trunk}", self.trunk),
+            ("{job}", self.job),
+            ("{request}", self.request),
         ];
         let path = named.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()));
         assert!(!path.contains('{'), "{path}: what stands there?");
@@ -149,16 +171,16 @@ async fn submitted(place: &Place, clerk: &Actor, person: u16) -> OrderId {
 }
 
 /// Something on every page: a draft, one order approved, one held by the auditor, two that wait.
-async fn things(place: &Place, clerk: &Actor, auditor: &Actor) -> Things {
+async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor) -> Things {
     let draft = drafted(place, clerk, 1).await;
     let mut orders = Vec::new();
-    for person in 2..6 {
+    for person in 2..9 {
         orders.push(submitted(place, clerk, person).await);
     }
     let mut claimed = Vec::new();
     for _ in 0..200 {
         // The authority answers in its own time.
-        match audit_desk::claim_next(&place.app, auditor).await {
+        match audit_desk::claim_next(&place.app, auditor, table::Filter::default()).await {
             Ok(order) if claimed.is_empty() => {
                 audit_desk::approve(&place.app, auditor, order.id, order.version).await.unwrap();
                 claimed.push(order.id);
@@ -172,7 +194,98 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor) -> Things {
     }
     assert_eq!(claimed.len(), 2, "orders reach the queue");
     let order = *orders.iter().find(|order| !claimed.contains(order)).unwrap();
-    Things { draft, order, done: claimed[0], channel: clerk.organisation.0, person: clerk.staff.0 }
+    Things {
+        draft,
+        order,
+        done: claimed[0],
+        channel: clerk.organisation.0,
+        person: clerk.staff.0,
+        trunk: trunk(place, manager).await,
+        job: job(place, manager).await,
+        request: request(place, manager).await,
+    }
+}
+
+/// A trunk somebody asked for.
+async fn trunk(place: &Place, manager: &Actor) -> Uuid {
+    let asked = Application {
+        code: "T-07".to_owned(),
+        kind: Kind::VoiceTrunk,
+        region: kit::CITY.to_owned(),
+        subject_code: OrganisationCode::compose('9', '1', kit::CITY, "MA000001").unwrap(),
+        subject_name: "演示呼叫中心".to_owned(),
+        industry: Industry::CallCentre,
+        papers: Document::ALL
+            .iter()
+            .map(|document| Paper { document: *document, reference: "X-1".to_owned(), valid_until: None, in_scope: true })
+            .collect(),
+        access_point: "演示机楼".to_owned(),
+        purpose: Purpose::CustomerService,
+        direction: Direction::Both,
+        callers: vec!["95599*".to_owned()],
+        unit: "政企部".to_owned(),
+        owner: "1024".to_owned(),
+    };
+    resources::apply(&place.app, manager, asked).await.unwrap().id
+}
+
+/// A file asked for that nobody makes before tomorrow.
+async fn job(place: &Place, manager: &Actor) -> Uuid {
+    let (app, actor, now) = (place.app.clone(), manager.clone(), place.app.clock.now());
+    place
+        .app
+        .write(move |tx| {
+            let id = app.ids.next(now);
+            let asked = jobs::Asked {
+                address: "/orders".to_owned(),
+                purpose: "inspection".to_owned(),
+                words: "演示抽查".to_owned(),
+                ..jobs::Asked::default()
+            };
+            let job = jobs::Job {
+                id,
+                kind: jobs::Kind::Export,
+                list: "/orders".to_owned(),
+                act: "xlsx".to_owned(),
+                behalf: app.behalf(tx, &actor)?,
+                language: Language::Chinese,
+                asked,
+                state: jobs::State::Waiting,
+                due: now.plus_ms(DAY_MS),
+                cursor: String::new(),
+                gathered: false,
+                total: 12_586,
+                done: 0,
+                failed: 0,
+                progress: String::new(),
+                error: String::new(),
+                created: now,
+                started: None,
+                ended: None,
+                version: 0,
+            };
+            jobs::table::insert(&app, tx, &job)?;
+            Ok(id)
+        })
+        .await
+        .unwrap()
+}
+
+/// A request for a second person.
+async fn request(place: &Place, manager: &Actor) -> Uuid {
+    let ask = second::Ask {
+        kind: second::Kind::RevealField,
+        cause: second::Cause::Protected,
+        reason: Reason { purpose: WhatFor::CustomerCall, case: "T-20931".to_owned(), words: "客户来电核对".to_owned() },
+        what: second::What {
+            key: "holder.document_number".to_owned(),
+            field: "document_number".to_owned(),
+            object: "199****0001".to_owned(),
+            subject: None,
+            region: kit::CITY.to_owned(),
+        },
+    };
+    second::request(&place.app, manager, ask).await.unwrap()
 }
 
 /// What was wrong, each with the page it was on.
@@ -292,7 +405,7 @@ async fn everywhere(language: &'static str) {
         }
     }
     let actor = |who: Who| sessions.iter().find(|(known, _, _)| *known == who).and_then(|(_, actor, _)| actor.clone()).unwrap();
-    let things = things(&place, &actor(CLERK), &actor(AUDITOR)).await;
+    let things = things(&place, &actor(CLERK), &actor(AUDITOR), &actor(MANAGER)).await;
     let browser = Browser::start(Setup { language, height: 900, ..Setup::default() }).await;
     browser.command("Page.addScriptToEvaluateOnNewDocument", json!({ "source": include_str!("everywhere.js") })).await;
     let mut wrong = Findings(Vec::new());
@@ -308,6 +421,11 @@ async fn everywhere(language: &'static str) {
         browser.find("h1").await;
         let name = format!("{}-{language}", path.trim_matches('/').replace(|letter: char| !letter.is_ascii_alphanumeric(), "-"));
         browser.shot(&name).await;
+        // The READMEs' pictures are taken here, when asked for.
+        if path == "/audit" && std::env::var_os("CHUANGSHA_PICTURES").is_some() {
+            let to = format!("../../docs/images/audit-{}.png", if language == "en" { "en" } else { "zh" });
+            std::fs::copy(target().join(format!("screenshots/{name}.png")), to).unwrap();
+        }
         look(&browser, &path, &mut wrong).await;
         // What keys reach and what an exchange moves is the same in every language.
         if language == "zh-CN" {
