@@ -51,7 +51,6 @@ words! {
     save: "保存", "Save";
     confirm: "确定", "Confirm";
     log_out: "退出", "Sign out";
-    log_in: "登录", "Sign in";
     text_large: "大字", "Large text";
     text_normal: "标准字", "Normal text";
     appearance: "显示", "Display";
@@ -108,7 +107,6 @@ words! {
     nothing_found: "没有符合条件的记录", "Nothing matches";
     nothing_found_hint: "放宽条件后再查询，或点“重置”。", "Widen the conditions and search again, or press Reset.";
     open: "查看", "Open";
-    edit: "修改", "Edit";
     remove: "删除", "Remove";
     add: "新建", "New";
     since_yesterday: "较昨日", "vs yesterday";
@@ -147,16 +145,11 @@ words! {
     work_mine: "我的待办", "Waiting for me";
     work_empty: "没有待办", "Nothing waits for you";
     work_empty_hint: "新任务到达后会出现在这里。", "New tasks appear here.";
-    work_none_hint: "从菜单开始。", "Start from the menu.";
     waited: "等待", "Waited";
     held_by: "领取人", "Held by";
     held_by_me: "我", "me";
-    next_step: "下一步", "Next step";
     card_waiting: "待审核", "Waiting for audit";
-    card_overdue: "超时", "Overdue";
     card_returned: "退回待重采", "Returned to recapture";
-    card_today: "今日提交", "Submitted today";
-    card_dead: "开通死信", "Dead letters";
     card_drafts: "未完成登记", "Unfinished orders";
     overdue_of_it: "超时 {}", "{} overdue";
     api_title: "接口说明", "Interface";
@@ -179,7 +172,6 @@ words! {
     rate_new: "新入网实名率", "Real-name rate, new";
     rate_base: "在网实名率", "Real-name rate, base";
     card_approved: "今日通过", "Approved today";
-    card_rejected: "今日驳回", "Rejected today";
     card_unregistered: "存量未实名", "Base not registered";
     city_channel: "地市 × 渠道 实名率", "Real-name rate by city and channel";
     rank: "排名", "Rank";
@@ -237,7 +229,6 @@ words! {
     contact_phone: "联系电话", "Contact phone";
     passport_country: "签发国代码", "Issuing state code";
     passport_country_hint: "护照填三位字母代码。", "Three letters, for passports.";
-    mrz: "机读码", "Machine-readable zone";
     front: "证件正面", "Document, front";
     back: "证件背面", "Document, back";
     photo: "现场照片", "Live photo";
@@ -266,13 +257,9 @@ words! {
     proxy_hint: "代理人与客户本人的证件都要查验并登记。", "Both documents are seen and recorded.";
     agent_name: "代理人姓名", "Agent's name";
     agent_number: "代理人证件号码", "Agent's document number";
-    group_title: "单位信息", "Organisation";
     group_name: "单位名称", "Organisation name";
     group_code: "统一社会信用代码", "Unified social credit code";
-    handler_name: "经办人姓名", "Handling person's name";
-    handler_number: "经办人证件号码", "Handling person's document number";
     clause_signed: "协议已载明实名登记义务", "The agreement carries the real-name clause";
-    user_is_holder: "以下证件为号码实际使用人", "The document below is that of the actual user";
     rules_here: "本步规则", "Rules of this step";
     rule_original: "查验有效证件原件", "See the original valid document";
     rule_no_document: "不出示有效证件，不得售卡", "No document, no sale";
@@ -384,7 +371,6 @@ words! {
     keys_help: "快捷键说明", "Key help";
     key_move: "在列表中上下移动", "Move in the list";
     key_open: "打开所选", "Open the chosen one";
-    key_picture: "切换影像", "Choose a picture";
     vote_approve: "同意通过", "Vote to approve";
     vote_reject: "同意驳回", "Vote to reject";
     vote: "二级审核", "Second-level decision";
@@ -403,7 +389,6 @@ words! {
     facts: "依据", "Facts";
     from_network: "来源网络", "From network";
     capture_offers_none: "本市暂无空闲号码", "No free number in this city";
-    capture_gone: "此单不能再采集", "This order takes no more captures";
     pictures_missing: "还需影像", "Pictures still needed";
     pictures_ready: "影像齐全", "All pictures are there";
     rates_none: "尚无数据", "No figures yet";
@@ -445,17 +430,12 @@ words! {
 
     channels_lead: "准入、培训与受理范围；状态变化即时生效。", "Admission, training and what each may do; changes take effect at once.";
     channel_code: "渠道编码", "Code";
-    channel_name: "渠道名称", "Name";
     channel_kind: "渠道类型", "Kind";
     channel_state: "准入状态", "Admission";
     channel_clauses: "合同条款", "Contract clauses";
-    channel_clerks: "经办人数", "Clerks";
     channel_trained: "培训有效", "Training valid";
     channel_level: "层级", "Level";
     channel_level_one: "一级（不得发展下级）", "First level (no sub-agents)";
-    channel_suspend: "暂停", "Suspend";
-    channel_terminate: "终止合作", "Terminate";
-    channel_activate: "启用", "Activate";
     channel_change: "变更状态", "Change state";
     channel_change_lead: "暂停或终止后，该渠道全部人员立即失去会话与权限。", "When suspended or terminated, everybody of the channel loses sessions and rights at once.";
     channel_orders: "登记单", "Orders";
@@ -524,17 +504,14 @@ words! {
     factor_none: "未设置", "None";
     staff_active: "在岗", "Active";
     staff_left: "离职", "Left";
-    staff_locked: "已锁定", "Locked";
     staff_leave: "办理离职", "Record as leaver";
     staff_leave_lead: "全部会话、数据流与密钥在一秒内失效。", "All sessions, streams and keys end within a second.";
-    staff_unlock: "解锁", "Unlock";
     sessions: "会话", "Sessions";
     my_sessions: "我的会话", "My sessions";
     sessions_lead: "不认识的会话请立即结束，并修改密码。", "End what you do not know, and change your password.";
     session_started: "登录时间", "Signed in";
     session_seen: "最近使用", "Last used";
     session_from: "来源网络", "From network";
-    session_this: "本会话", "This session";
     session_end: "结束", "End";
 
     dead_lead: "多次重试仍未成功的开通命令；查明原因后重试。", "Activation commands that failed after all retries; find the cause, then retry.";
@@ -548,16 +525,12 @@ words! {
     dead_attempts: "尝试次数", "Attempts";
     dead_error: "最后错误", "Last error";
     dead_since: "进入时间", "Since";
-    dead_retried: "已重新排入发送", "Queued again";
 
     audit_lead: "只增不改；每一步都有签名检查点，可由外部校验。", "Only ever grows; signed checkpoints let anyone outside verify it.";
     audit_size: "日志条数", "Entries";
     audit_checkpoint: "最近检查点", "Last checkpoint";
     audit_root: "根哈希", "Root hash";
     audit_pending: "待编号", "Not yet in the tree";
-    audit_verified: "链完整性", "Chain";
-    audit_intact: "已校验", "Verified";
-    audit_broken: "校验失败", "Broken";
     audit_sequence: "链高", "Index";
     audit_action: "操作", "Action";
     audit_case: "对象", "Case";

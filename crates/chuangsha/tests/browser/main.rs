@@ -2,6 +2,7 @@
 //! accessibility and weight. Pictures of every page go to `target/screenshots`.
 
 mod capture_app;
+mod everywhere;
 mod kit;
 mod place;
 mod story;
