@@ -15,7 +15,7 @@ use crate::{
         jobs, network, people,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration,
+    registration, resources,
 };
 
 /// What the JSON interface says of itself.
@@ -34,6 +34,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(registration::http::routes())
             .merge(channels::http::routes())
             .merge(figures::http::routes())
+            .merge(resources::http::routes())
             .merge(network::http::routes())
             .merge(audit::http::routes()),
     )
@@ -60,6 +61,7 @@ fn pages() -> Router<App> {
         .merge(registration::page::pages())
         .merge(figures::page::pages())
         .merge(channels::page::pages())
+        .merge(resources::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(audit::page::pages())
@@ -79,6 +81,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &people::page::People,
     &network::page::DeadLetters,
     &audit::page::Log,
+    &resources::page::Ledger,
     &jobs::page::Jobs,
 ];
 

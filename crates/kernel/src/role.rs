@@ -140,6 +140,16 @@ vocabulary! {
         ChannelPenalise = "channel.penalise",
         /// 渠道培训
         ChannelTrain = "channel.train",
+        /// 查看码号台账
+        LedgerView = "ledger.view",
+        /// 受理码号资源
+        LedgerApply = "ledger.apply",
+        /// 审查开通码号资源
+        LedgerManage = "ledger.manage",
+        /// 变更用途与关停
+        LedgerDispose = "ledger.dispose",
+        /// 码号清查
+        LedgerSweep = "ledger.sweep",
         /// 查看人员
         PeopleView = "people.view",
         /// 管理人员

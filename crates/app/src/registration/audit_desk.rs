@@ -53,6 +53,8 @@ pub async fn claim(app: &App, actor: &Actor, id: OrderId) -> Result<Order> {
 
 /// Claims the oldest order of a queue that nobody holds; an empty filter is the whole queue.
 pub async fn claim_next(app: &App, actor: &Actor, within: table::Filter) -> Result<Order> {
+    // An empty queue tells nobody that it is empty who may not work on it.
+    actor.reach(app, Action::OrderClaim)?;
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
     let store = app.clone();

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chuangsha_kernel::id::OrderId;
+use chuangsha_kernel::{id::OrderId, role::Action};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -138,6 +138,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ListQuer
 /// The audit queue: checked orders of other organisations, the longest waiting first.
 #[utoipa::path(get, path = "/audit-queue", tag = "audit", params(ListQuery), responses((status = 200, body = Page<RowView>)))]
 async fn queue(State(app): State<App>, actor: Actor, Query(query): Query<ListQuery>) -> Result<Json<Page<RowView>>> {
+    actor.reach(&app, Action::OrderClaim)?;
     let filter = audit_desk::queue_filter(&actor, query.filter()?);
     Ok(Json(page(view::list(&app, &actor, filter).await?)))
 }
@@ -403,7 +404,7 @@ async fn timeline(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) ->
 #[utoipa::path(post, path = "/registrations/{id}/reveals", tag = "protection", params(("id" = Uuid, Path)), request_body = Reveal, responses((status = 200, body = Revealed)))]
 async fn reveal(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<Reveal>) -> Result<Response> {
     let revealed = view::reveal(&app, &actor, OrderId(id), input).await?;
-    Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(revealed)).into_response())
+    Ok(Json(revealed).into_response())
 }
 
 /// Other orders of the same person.

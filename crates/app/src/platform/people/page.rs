@@ -160,7 +160,7 @@ fn onward(opened: &Opened, to: &str) -> String {
     let with = |path: &str| Address::new(path, [("to", if to == "/" { "" } else { to })]).to_string();
     match opened.standing.step {
         Step::Done => to.to_owned(),
-        Step::ChangePassword => "/me/password".to_owned(),
+        Step::ChangePassword => with("/me/password"),
         Step::SecondFactor => with("/login/second"),
         Step::Enrol => with("/login/enrol"),
     }
@@ -416,11 +416,11 @@ async fn end_session(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>)
     Ok(see_other("/me?done=ended"))
 }
 
-async fn password(shell: Shell, SignedIn(_): SignedIn) -> Response {
-    page(&password_screen(shell, None))
+async fn password(shell: Shell, SignedIn(_): SignedIn, Query(to): Query<To>) -> Response {
+    page(&password_screen(shell, &to.to, None))
 }
 
-fn password_screen(shell: Shell, problem: Option<&Problem>) -> Login {
+fn password_screen(shell: Shell, to: &str, problem: Option<&Problem>) -> Login {
     let (w, language) = (shell.w, shell.language);
     let fields = vec![
         Input::new("old", w.password_old, Kind::Line("password"))
@@ -434,7 +434,7 @@ fn password_screen(shell: Shell, problem: Option<&Problem>) -> Login {
             .longest(256)
             .check(problem, language),
     ];
-    let mut form = FormPart::new(w, "/me/password", w.save, fields).lead(w.change_password_lead);
+    let mut form = FormPart::new(w, "/me/password", w.save, fields).lead(w.change_password_lead).keep("to", safe_path(to));
     form.notice = crate::platform::web::form::notice(problem, &form.fields, language);
     Login { w, heading: w.change_password.into(), form: Some(form), passkey: None, secret: None, leave: shell.user.is_none(), shell }
 }
@@ -443,6 +443,8 @@ fn password_screen(shell: Shell, problem: Option<&Problem>) -> Login {
 struct PasswordChange {
     old: String,
     new: String,
+    #[serde(default)]
+    to: String,
 }
 
 async fn change_password(
@@ -453,7 +455,7 @@ async fn change_password(
     Form(form): Form<PasswordChange>,
 ) -> Result<Response> {
     match app.change_password(&live, &form.old, &form.new, origin).await {
-        Ok(opened) => Ok(with_cookies(&opened, see_other("/?done=saved"))),
+        Ok(opened) => Ok(with_cookies(&opened, see_other(if safe_path(&form.to) == "/" { "/?done=saved" } else { safe_path(&form.to) }))),
         Err(failure) => {
             let mut problem = shown(failure)?;
             if problem.code.id.starts_with("people.password") {
@@ -461,7 +463,7 @@ async fn change_password(
             }
             Ok(page_with(
                 StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
-                &password_screen(shell, Some(&problem)),
+                &password_screen(shell, &form.to, Some(&problem)),
             ))
         }
     }

@@ -113,6 +113,8 @@ pub struct Shell {
     pub menu: Vec<MenuItem>,
     /// Said once.
     pub toast: Option<Toast>,
+    /// 水印: name, number and minute, over every page that somebody signed in sees; `None` on public pages.
+    pub mark: Option<String>,
 }
 
 impl Shell {
@@ -128,7 +130,15 @@ impl Shell {
             user: None,
             menu: Vec::new(),
             toast: None,
+            mark: None,
         }
+    }
+
+    /// For a page that shows nothing of anybody.
+    #[must_use]
+    pub fn public(mut self) -> Self {
+        self.mark = None;
+        self
     }
 
     /// `zh-CN` or `en`

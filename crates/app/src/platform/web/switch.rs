@@ -52,6 +52,6 @@ async fn theme(Path(theme): Path<String>, Query(back): Query<Back>) -> Response 
 }
 
 fn remember(cookie: &str, value: &str, back: &str) -> Response {
-    let cookie = format!("{cookie}={value}; Path=/; Max-Age=31536000; SameSite=Lax; Secure; HttpOnly");
+    let cookie = format!("{cookie}={value}; Path=/; Max-Age=31536000; SameSite=Strict; Secure; HttpOnly");
     ([(header::SET_COOKIE, cookie)], see_other(safe_path(back))).into_response()
 }

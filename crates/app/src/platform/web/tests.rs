@@ -48,6 +48,7 @@ fn shell(language: Language, current: &str) -> Shell {
             item("/log", w.menu_audit, "audit", None),
         ],
         toast: None,
+        mark: Some("张敏 1024 2026-11-22 09:30".to_owned()),
     }
 }
 

@@ -558,7 +558,7 @@ async fn refused(app: &App, actor: &Actor, shell: Shell, id: OrderId, failure: F
 async fn image(Of(app): Of<App>, actor: Actor, Path((id, kind)): Path<(String, String)>) -> Result<Response> {
     let kind = ImageKind::parse(&kind).ok_or(Refusal::NotFound)?;
     let bytes = view::image(&app, &actor, order_id(&id)?, kind).await?;
-    let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "no-store"), (header::CONTENT_DISPOSITION, "inline")];
+    let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CONTENT_DISPOSITION, "inline")];
     Ok((headers, bytes).into_response())
 }
 
