@@ -233,7 +233,7 @@ fn toast(w: &'static Words, done: &str) -> Option<Toast> {
 
 /// The menu of a person: what no role of theirs could ever open is not in it.
 fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem> {
-    let entries: [(&'static str, &'static str, &'static str, Option<Action>); 10] = [
+    let entries: [(&'static str, &'static str, &'static str, Option<Action>); 11] = [
         ("/", w.menu_work, "work", None),
         ("/overview", w.menu_overview, "overview", Some(Action::FiguresView)),
         ("/capture", w.menu_capture, "register", Some(Action::OrderReserve)),
