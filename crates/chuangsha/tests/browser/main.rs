@@ -3,4 +3,5 @@
 
 mod kit;
 mod place;
+mod review;
 mod story;

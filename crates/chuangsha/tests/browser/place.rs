@@ -2,9 +2,15 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
+    time::Instant,
 };
 
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
 use chuangsha_app::{
     App, AppConfig, MIGRATIONS, Parts,
     channels::{self, channel},
@@ -46,12 +52,17 @@ use tokio_util::sync::CancellationToken;
 /// Everybody's password here.
 pub const PASSWORD: &str = "a demo password";
 
+/// Route and milliseconds of every request.
+pub type Spent = Arc<Mutex<Vec<(String, f64)>>>;
+
 /// The running province.
 pub struct Place {
     pub url: String,
     pub app: App,
     _authority: VerificationAuthority,
     pub network: NetworkElement,
+    /// Milliseconds the server spent on each page and step, by its route.
+    pub spent: Spent,
     stop: CancellationToken,
     _jobs: JoinSet<()>,
     _folder: tempfile::TempDir,
@@ -106,19 +117,30 @@ impl Place {
         app.poll_epochs().await.unwrap();
         let stop = CancellationToken::new();
         let jobs = start::spawn(&app, "browser", &stop).unwrap();
-        let router = routes::router(&app, &EdgeConfig::default());
+        let spent = Spent::default();
+        let router = routes::router(&app, &EdgeConfig::default()).layer(axum::middleware::from_fn_with_state(Arc::clone(&spent), measured));
         let ended = stop.clone();
         tokio::spawn(async move {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             axum::serve(listener, service).with_graceful_shutdown(async move { ended.cancelled().await }).await.unwrap();
         });
-        Self { url, app, _authority: authority, network, stop, _jobs: jobs, _folder: folder }
+        Self { url, app, _authority: authority, network, spent, stop, _jobs: jobs, _folder: folder }
     }
 
     /// The code a member of staff's generator shows now.
     pub fn code(&self, number: &str) -> String {
         totp::code(&totp::demo_secret(number), self.app.clock.now()).unwrap()
     }
+}
+
+/// How long the server took for a request, ids left out of the route.
+async fn measured(State(spent): State<Spent>, request: Request, next: Next) -> Response {
+    let parts = request.uri().path().split('/').map(|part| if part.parse::<uuid::Uuid>().is_ok() { "{id}" } else { part });
+    let route = format!("{} {}", request.method(), parts.collect::<Vec<_>>().join("/"));
+    let started = Instant::now();
+    let response = next.run(request).await;
+    spent.lock().unwrap().push((route, started.elapsed().as_secs_f64() * 1e3));
+    response
 }
 
 /// The number of the `twin`th person of one kind.
@@ -182,7 +204,7 @@ async fn found(app: &App) {
                     updated_at: now,
                 },
             )?;
-            for line in 0..40_u32 {
+            for line in 0..260_u32 {
                 let digits = format!("1990000{line:04}");
                 let id = app.ids.next(now);
                 let number = PoolNumber {

@@ -171,4 +171,3 @@ pub fn heavy_readers(tx: &mut Tx<'_>, since: Timestamp, many: i64) -> Result<i64
                GROUP BY staff HAVING COUNT(*) >= $2) AS readers";
     Ok(tx.query_one(sql, &params![&first, many])?.int(0)?)
 }
-
