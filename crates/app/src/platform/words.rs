@@ -673,6 +673,24 @@ words! {
     ledger_would_enter: "将新增", "Would enter";
     ledger_known: "已存在", "Already there";
     ledger_rejected: "退回", "Rejected";
+    // ---- overview
+    activated: "已开通", "Activated";
+    returned: "退回", "Returned";
+    funnel: "登记漏斗", "From submission to activation";
+    funnel_about: "所选时间内各环节的登记单数。", "Orders at each stage in the chosen period.";
+    city_map: "地市实名率分布", "Real-name rate by city";
+    city_map_about: "每格一个地市，按行政区划代码排列；点击查看该地市。", "One tile a city, in the order of their codes; follow one to its figures.";
+    alerts: "预警", "Alerts";
+    alerts_none: "目前没有需要处理的预警。", "Nothing calls for attention now.";
+    alert_late: "超时", "Overdue";
+    alert_fault: "故障", "Fault";
+    alert_watch: "关注", "Watch";
+    alert_overdue: "{} 张登记单超过审核时限", "{} orders are past the audit clock";
+    alert_dead: "{} 条网络指令、短信或核验请求未送达", "{} commands, messages or checks were given up";
+    alert_reveals: "今日查看明文达到 {} 次的人员：{} 人", "People with {} or more reveals today: {}";
+    alert_warned: "{} 个网点处于警告状态", "{} outlets are under a warning";
+    print: "打印", "Print";
+
     // ---- audit review
     assign: "转派", "Assign";
     assignee: "转派给（工号）", "Assign to (staff no.)";
