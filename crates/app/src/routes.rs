@@ -94,7 +94,6 @@ pub const LISTS: &[&dyn Listing] = &[
     &resources::page::Ledger,
     &second::page::Requests,
     &jobs::page::Jobs,
-    &second::page::Requests,
 ];
 
 /// The list at a path.
