@@ -90,6 +90,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &channels::page::Channels,
     &people::page::People,
     &network::page::DeadLetters,
+    &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
     &second::page::Requests,

@@ -191,7 +191,7 @@ story!(a_list_is_taken_away_as_it_is_shown_in_every_form, kit => {
     assert_eq!(name, "attachment; filename=\"channels-202611220900.xlsx\"");
     let rows = sheet(file);
     let text = |row: &[Data]| row.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(text(&rows[0]), ["渠道编码", "渠道状态", "更新时间 (UTC+8)"].map(str::to_owned), "the columns shown, and which clock");
+    assert_eq!(text(&rows[0]), ["渠道编码", "准入状态", "更新时间 (UTC+8)"].map(str::to_owned), "the columns shown, and which clock");
     assert_eq!(rows.len(), 101, "what was searched for, beyond one page");
     assert_eq!(text(&rows[1])[0], "S-000100 · 㼆𠮷鿃营业厅");
     let (_, plain) = taken(&look, "/channels", Format::Csv).await;

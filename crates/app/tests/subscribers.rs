@@ -279,6 +279,7 @@ story!(many_persons_the_young_and_other_provinces_are_seen_by_two, kit => {
     let number = chuangsha_kernel::document::ResidentId::compose("990101", born, 7).unwrap();
     let mut young = kit::reservation(1, 1);
     young.holder.document_number = Zeroizing::new(number);
+    (young.holder.valid_from, young.holder.valid_until) = (Some("2024-01-01".to_owned()), Some("2029-01-01".to_owned()));
     let free = kit.numbers(50, 1).await[0];
     let new = desk::NewOrder {
         number: free,

@@ -160,10 +160,8 @@ fn number_view(app: &App, tx: &mut Tx, held: &Held) -> Result<NumberView> {
         Some(order) => crate::channels::of_organisation(tx, order.captured_by.organisation)?.map(|channel| channel.code),
         None => None,
     };
-    let audited_by = match order.and_then(|order| order.decided_by) {
-        Some(by) => Some(app.staff_number(tx, by.staff)?),
-        None => None,
-    };
+    // Shown where it is still known: the record of a member of staff may be gone before the order's.
+    let audited_by = order.and_then(|order| order.decided_by).and_then(|by| app.staff_number(tx, by.staff).ok());
     Ok(NumberView {
         id: held.id,
         number: mask::phone(&digits),

@@ -19,7 +19,7 @@ use super::{
     actor::Actor,
     audit::{By, Entry},
     failure::{Failure, Result},
-    purpose::{Purpose, Reason},
+    purpose::{self, Purpose, Reason},
     second::{self, Ask as SecondAsk, Cause, Kind, Shown as SecondShown, What},
 };
 use crate::App;
@@ -66,6 +66,15 @@ impl Reveal {
     /// `holder` unless another party is named.
     pub fn role(&self) -> &str {
         if self.role.is_empty() { "holder" } else { &self.role }
+    }
+
+    /// Purpose, case and words, checked: a purpose of a look, not one of a file.
+    fn reason(&self, app: &App, now: Timestamp) -> Result<Reason> {
+        let reason = Reason::read(app, now, &self.purpose, &self.case, &self.words)?;
+        if Purpose::OF_A_LOOK.contains(&reason.purpose) {
+            return Ok(reason);
+        }
+        Err(Problem::new(&purpose::code::PURPOSE_UNKNOWN).field("purpose").into())
     }
 
     /// `holder.document_number`: the field as the log names it.
@@ -192,7 +201,7 @@ pub async fn reveal(
     open: impl FnMut(&mut Tx) -> Result<String> + Send + 'static,
 ) -> Result<Revealed> {
     let now = app.clock.now();
-    let reason = Reason::read(app, now, &asked.purpose, &asked.case, &asked.words)?;
+    let reason = asked.reason(app, now)?;
     let window = app.clock_rule("protection.reveal_window", now)?;
     let (writer, asker, asked, window_ms) = (app.clone(), actor.clone(), asked.clone(), window.value);
     let (until, budget, left) = app
@@ -301,7 +310,7 @@ pub async fn ask_second(
     mut look: impl FnMut(&mut Tx) -> Result<Thing> + Send + 'static,
 ) -> Result<Uuid> {
     let now = app.clock.now();
-    let reason = Reason::read(app, now, &asked.purpose, &asked.case, &asked.words)?;
+    let reason = asked.reason(app, now)?;
     let (writer, asker, asked) = (app.clone(), actor.clone(), asked.clone());
     app.write(move |tx| {
         let thing = look(tx)?;

@@ -40,7 +40,7 @@ pub fn dialog(form: Form<'_>) -> Dialog {
     let typed = refused.map(|(asked, _)| asked.clone()).unwrap_or_default();
     let problem = refused.map(|(_, problem)| problem);
     let second = problem.is_some_and(|problem| problem.code.id == second::code::NEEDED.id);
-    let purposes = Purpose::ALL.into_iter().map(|purpose| Choice::new(purpose.as_str(), purpose_words(w, purpose))).collect();
+    let purposes = Purpose::OF_A_LOOK.into_iter().map(|purpose| Choice::new(purpose.as_str(), purpose_words(w, purpose))).collect();
     let mut inputs = Vec::new();
     let only = (parties.len() == 1).then(|| parties.first().map(|one| one.value.clone()).unwrap_or_default());
     if only.is_none() {

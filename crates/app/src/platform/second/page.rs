@@ -75,6 +75,8 @@ pub fn purpose_words(w: &Words, purpose: Purpose) -> &'static str {
         Purpose::Complaint => w.purpose_complaint,
         Purpose::LawfulRequest => w.purpose_lawful_request,
         Purpose::Inspection => w.purpose_inspection,
+        Purpose::Report => w.purpose_report,
+        Purpose::Rectification => w.purpose_rectification,
     }
 }
 
