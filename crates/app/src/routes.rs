@@ -93,7 +93,6 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
-    &second::page::Requests,
     &jobs::page::Jobs,
 ];
 
