@@ -130,10 +130,25 @@ pub struct OrderView {
     pub updated_at: String,
     /// The pictures a capture still needs.
     pub images_needed: Vec<ImageKind>,
+    /// Captured without the network: both clocks.
+    pub offline: Option<OfflineView>,
     /// Milliseconds since it was submitted.
     pub waited_ms: Option<i64>,
     /// The clock of the audit, milliseconds (rule pack).
     pub due_ms: i64,
+}
+
+/// 离线采集: when the device says it was, and when it came.
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+pub struct OfflineView {
+    /// RFC 3339, by the device's clock.
+    pub captured_at: String,
+    /// RFC 3339, by the server's clock.
+    pub received_at: String,
+    /// How far the device's clock was ahead when it sent, milliseconds.
+    pub clock_off_ms: i64,
+    /// Further than the rule allows.
+    pub clock_wrong: bool,
 }
 
 /// A lease as others see it.
@@ -227,6 +242,15 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
         }),
         _ => None,
     };
+    let offline = match super::offline::table::of_order(tx, order.id)? {
+        None => None,
+        Some(upload) => Some(OfflineView {
+            captured_at: upload.captured_at.rfc3339(),
+            received_at: upload.received_at.rfc3339(),
+            clock_off_ms: upload.skew_ms(),
+            clock_wrong: upload.skew_ms().abs() > app.clock_rule(super::offline::limits::SKEW, now)?.value,
+        }),
+    };
     let needed = order.images_needed(declined).filter(|kind| !images.iter().any(|image| image.kind == *kind)).collect();
     Ok(OrderView {
         id: order.id.0,
@@ -260,6 +284,7 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
         submitted_at: order.submitted_at.map(Timestamp::rfc3339),
         updated_at: order.updated_at.rfc3339(),
         images_needed: needed,
+        offline,
         waited_ms: order.submitted_at.map(|at| (now.0 - at.0).max(0)),
         due_ms: due.value,
     })

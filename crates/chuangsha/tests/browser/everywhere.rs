@@ -103,6 +103,10 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/api/openapi.json", "for programs"),
     ("/orders/{id}/images/{kind}", "a picture"),
     ("/capture/{id}", "leads to the step an order is at"),
+    ("/app", "leads to the capture app"),
+    ("HOME", "the capture app: its own tests look at its screens"),
+    ("/app/worker.js", "for the capture app"),
+    ("/app/{file}", "for the capture app"),
     ("/second/{id}/approval", "leads back to the request"),
     ("/second/{id}/refusal", "leads back to the request"),
 ];
@@ -457,7 +461,10 @@ fn routes(folder: &Path, found: &mut BTreeSet<String>) {
             let text = std::fs::read_to_string(&path).unwrap();
             let text = text.split("#[cfg(test)]").next().unwrap();
             for rest in text.split(".route(").skip(1) {
-                let Some((route, rest)) = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"')) else { continue };
+                // A path, or the name of a constant that holds it.
+                let rest = rest.trim_start();
+                let route = rest.strip_prefix('"').map_or_else(|| rest.split_once(','), |rest| rest.split_once('"'));
+                let Some((route, rest)) = route else { continue };
                 let mut depth = 1;
                 let handlers: String = rest
                     .chars()

@@ -36,11 +36,13 @@ pub struct Setup {
     pub scripts: bool,
     pub dark: bool,
     pub language: &'static str,
+    /// The camera is refused when a page asks for it.
+    pub camera_refused: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { width: 1440, height: 1000, scripts: true, dark: false, language: "zh-CN" }
+        Self { width: 1440, height: 1000, scripts: true, dark: false, language: "zh-CN", camera_refused: false }
     }
 }
 
@@ -71,9 +73,10 @@ impl Browser {
             "--no-default-browser-check",
             "--no-pings",
             "--ignore-certificate-errors",
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+            // plain.test is this machine under a name that no browser trusts without TLS.
+            "--host-resolver-rules=MAP plain.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
             "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
+            if setup.camera_refused { "--use-fake-ui-for-media-stream=deny" } else { "--use-fake-ui-for-media-stream" },
             "--hide-scrollbars",
             "--force-device-scale-factor=1",
         ] {
@@ -227,6 +230,16 @@ impl Browser {
             axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }) \
             .then((found) => done(found.violations.flatMap((one) => one.nodes.map((node) => one.id + ': ' + node.target.join(' ') + ' ' + (node.any[0] || node.all[0] || node.none[0] || {message: ''}).message))));";
         let found = self.page.execute_async(script, vec![]).await.unwrap();
+        found.json().as_array().unwrap().iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Elements that stick out of the page sideways.
+    pub async fn overflowing(&self) -> Vec<String> {
+        let script = "const width = document.documentElement.clientWidth; \
+            if (document.documentElement.scrollWidth <= width) return []; \
+            return [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest('.scroll, .menu, .tabs, .viewer-stage, .unseen, .skip')) \
+            .slice(0, 5).map((one) => one.tagName + '.' + one.className + ' ' + Math.round(one.getBoundingClientRect().right));";
+        let found = self.page.execute(script, vec![]).await.unwrap();
         found.json().as_array().unwrap().iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
     }
 

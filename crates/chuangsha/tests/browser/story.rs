@@ -8,7 +8,7 @@ use crate::{
     place::{PASSWORD, Place},
 };
 
-async fn sign_in(browser: &Browser, place: &Place, number: &str) {
+pub async fn sign_in(browser: &Browser, place: &Place, number: &str) {
     browser.go(&format!("{}/login", place.url)).await;
     browser.fill("#f-number", number).await;
     browser.fill("#f-password", PASSWORD).await;
@@ -187,10 +187,10 @@ async fn capture_from_files(browser: &Browser, place: &Place, number: &str) -> S
 }
 
 /// Drawn pictures in a folder of their own.
-struct Files(tempfile::TempDir);
+pub struct Files(tempfile::TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let card = pictures::Card { name: "Demo", number: "990101199303031237", address: "Demo", valid: "2020-01-01 2040-01-01", seed: 5 };
         let drawn = [
@@ -206,8 +206,13 @@ impl Files {
         Self(folder)
     }
 
-    async fn attach(&self, browser: &Browser, field: &str) {
-        let path = self.0.path().join(field);
+    /// Where a picture lies.
+    pub fn path(&self, field: &str) -> std::path::PathBuf {
+        self.0.path().join(field)
+    }
+
+    pub async fn attach(&self, browser: &Browser, field: &str) {
+        let path = self.path(field);
         browser.find(&format!("[name={field}]")).await.send_keys(path.display().to_string()).await.unwrap();
     }
 }
