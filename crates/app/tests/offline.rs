@@ -171,7 +171,8 @@ story!(what_comes_too_late_or_from_an_impossible_clock_is_refused_and_leaves_not
         spoil(&mut sending);
         offline::take(&kit.app, &clerk, sending)
     };
-    let cases: [(&str, fn(&mut Sending)); 8] = [
+    type Spoil = fn(&mut Sending);
+    let cases: [(&str, Spoil); 8] = [
         ("registration.offline_too_old", |sent| sent.order.captured_at = sent.sent_at - 25 * HOUR_MS),
         ("registration.offline_device_time", |sent| sent.order.captured_at = sent.sent_at + 1),
         ("registration.offline_device_time", |sent| sent.order.captured_at = -1),
@@ -413,7 +414,7 @@ async fn the_shell_knows_nobody_and_may_reach_the_bridge_alone() {
     }
     let (_, headers, worker) = ask(&router, "GET", "/app/worker.js", "", Vec::new()).await;
     let worker = String::from_utf8(worker).unwrap();
-    assert_eq!(headers[header::CACHE_CONTROL], "no-cache", "a new worker is found");
+    assert_eq!(headers[header::CACHE_CONTROL], "no-store", "a new worker is found");
     assert!(worker.starts_with("const VERSION=\""));
     let list = worker.split_once("const SHELL=").unwrap().1.split_once(";\n").unwrap().0;
     for part in serde_json::from_str::<Vec<String>>(list).unwrap() {

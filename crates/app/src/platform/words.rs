@@ -4,9 +4,14 @@ use chuangsha_kernel::problem::Language;
 
 mod field;
 mod ledger;
+mod subscriber;
 
 /// The words below and those of the areas that have a file of their own, one after the other.
 macro_rules! words {
+    ($($own:tt)*) => { subscriber::subscriber_words! { and_ledger! $($own)* } };
+}
+
+macro_rules! and_ledger {
     ($($own:tt)*) => { ledger::ledger_words! { and_field! $($own)* } };
 }
 
@@ -564,6 +569,24 @@ words! {
     done_delivered: "已交付核对", "Compared at delivery";
     queue_done: "队列已处理完", "Nothing left in the queue";
 
+    // ---- overview
+    activated: "已开通", "Activated";
+    returned: "退回", "Returned";
+    funnel: "登记漏斗", "From submission to activation";
+    funnel_about: "所选时间内各环节的登记单数。", "Orders at each stage in the chosen period.";
+    city_map: "地市实名率分布", "Real-name rate by city";
+    city_map_about: "每格一个地市，按行政区划代码排列；点击查看该地市。", "One tile a city, in the order of their codes; follow one to its figures.";
+    alerts: "预警", "Alerts";
+    alerts_none: "目前没有需要处理的预警。", "Nothing calls for attention now.";
+    alert_late: "超时", "Overdue";
+    alert_fault: "故障", "Fault";
+    alert_watch: "关注", "Watch";
+    alert_overdue: "{} 张登记单超过审核时限", "{} orders are past the audit clock";
+    alert_dead: "{} 条网络指令、短信或核验请求未送达", "{} commands, messages or checks were given up";
+    alert_reveals: "今日查看明文达到 {} 次的人员：{} 人", "People with {} or more reveals today: {}";
+    alert_warned: "{} 个网点处于警告状态", "{} outlets are under a warning";
+    print: "打印", "Print";
+
     // ---- audit review
     assign: "转派", "Assign";
     assignee: "转派给（工号）", "Assign to (staff no.)";
@@ -635,7 +658,6 @@ words! {
     format_csv_gb18030: "CSV GB18030（旧版 WPS、监管工具）", "CSV GB18030 (older programs)";
     format_csv: "CSV UTF-8（供程序读取）", "CSV UTF-8 (for programs)";
     purpose_report: "报表统计", "Report";
-    purpose_inspection: "监督检查", "Inspection";
     purpose_rectification: "整改核对", "Rectification";
     export_format: "文件格式", "Form of file";
     export_lead: "{}：共 {} 条符合条件。导出当前显示的列，个人信息保持脱敏；导出记入审计日志。", "{}: {} lines match. The columns shown are taken, personal data stays masked, and it is on record.";
@@ -648,55 +670,25 @@ words! {
     export_masking: "个人信息", "Personal data";
     export_masked: "脱敏", "masked";
     export_sheet: "说明", "About";
+    export_clear: "含明文（须另一人批准，文件带水印）", "In clear (another person approves; the file is marked)";
+    export_clear_hint: "姓名、号码等以明文写入文件；用途限投诉处理、依法协助、监督检查，须填工单号。", "Names and numbers stand in the file as they are; for a complaint, a request by law or an inspection, with its case.";
+    export_case: "工单号（明文导出必填）", "Case (needed in clear)";
+    export_in_clear: "明文", "in clear";
     done_batch: "已完成 {} 条，失败 {} 条", "{} done, {} failed";
     done_batch_failed: "已完成 {} 条，失败 {} 条；明细见“我的作业”", "{} done, {} failed; see My jobs for which and why";
     // ---- kept forms ----
     kept_lead: "您之前填写的内容已保留，请核对后重新提交。密码和图片须重新填写。", "What you typed was kept. Check it and send it again; passwords and pictures have to be given anew.";
     kept_texts: "您之前填写的内容", "What you typed before";
-    // 金库授权与用户 360: second person, subscribers
-    menu_second: "金库授权", "Second person";
-    second_lead: "高敏操作须另一组织的人批准；批准只用一次。", "High-risk acts need another person of another organisation; an approval serves once.";
-    second_waiting: "待批", "Waiting";
-    second_mine: "我的申请", "My requests";
-    second_decided: "我审批的", "Decided by me";
-    second_request: "申请金库授权", "Ask for a second person";
-    second_one: "金库授权申请", "Request for a second person";
-    second_cause: "高敏原因", "Why two";
-    second_requester: "申请人", "Asked by";
-    second_approver: "审批人", "Decided by";
-    second_made: "申请时间", "Asked";
-    second_until: "有效至", "Good until";
-    second_used_at: "使用时间", "Used";
-    second_approve: "批准", "Approve";
-    second_approve_lead: "批准后申请人可用一次；您的批准写入审计日志。", "The requester may use it once; your approval goes into the audit log.";
-    second_refuse: "拒绝", "Refuse";
-    second_refuse_lead: "说明会告知申请人。", "The requester is told the reason.";
-    second_withdraw: "撤回", "Withdraw";
-    second_use: "去使用", "Use it";
-    second_empty: "没有申请", "No requests";
-    second_empty_hint: "新的申请会出现在这里。", "New requests appear here.";
-    second_kind_reveal_field: "查看明文", "Show a field in clear";
-    second_kind_reveal_image: "查看影像", "Show an image";
-    second_kind_export_clear: "明文导出", "Export in clear";
-    second_cause_protected: "重点保护用户", "Protected subscriber";
-    second_cause_minor: "未成年人", "Under age";
-    second_cause_bulk: "一小时内查看人数过多", "Too many persons within an hour";
-    second_cause_far: "外省用户", "Other province";
-    second_cause_clear: "含明文", "In clear";
-    second_state_pending: "待批", "Waiting";
-    second_state_approved: "已批准", "Approved";
-    second_state_refused: "已拒绝", "Refused";
-    second_state_withdrawn: "已撤回", "Withdrawn";
-    second_state_used: "已使用", "Used";
-    second_state_expired: "已过期", "Expired";
-    second_state_ended: "已失效", "Void";
-    case_reference: "关联工单", "Case";
-    case_hint: "来电核实、投诉、依法协助、检查须填，如 T-20931。", "Needed for a call, a complaint, a request by law, an inspection, such as T-20931.";
-    done_second_asked: "已提交金库授权申请", "Asked for a second person";
-    done_second_approved: "已批准", "Approved";
-    done_second_refused: "已拒绝", "Refused";
-    done_second_withdrawn: "已撤回", "Withdrawn";
-    reveal_words: "说明", "Reason";
+
+    // ---- taking people in ----
+    joiner_new: "新建人员", "New person";
+    joiner_take_in: "建立账号", "Create the account";
+    joiner_lead: "只能在您管理的单位内建立账号。岗位须与单位类别相符，互斥的岗位不能由同一人担任。", "Accounts are created in the organisations you manage. Roles must fit the organisation; roles that exclude each other are not one person's.";
+    joiner_number_hint: "1 至 20 个字母、数字或连字符；离职人员的工号不再使用。", "1 to 20 letters, digits or hyphens; a leaver's number is not used again.";
+    joiner_find: "单位名称", "Name of the organisation";
+    joiner_find_hint: "填写名称的一部分；找到多个时再从列表中选择。", "Part of the name; where several fit, a list is offered.";
+    joiner_password: "首次口令", "First password";
+    joiner_password_lead: "首次口令只显示这一次。请当面告知本人；首次登录时须更改口令并登记第二因素。", "The first password is shown this once. Tell it to the person; at first sign-in it is changed and a second factor is enrolled.";
 }
 
 #[cfg(test)]

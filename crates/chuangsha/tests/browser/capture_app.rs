@@ -1,6 +1,10 @@
 //! 现场采集 App in a real Chromium: without the network, with a tab that dies, a disk that is full, a session that is over, a camera that is refused.
 
-use chuangsha_app::registration::{order::State, table};
+use chuangsha_app::registration::{
+    offline,
+    order::State,
+    table::{self, NumberState},
+};
 use chuangsha_kernel::{id::OrderId, rulebook::ChannelKind};
 use chuangsha_world::{kit::resident_id, reader};
 use serde_json::{Value, json};
@@ -77,6 +81,11 @@ async fn attach(browser: &Browser, files: &Files, kind: &str) {
 async fn to_the_end(browser: &Browser, files: &Files, person: u16) {
     browser.click("#start").await;
     on_step(browser, 1).await;
+    to_the_end_from(browser, files, person).await;
+}
+
+/// As [`to_the_end`], from the first screen on.
+async fn to_the_end_from(browser: &Browser, files: &Files, person: u16) {
     browser.click("#step-1 > .form-buttons .primary").await;
     on_step(browser, 2).await;
     typed(browser, person).await;
@@ -131,6 +140,25 @@ const KEPT: &str = "const texts = [];
         texts.push(request.url, await (await (await caches.open(name)).match(request)).text());
     }
     return texts.join('\\n');";
+
+/// Fills what room is left, in ever smaller pieces; says how the last one was refused.
+const FILL: &str = "const base = await new Promise((done) => { const request = indexedDB.open('filler', 1); request.onupgradeneeded = () => request.result.createObjectStore('all', { autoIncrement: true }); request.onsuccess = () => done(request.result); });
+    let why = '';
+    for (const size of [1000000, 100000, 10000]) {
+        for (let count = 0; count < 200; count += 1) {
+            why = await new Promise((done) => {
+                const transaction = base.transaction('all', 'readwrite');
+                transaction.oncomplete = () => done('');
+                transaction.onabort = () => done(transaction.error ? transaction.error.name : 'aborted');
+                const bytes = new Uint8Array(size);
+                for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, Math.min(size, at + 65536)));
+                transaction.objectStore('all').put(bytes);
+            });
+            if (why) break;
+        }
+    }
+    base.close();
+    return why;";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_network_orders_wait_sealed_and_are_uploaded_once() {
@@ -200,7 +228,7 @@ async fn without_the_network_orders_wait_sealed_and_are_uploaded_once() {
     // On the disk there is nothing to read.
     let kept = answer(&browser, KEPT).await;
     let kept = kept.as_str().unwrap();
-    for secret in ["离线演示甲", "九路9号", &resident_id(7), "document_number", "document_front"] {
+    for secret in ["离线演示甲", "九路9号", &resident_id(7), "JFIF", "a reader token"] {
         assert!(!kept.contains(secret), "{secret} is kept in clear");
     }
     assert!(kept.contains("waiting") && kept.contains("/app/"), "the look finds what is there: {}", kept.len());
@@ -282,6 +310,9 @@ async fn a_session_that_ends_keeps_them_another_person_and_signing_out_do_not() 
     let place = Place::open().await;
     let files = Files::new();
     let browser = Browser::start(Setup { language: "en", ..Setup::default() }).await;
+    browser.go(&format!("{}/login", place.url)).await;
+    // A small disk, from before anything is on it: a browser remembers for a while how much room there was.
+    browser.command("Storage.overrideQuotaForOrigin", json!({ "origin": place.url, "quotaSize": 12_000_000 })).await;
     sign_in(&browser, &place, "2207").await;
     app(&browser, &place).await;
     place.weather.uploads(Uploads::Busy);
@@ -309,7 +340,7 @@ async fn a_session_that_ends_keeps_them_another_person_and_signing_out_do_not() 
     captured(&browser, &files, 22).await;
     queued(&browser, 1).await;
     to_the_end(&browser, &files, 23).await;
-    browser.command("Storage.overrideQuotaForOrigin", json!({ "origin": place.url, "quotaSize": 1 })).await;
+    assert_eq!(answer(&browser, FILL).await, json!("QuotaExceededError"));
     browser.click("#step-5 > .form-buttons .primary").await;
     until(&browser, "says that it is full", "return Boolean(document.querySelector('[data-notice=storage]'))").await;
     assert!(browser.text("#notices").await.contains("Storage is full"));
@@ -340,6 +371,55 @@ async fn a_session_that_ends_keeps_them_another_person_and_signing_out_do_not() 
     browser.arrived("/login").await;
     let left = answer(&browser, KEPT).await;
     assert!(!left.as_str().unwrap().contains("waiting"), "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_says_why_and_is_corrected_under_the_same_id() {
+    let place = Place::open().await;
+    let files = Files::new();
+    let browser = Browser::start(Setup { width: 390, height: 844, language: "en", ..Setup::default() }).await;
+    sign_in(&browser, &place, "2207").await;
+    app(&browser, &place).await;
+    place.weather.uploads(Uploads::Busy);
+    browser.click("#start").await;
+    on_step(&browser, 1).await;
+    browser.click("#offers label:nth-child(1)").await;
+    browser.click("[name=any_number]").await;
+    let wish = browser.find("#offers label:nth-child(1) input").await.prop("value").await.unwrap().unwrap();
+    to_the_end_from(&browser, &files, 51).await;
+    browser.click("#step-5 > .form-buttons .primary").await;
+    queued(&browser, 1).await;
+    let id = browser.run("return document.querySelector('#queue li').dataset.order").await.as_str().unwrap().to_owned();
+
+    // Somebody else takes the number before the network is back.
+    let wish = wish.parse().unwrap();
+    let other = place.app.ids.next(place.app.clock.now());
+    place.app.write(move |tx| table::move_number(tx, wish, NumberState::Free, NumberState::Held, Some(other))).await.unwrap();
+    place.weather.uploads(Uploads::Pass);
+    browser.click("#upload").await;
+    browser.find("#queue li[data-state=refused]").await;
+    assert!(browser.text("#queue .wrong").await.contains("This number is taken"), "{}", browser.text("#queue").await);
+    assert!(orders(&place).await.is_empty(), "a refusal leaves nothing behind");
+    browser.shot("app-refused-en-390").await;
+    assert_eq!(browser.breaches().await, Vec::<String>::new());
+    browser.click("#queue li button:last-child").await;
+    browser.find("dialog#ask[open]").await;
+    assert_eq!(browser.breaches().await, Vec::<String>::new());
+    browser.click("dialog#ask button[value=no]").await;
+
+    // Another number, everything else as it was; nothing is typed or photographed again.
+    browser.click("#queue li button:nth-of-type(1)").await;
+    on_step(&browser, 1).await;
+    browser.click("#offers label:nth-child(3)").await;
+    for step in 1..=4 {
+        browser.click(&format!("#step-{step} > .form-buttons .primary")).await;
+        on_step(&browser, step + 1).await;
+    }
+    browser.click("#step-5 > .form-buttons .primary").await;
+    queued(&browser, 0).await;
+    assert_eq!(orders(&place).await.len(), 1);
+    let kept = place.app.read(move |tx| Ok(offline::table::find(tx, id.parse().unwrap())?.is_some())).await.unwrap();
+    assert!(kept, "under the id it had from the beginning");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,5 +5,6 @@ mod capture_app;
 mod everywhere;
 mod kit;
 mod place;
+mod review;
 mod story;
 mod weather;

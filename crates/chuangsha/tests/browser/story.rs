@@ -84,7 +84,7 @@ async fn capture(browser: &Browser, place: &Place, number: &str) -> String {
 }
 
 /// Waits until the order's page says so.
-async fn becomes(browser: &Browser, place: &Place, order: &str, words: &str) {
+pub async fn becomes(browser: &Browser, place: &Place, order: &str, words: &str) {
     for _ in 0..200 {
         browser.go(&format!("{}{order}", place.url)).await;
         if browser.text(".head .tag").await.contains(words) {

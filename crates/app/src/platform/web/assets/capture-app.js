@@ -16,6 +16,10 @@
   const unsent = [];
   const shots = {};
 
+  // Other tabs show the same queue; when everything was deleted in one, the others start anew.
+  const others = "BroadcastChannel" in globalThis ? new BroadcastChannel("chuangsha-capture") : { postMessage() {} };
+  others.onmessage = ({ data }) => { if (data === "wiped") location.reload(); else home(); };
+
   // --- said once, until the next time ---
   const notices = by("notices");
   const notice = (key, tone, text, link) => {
@@ -55,7 +59,12 @@
     by("queued").textContent = say("field_queued", orders.length);
     by("queue-empty").hidden = orders.length > 0;
     by("upload").hidden = orders.length === 0;
-    by("queue").replaceChildren(...orders.map(line));
+    // Drawn again only when it changed: whoever stands on one of its buttons stays there.
+    const look = JSON.stringify(orders.map(({ id, state, captured_at, refused }) => [id, state, captured_at, refused]));
+    if (by("queue").dataset.look !== look) {
+      by("queue").dataset.look = look;
+      by("queue").replaceChildren(...orders.map(line));
+    }
     by("limits").textContent = limits ? say("field_limits", limits.orders, limits.age_ms / 3600000, limits.rules_age_ms / 3600000, limits.distance_m) + (typeof limits.outlet.latitude === "number" ? "" : ` ${words.field_place_unset}`) : "";
     by("limits-line").hidden = !limits;
     const why = queue.frozen(limits, orders, place, Date.now());
@@ -93,6 +102,7 @@
     if (!await ask(words.field_remove_ask, words.field_remove_lead, words.field_remove)) return;
     if (seal.able) await seal.removeOrder(record.id);
     else unsent.splice(unsent.findIndex((one) => one.record === record), 1);
+    others.postMessage("queue");
     await home();
   };
   // What is sealed is shown again only to whom it belongs: the server says who is there.
@@ -125,6 +135,7 @@
         const owner = await seal.owner();
         if (owner && owner !== limits.owner) {
           const lost = await seal.wipe();
+          others.postMessage("wiped");
           draft = null;
           notice("other", "warning", say("field_other_person", lost));
         }
@@ -149,6 +160,7 @@
         if (result.done) notice("taken", "good", say("field_taken", result.done.number), [`/orders/${result.done.id}`, result.done.code]);
         if (result.gone) signIn();
         away = Boolean(result.away);
+        others.postMessage("queue");
         await home();
       };
       if (seal.able) { await queue.uploadAll(tell); return; }
@@ -356,6 +368,7 @@
       unsent.push({ record, text: orderText(), pictures });
     }
     notice("storage");
+    others.postMessage("queue");
     draft = null;
     screen(0);
     await home();
@@ -428,6 +441,7 @@
     const orders = await waiting();
     if (orders.length && !await ask(words.field_sign_out_ask, words.field_sign_out_lead, words.log_out)) return;
     if (seal.able) await seal.wipe();
+    others.postMessage("wiped");
     event.target.submit();
   });
   addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") keepDraft(); });
