@@ -217,6 +217,7 @@ async fn found(app: &App) {
         ("3001", "周运维", province, Role::NetworkOperator),
         ("3002", "钱内审", hq, Role::InternalAuditor),
         ("3003", "孙系统", province, Role::SystemAdministrator),
+        ("3004", "吴保护", hq, Role::PrivacyOfficer),
     ];
     let hash = password::hash_now(&Password::chosen(PASSWORD, "x").unwrap(), &app.ids).unwrap();
     let seeding = app.clone();
