@@ -124,10 +124,11 @@ async fn open_case(browser: &Browser) -> String {
 /// Waits until another case is open, or none.
 async fn moved_on(browser: &Browser, from: &str) -> String {
     for _ in 0..400 {
-        let ready = browser.run("return document.readyState").await;
-        let now = open_case(browser).await;
-        if ready == json!("complete") && now != from {
-            return now;
+        // Asked at once: between two questions there may be another document, without its case yet.
+        let seen = browser.run("return [document.readyState, document.querySelector('[data-case] h2')?.innerText || '']").await;
+        let now = seen[1].as_str().unwrap_or_default();
+        if seen[0] == json!("complete") && now != from {
+            return now.to_owned();
         }
         pause(10).await;
     }
