@@ -268,6 +268,13 @@ async fn nothing_is_lost_in_two_tabs_or_when_the_claim_runs_out_and_others_lead_
     browser.click("dialog#escalate .form-buttons button").await;
     browser.arrived("done=escalated").await;
 
+    // Online orders are open in this city.
+    let open = |tx: &mut chuangsha_store::Tx<'_>| {
+        let sql = "INSERT INTO region_mode (region, mode, from_at, is_open) VALUES ('990100', $1, 1, 1)";
+        Ok(tx.execute(sql, &params![Mode::OnlineDelivery as i64])?)
+    };
+    place.app.write(open).await.unwrap();
+
     // Two seniors vote from the same pane; the first is told that the second vote is another's.
     let third = counter.submitted(3, Mode::OnlineDelivery).await;
     let senior = Browser::start(Setup { language: "en", ..Setup::default() }).await;

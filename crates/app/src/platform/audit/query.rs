@@ -1,7 +1,7 @@
 //! Reading the log. Reading it is a right of its own, and itself recorded by the caller.
 
 use chuangsha_kernel::{
-    id::{OrganisationId, StaffId},
+    id::{OrganisationId, StaffId, SubjectId},
     role::Action,
     time::Timestamp,
 };
@@ -94,6 +94,37 @@ pub fn of_case(app: &App, tx: &mut Tx, case: Uuid) -> Result<Vec<Seen>> {
         .collect()
 }
 
+/// Entries about the data of a person, by whichever of their subjects, newest first: those of the given actions; an action ends in a dot where
+/// all that begin so are meant.
+pub fn of_subjects(app: &App, tx: &mut Tx, subjects: &[SubjectId], actions: &[&str], after: Option<Uuid>, limit: i64) -> Result<Vec<Seen>> {
+    let key = app.audit_key_if_any(tx)?;
+    let marks = subjects.iter().map(|subject| app.subject_mark(*subject)).collect::<Result<Vec<_>>>()?;
+    let mut values: Vec<Param> = Vec::new();
+    let mut sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE (1 = 0");
+    for mark in &marks {
+        values.push(Param::from(mark.as_slice()));
+        sql.push_str(&format!(" OR subject_mark = ${}", values.len()));
+    }
+    sql.push_str(") AND (1 = 0");
+    for action in actions {
+        values.push(Param::from(*action));
+        let at = values.len();
+        sql.push_str(&if action.ends_with('.') {
+            format!(" OR substr(action, 1, length(${at})) = ${at}")
+        } else {
+            format!(" OR action = ${at}")
+        });
+    }
+    sql.push(')');
+    if let Some(after) = &after {
+        values.push(Param::from(after));
+        sql.push_str(&format!(" AND id < ${}", values.len()));
+    }
+    values.push(Param::from(limit));
+    sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len()));
+    tx.query(&sql, &values)?.iter().map(|row| seen(row, key.as_deref())).collect()
+}
+
 /// What a list of entries shows.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -150,11 +181,9 @@ fn conditions<'a>(filter: &'a Filter, (first, last): &'a Span, values: &mut Vec<
     }
     if let Some(from) = filter.from {
         add("at >= ?", Param::from(from.0));
-
     }
     if let Some(before) = filter.before {
         add("at < ?", Param::from(before.0));
-
     }
     if let Some(first) = first {
         add("id >= ?", Param::from(first.as_slice()));
