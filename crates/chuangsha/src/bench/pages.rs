@@ -6,10 +6,7 @@ use std::{
 };
 
 use chuangsha_app::registration::bench;
-use chuangsha_kernel::{
-    role::Role,
-    time::{Clock, DAY_MS},
-};
+use chuangsha_kernel::{role::Role, time::DAY_MS};
 use reqwest::Method;
 
 use super::{
