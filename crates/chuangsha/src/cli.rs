@@ -90,8 +90,8 @@ pub enum Command {
         /// Seconds each measurement of a store takes
         #[arg(long, default_value_t = 5)]
         seconds: u64,
-        /// Orders stored while the audit queue is measured
-        #[arg(long, default_value_t = 1_000_000)]
+        /// Orders stored while the audit queue and the pages are measured
+        #[arg(long, alias = "rows", default_value_t = 1_000_000)]
         orders: u32,
     },
     /// Check this machine and this installation
@@ -195,6 +195,8 @@ pub enum Group {
     Audit,
     /// Whole orders over HTTPS, and the audit queue with a million orders stored
     Registration,
+    /// Every list page with that many orders and log entries stored, with the filters people use
+    Pages,
     /// All of them
     All,
 }
@@ -208,6 +210,7 @@ impl Group {
             Self::Authz => "authz",
             Self::Audit => "audit",
             Self::Registration => "registration",
+            Self::Pages => "pages",
             Self::All => "all",
         }
     }
