@@ -2,5 +2,6 @@
 //! accessibility and weight. Pictures of every page go to `target/screenshots`.
 
 mod kit;
+mod person;
 mod place;
 mod story;

@@ -8,7 +8,7 @@ use crate::{
     place::{PASSWORD, Place, twin_of},
 };
 
-async fn sign_in(browser: &Browser, place: &Place, number: &str) {
+pub async fn sign_in(browser: &Browser, place: &Place, number: &str) {
     browser.go(&format!("{}/login", place.url)).await;
     browser.fill("#f-number", number).await;
     browser.fill("#f-password", PASSWORD).await;
