@@ -2,6 +2,7 @@
 
 use axum::{Router, middleware::map_response, response::IntoResponse, routing::any};
 use chuangsha_kernel::problem::Problem;
+use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -33,6 +34,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(people::http::routes())
             .merge(registration::http::routes())
             .merge(subscribers::http::routes())
+            .merge(registration::offline::http::routes())
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
@@ -52,8 +54,12 @@ pub fn router(app: &App, edge: &EdgeConfig) -> Router {
     let api = json().split_for_parts().0.layer(map_response(failure::in_own_words));
     // An unknown address below /api is told to a program, any other to a person.
     let unknown_page = frame::framed(Router::new().fallback(missing), app).with_state(app.clone());
-    let routes =
-        api.route("/api/{*rest}", any(missing)).merge(frame::framed(pages(), app)).merge(switch::pages()).fallback_service(unknown_page);
+    let routes = api
+        .route("/api/{*rest}", any(missing))
+        .merge(frame::framed(pages(), app))
+        .merge(switch::pages())
+        .merge(registration::page::field::shell_pages().layer(CompressionLayer::new()))
+        .fallback_service(unknown_page);
     edge::wrap(routes, app, edge)
 }
 
@@ -87,6 +93,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &second::page::Requests,
     &jobs::page::Jobs,
     &second::page::Requests,
 ];

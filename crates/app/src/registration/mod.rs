@@ -7,6 +7,7 @@ pub mod desk;
 pub mod ending;
 pub mod gate;
 pub mod http;
+pub mod offline;
 pub mod order;
 pub mod page;
 pub mod person;

@@ -134,10 +134,25 @@ pub struct OrderView {
     pub updated_at: String,
     /// The pictures a capture still needs.
     pub images_needed: Vec<ImageKind>,
+    /// Captured without the network: both clocks.
+    pub offline: Option<OfflineView>,
     /// Milliseconds since it was submitted.
     pub waited_ms: Option<i64>,
     /// The clock of the audit, milliseconds (rule pack).
     pub due_ms: i64,
+}
+
+/// 离线采集: when the device says it was, and when it came.
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+pub struct OfflineView {
+    /// RFC 3339, by the device's clock.
+    pub captured_at: String,
+    /// RFC 3339, by the server's clock.
+    pub received_at: String,
+    /// How far the device's clock was ahead when it sent, milliseconds.
+    pub clock_off_ms: i64,
+    /// Further than the rule allows.
+    pub clock_wrong: bool,
 }
 
 /// A lease as others see it.
@@ -232,6 +247,15 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
         }),
         _ => None,
     };
+    let offline = match super::offline::table::of_order(tx, order.id)? {
+        None => None,
+        Some(upload) => Some(OfflineView {
+            captured_at: upload.captured_at.rfc3339(),
+            received_at: upload.received_at.rfc3339(),
+            clock_off_ms: upload.skew_ms(),
+            clock_wrong: upload.skew_ms().abs() > app.clock_rule(super::offline::limits::SKEW, now)?.value,
+        }),
+    };
     let needed = order.images_needed(declined).filter(|kind| !images.iter().any(|image| image.kind == *kind)).collect();
     Ok(OrderView {
         id: order.id.0,
@@ -265,6 +289,7 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
         submitted_at: order.submitted_at.map(Timestamp::rfc3339),
         updated_at: order.updated_at.rfc3339(),
         images_needed: needed,
+        offline,
         waited_ms: order.submitted_at.map(|at| (now.0 - at.0).max(0)),
         due_ms: due.value,
     })
@@ -354,7 +379,22 @@ pub async fn count(app: &App, actor: &Actor, filter: Filter, cap: i64) -> Result
 }
 
 /// Orders this person may see, narrowed by the filter.
-pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Page> {
+pub async fn list(app: &App, actor: &Actor, filter: Filter) -> Result<Page> {
+    list_as(app, actor, filter, false).await
+}
+
+/// As [`list`], with names and numbers as they are: for a file two people agreed to, and which is on record before it is read.
+///
+/// # Errors
+/// `people.denied` for whoever may take no file in clear.
+pub(crate) async fn list_clear(app: &App, actor: &Actor, filter: Filter) -> Result<Page> {
+    if !actor.could(app, Action::ExportClear) {
+        actor.require(app, Action::ExportClear, &actor.here())?;
+    }
+    list_as(app, actor, filter, true).await
+}
+
+async fn list_as(app: &App, actor: &Actor, mut filter: Filter, clear: bool) -> Result<Page> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
     let store = app.clone();
@@ -375,10 +415,25 @@ pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Page> 
                 let at = if filter.oldest_first { last.order.submitted_at.unwrap_or_default() } else { last.order.created_at };
                 (at.0, last.order.id.0)
             });
-            let rows = listed.iter().map(|row| row_view(&app, tx, &actor, row, (now, due, bounds))).collect::<Result<Vec<_>>>()?;
+            let mut rows = listed.iter().map(|row| row_view(&app, tx, &actor, row, (now, due, bounds))).collect::<Result<Vec<_>>>()?;
+            if clear {
+                for (view, row) in rows.iter_mut().zip(&listed) {
+                    unmask(&app, tx, row, view)?;
+                }
+            }
             Ok(Page { rows, total, next })
         })
         .await
+}
+
+/// Puts what was masked in clear.
+fn unmask(app: &App, tx: &mut Tx, row: &table::Listed, view: &mut RowView) -> Result<()> {
+    if let Some((subject, sealed)) = &row.name {
+        let key = app.key_if_any(tx, subject.0, Domain::Identity)?;
+        view.name = opened(key.as_ref(), place::NAME, sealed)?.unwrap_or_else(|| DESTROYED.to_owned());
+    }
+    view.number = app.open_pool_number(tx, row.number_id, &row.number_sealed)?;
+    Ok(())
 }
 
 /// Now, the clock of the audit in milliseconds, what risk is measured by.
@@ -589,6 +644,7 @@ pub(crate) fn rows_of_person(app: &App, tx: &mut Tx, actor: &Actor, person: &[u8
         let order = &row.order;
         actor.may(app, Action::OrderView, &app.resource(order.captured_by.organisation, &order.region, Some(order.captured_by.staff)))
     };
+    let bounds = risk_bounds(app, now)?;
     found.iter().filter(may).map(|row| row_view(app, tx, actor, row, (now, due, bounds))).collect()
 }
 

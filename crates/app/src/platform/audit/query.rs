@@ -194,3 +194,11 @@ pub fn list(app: &App, tx: &mut Tx, filter: &Filter) -> Result<Vec<Seen>> {
     let sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE {sql} ORDER BY id DESC LIMIT ${}", values.len());
     tx.query(&sql, &values)?.iter().map(|row| seen(row, key.as_deref())).collect()
 }
+
+/// How many people revealed at least `many` fields since: the entries of that time only are read, for ids grow with time.
+pub fn heavy_readers(tx: &mut Tx<'_>, since: Timestamp, many: i64) -> Result<i64> {
+    let first = Uuid::from_u128(u128::from(since.0.max(0).unsigned_abs()) << 80);
+    let sql = "SELECT COUNT(*) FROM (SELECT staff FROM audit_entry WHERE id >= $1 AND action = 'reveal.field' AND staff IS NOT NULL \
+               GROUP BY staff HAVING COUNT(*) >= $2) AS readers";
+    Ok(tx.query_one(sql, &params![&first, many])?.int(0)?)
+}

@@ -8,6 +8,7 @@
 //! | extract | from a request to an [`Actor`](crate::platform::actor::Actor), and its rights |
 //! | apikey | how another system acts |
 //! | http | the JSON of all that |
+//! | page, joining | its pages |
 
 use std::sync::OnceLock;
 
@@ -31,6 +32,7 @@ pub mod code;
 pub mod epoch;
 pub mod extract;
 pub mod http;
+mod joining;
 pub mod login;
 pub mod organisation;
 pub mod page;

@@ -31,15 +31,15 @@ use crate::{
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_with,
             pages::{Button, DetailPage, Dialog, FormPart, Picture, Section, for_seconds},
-            parts::{Empty, Fact, Facts, Moment, Tab, Tabs, Timeline, Tone, Value, code, fact},
+            parts::{Empty, Fact, Facts, Moment, Tab, Tabs, Tag, Timeline, Tone, Value, code, fact},
             see_other,
             shell::Shell,
             table::{Act, Address, Cell, Column, Line, Table, Tool},
         },
-        words::Words,
+        words::{Words, fill},
     },
     registration::{
-        Refusal, audit_desk, desk,
+        Refusal, audit_desk, desk, offline,
         order::{ImageKind, State},
         table::Filter,
         view::{self, OrderView, RowView},
@@ -116,25 +116,41 @@ impl Listing for Orders {
         Box::pin(async move {
             look.actor.reach(&look.app, Action::OrderView)?;
             let due_ms = look.app.clock_rule("registration.audit_clock", look.app.clock.now())?.value;
-            let filter = Filter {
-                states: State::parse(asked.get("state")).into_iter().collect(),
-                region: asked.get("city").to_owned(),
-                channel_kind: ChannelKind::parse(asked.get("channel")).map(|kind| kind as i64),
-                code: asked.get("code").to_owned(),
-                from: asked.day("from").map(Timestamp::start_of),
-                before: asked.day("until").and_then(|day| day.tomorrow().ok()).map(Timestamp::start_of),
-                after: window.after.as_deref().and_then(read_cursor),
-                limit: i64::from(window.limit),
-                uncounted: !window.count,
-                ..Filter::default()
-            };
-            let page = view::list(&look.app, &look.actor, filter).await?;
+            let page = view::list(&look.app, &look.actor, filter_of(asked, &window)).await?;
+            Ok(found(page, |row| line(look, row, due_ms)))
+        })
+    }
+
+    fn clear(&self) -> &'static [&'static str] {
+        &["holder", "number"]
+    }
+
+    fn rows_clear<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(async move {
+            look.actor.reach(&look.app, Action::OrderView)?;
+            let due_ms = look.app.clock_rule("registration.audit_clock", look.app.clock.now())?.value;
+            let page = view::list_clear(&look.app, &look.actor, filter_of(asked, &window)).await?;
             Ok(found(page, |row| line(look, row, due_ms)))
         })
     }
 
     fn tools(&self, look: &Look) -> Vec<Tool> {
         if look.actor.could(&look.app, Action::OrderReserve) { vec![("/capture".into(), look.w.capture_new.into())] } else { Vec::new() }
+    }
+}
+
+fn filter_of(asked: &Asked, window: &Window) -> Filter {
+    Filter {
+        states: State::parse(asked.get("state")).into_iter().collect(),
+        region: asked.get("city").to_owned(),
+        channel_kind: ChannelKind::parse(asked.get("channel")).map(|kind| kind as i64),
+        code: asked.get("code").to_owned(),
+        from: asked.day("from").map(Timestamp::start_of),
+        before: asked.day("until").and_then(|day| day.tomorrow().ok()).map(Timestamp::start_of),
+        after: window.after.as_deref().and_then(read_cursor),
+        limit: i64::from(window.limit),
+        uncounted: !window.count,
+        ..Filter::default()
     }
 }
 
@@ -310,6 +326,17 @@ async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &
         fact(w.submitted, order.submitted_at.as_deref().map(moment).unwrap_or_default()),
         fact(w.updated, moment(&order.updated_at)),
     ];
+    if let Some(offline) = &order.offline {
+        about.push(fact(w.offline_device_time, moment(&offline.captured_at)));
+        about.push(fact(w.offline_server_time, moment(&offline.received_at)));
+        if offline.clock_wrong {
+            let off = format!("{:+} s", offline.clock_off_ms / 1000);
+            about.push(Fact {
+                label: w.offline_capture.to_owned(),
+                value: Value::Tag(Tag::new(Tone::Warning, fill(w.offline_clock_off, off))),
+            });
+        }
+    }
     if let Some(lease) = &order.lease {
         about.push(code(w.held_by, lease.number.clone()));
     }
@@ -408,6 +435,7 @@ fn moment_of(w: &'static Words, entry: &Seen) -> Moment {
     let (title, tone) = match (to, picture) {
         // The answer of the authority changes what is known, not where the order stands.
         _ if entry.action == "order.verify" => (w.check_network.to_owned(), Tone::Active),
+        (None, _) if entry.step == offline::STEP => (w.offline_capture.to_owned(), Tone::Active),
         (Some(state), _) => (state_words(w, state).to_owned(), tone_of(state)),
         (None, Some(kind)) => (image_words(w, kind).to_owned(), Tone::Quiet),
         _ => (format!("{} {}", entry.action, entry.step), Tone::Quiet),
