@@ -7,11 +7,10 @@ use axum::{
     http::{StatusCode, header},
 };
 use chuangsha_app::{
-    platform::images::fuzz_intake,
+    platform::{images::fuzz_intake, reveal::Reveal},
     registration::{
         desk::{Capture, NewOrder, Reservation},
         person::{Link, Restriction},
-        view::Reveal,
     },
 };
 use chuangsha_kernel::{id::Ids, role::Role};
@@ -297,7 +296,10 @@ async fn sent_twice_sent_late_and_sent_from_two_tabs_it_is_done_once_and_said() 
         .app
         .read(move |tx| {
             Ok(tx
-                .query_one("SELECT COUNT(*) FROM audit_entry WHERE case_id = $1 AND action = 'order.cancel'", &[order.0.into()])?
+                .query_one(
+                    "SELECT COUNT(*) FROM audit_entry WHERE case_id = $1 AND action = 'order.cancel'",
+                    &chuangsha_store::params![&order.0],
+                )?
                 .int(0)?)
         })
         .await;

@@ -281,6 +281,7 @@ async fn request(place: &Place, manager: &Actor) -> Uuid {
             key: "holder.document_number".to_owned(),
             field: "document_number".to_owned(),
             object: "199****0001".to_owned(),
+            page: "/orders".to_owned(),
             subject: None,
             region: kit::CITY.to_owned(),
         },

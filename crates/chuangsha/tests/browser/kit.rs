@@ -233,6 +233,16 @@ impl Browser {
         found.json().as_array().unwrap().iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
     }
 
+    /// Elements that stick out of the page sideways.
+    pub async fn overflowing(&self) -> Vec<String> {
+        let script = "const width = document.documentElement.clientWidth; \
+            if (document.documentElement.scrollWidth <= width) return []; \
+            return [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest('.scroll, .menu, .tabs, .viewer-stage, .unseen, .skip')) \
+            .slice(0, 5).map((one) => one.tagName + '.' + one.className + ' ' + Math.round(one.getBoundingClientRect().right));";
+        let found = self.run(script).await;
+        found.as_array().into_iter().flatten().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
+    }
+
     pub async fn run(&self, script: &str) -> Value {
         self.page.execute(script, vec![]).await.unwrap().json().clone()
     }
