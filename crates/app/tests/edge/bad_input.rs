@@ -7,11 +7,10 @@ use axum::{
     http::{StatusCode, header},
 };
 use chuangsha_app::{
-    platform::images::fuzz_intake,
+    platform::{images::fuzz_intake, reveal::Reveal},
     registration::{
         desk::{Capture, NewOrder, Reservation},
         person::{Link, Restriction},
-        view::Reveal,
     },
 };
 use chuangsha_kernel::{id::Ids, role::Role};

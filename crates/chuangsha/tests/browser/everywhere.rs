@@ -48,7 +48,7 @@ const AUDITOR: Who = Who::Staff("1187");
 const MANAGER: Who = Who::Staff("1024");
 const OPERATOR: Who = Who::Staff("3001");
 const INSPECTOR: Who = Who::Staff("3002");
-const OFFICER: Who = Who::Staff("3004");
+const OFFICER: Who = Who::Staff("3006");
 
 /// One page: its route, the address that opens it with something on it, and who opens it.
 type Page = (&'static str, &'static str, Who);
@@ -310,6 +310,7 @@ async fn request(place: &Place, manager: &Actor) -> Uuid {
             key: "holder.document_number".to_owned(),
             field: "document_number".to_owned(),
             object: "199****0001".to_owned(),
+            page: "/orders".to_owned(),
             subject: None,
             region: kit::CITY.to_owned(),
         },

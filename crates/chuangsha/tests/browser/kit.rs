@@ -239,8 +239,8 @@ impl Browser {
             if (document.documentElement.scrollWidth <= width) return []; \
             return [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest('.scroll, .menu, .tabs, .viewer-stage, .unseen, .skip')) \
             .slice(0, 5).map((one) => one.tagName + '.' + one.className + ' ' + Math.round(one.getBoundingClientRect().right));";
-        let found = self.page.execute(script, vec![]).await.unwrap();
-        found.json().as_array().unwrap().iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
+        let found = self.run(script).await;
+        found.as_array().into_iter().flatten().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
     }
 
     pub async fn run(&self, script: &str) -> Value {
