@@ -3,12 +3,16 @@
 pub mod actor;
 pub mod audit;
 pub mod edge;
+pub mod export;
 pub mod failure;
 pub mod images;
+pub mod jobs;
 pub mod keys;
 pub mod network;
 pub mod notify;
 pub mod people;
+pub mod purpose;
+pub mod second;
 pub mod verify;
 pub mod web;
 pub mod words;
