@@ -8,6 +8,7 @@ pub mod resources;
 pub mod routes;
 pub mod rulebook;
 pub mod start;
+pub mod subscribers;
 #[cfg(test)]
 pub(crate) mod testkit;
 
@@ -171,12 +172,13 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "resources", version: 1, sql: resources::DDL },
     Migration { module: "figures", version: 1, sql: figures::DDL },
     Migration { module: "second", version: 1, sql: platform::second::DDL },
+    Migration { module: "reveal", version: 1, sql: platform::reveal::DDL },
     Migration { module: "views", version: 1, sql: platform::web::views::DDL },
-    Migration { module: "channel_place", version: 1, sql: channels::place::DDL },
-    Migration { module: "offline", version: 1, sql: registration::offline::DDL },
     Migration { module: "jobs", version: 1, sql: platform::jobs::DDL },
     Migration { module: "exports", version: 1, sql: platform::export::DDL },
     Migration { module: "kept", version: 1, sql: platform::web::kept::DDL },
+    Migration { module: "channel_place", version: 1, sql: channels::place::DDL },
+    Migration { module: "offline", version: 1, sql: registration::offline::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

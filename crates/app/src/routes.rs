@@ -16,7 +16,7 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources,
+    registration, resources, subscribers,
 };
 
 /// What the JSON interface says of itself.
@@ -33,6 +33,7 @@ fn json() -> OpenApiRouter<App> {
         OpenApiRouter::new()
             .merge(people::http::routes())
             .merge(registration::http::routes())
+            .merge(subscribers::http::routes())
             .merge(registration::offline::http::routes())
             .merge(channels::http::routes())
             .merge(figures::http::routes())
@@ -66,6 +67,7 @@ pub fn router(app: &App, edge: &EdgeConfig) -> Router {
 fn pages() -> Router<App> {
     Router::new()
         .merge(registration::page::pages())
+        .merge(subscribers::page::pages())
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
@@ -88,8 +90,10 @@ pub const LISTS: &[&dyn Listing] = &[
     &channels::page::Channels,
     &people::page::People,
     &network::page::DeadLetters,
+    &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &second::page::Requests,
     &jobs::page::Jobs,
     &second::page::Requests,
 ];

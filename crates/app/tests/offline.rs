@@ -171,7 +171,8 @@ story!(what_comes_too_late_or_from_an_impossible_clock_is_refused_and_leaves_not
         spoil(&mut sending);
         offline::take(&kit.app, &clerk, sending)
     };
-    let cases: [(&str, fn(&mut Sending)); 8] = [
+    type Spoil = fn(&mut Sending);
+    let cases: [(&str, Spoil); 8] = [
         ("registration.offline_too_old", |sent| sent.order.captured_at = sent.sent_at - 25 * HOUR_MS),
         ("registration.offline_device_time", |sent| sent.order.captured_at = sent.sent_at + 1),
         ("registration.offline_device_time", |sent| sent.order.captured_at = -1),
@@ -397,6 +398,8 @@ async fn the_shell_knows_nobody_and_may_reach_the_bridge_alone() {
     let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
     assert!(policy.contains("connect-src 'self';") && !policy.contains("unsafe"), "no bridge is set: {policy}");
     assert!(headers["permissions-policy"].to_str().unwrap().contains("geolocation=(self)"), "the page may ask where the device is");
+    let (_, elsewhere, _) = ask(&router, "GET", "/login", "", Vec::new()).await;
+    assert!(elsewhere["permissions-policy"].to_str().unwrap().contains("geolocation=()"), "only here");
     // With a bridge: exactly that origin, on this page alone.
     for (bridge, wanted) in
         [("http://127.0.0.1:17510", "connect-src 'self' http://127.0.0.1:17510;"), ("http://x; script-src *", "connect-src 'self';")]

@@ -301,7 +301,7 @@ impl Kit {
                     let id = app.ids.next(start());
                     let number = table::PoolNumber {
                         id,
-                        index: app.vault.blind(chuangsha_vault::Field::Phone, &digits)?.0.to_vec(),
+                        index: app.vault.blind(chuangsha_vault::Field::Phone, &format!("86{digits}"))?.0.to_vec(),
                         sealed: app.seal_pool_number(tx, id, &digits)?,
                         region: CITY.to_owned(),
                         product: Product::Voice,

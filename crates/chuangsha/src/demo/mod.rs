@@ -2,6 +2,7 @@
 
 mod base;
 pub mod ledger;
+mod looks;
 pub mod orders;
 
 use std::path::Path;
@@ -87,6 +88,8 @@ struct Marker {
     orders: bool,
     #[serde(default)]
     ledger: bool,
+    #[serde(default)]
+    looks: bool,
 }
 
 impl Marker {
@@ -214,6 +217,11 @@ pub async fn seed_orders(say: &Say, app: &App, world: &World, data: &Path) -> Re
             .await
             .map_err(parts::failed)?;
         marker.ledger = true;
+        marker.write(data)?;
+    }
+    if !marker.looks {
+        looks::seed(app, &marker.logins).await.map_err(parts::failed)?;
+        marker.looks = true;
         marker.write(data)?;
     }
     Ok(())

@@ -2,7 +2,9 @@
 //! accessibility and weight. Pictures of every page go to `target/screenshots`.
 
 mod capture_app;
+mod everywhere;
 mod kit;
 mod place;
+mod review;
 mod story;
 mod weather;

@@ -2,9 +2,15 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
+    time::Instant,
 };
 
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
 use chuangsha_app::{
     App, AppConfig, CaptureConfig, MIGRATIONS, Parts,
     channels::{self, channel},
@@ -51,6 +57,9 @@ use crate::weather::Weather;
 pub const PASSWORD: &str = "a demo password";
 const READER_TOKEN: &str = "a reader token";
 
+/// Route and milliseconds of every request.
+pub type Spent = Arc<Mutex<Vec<(String, f64)>>>;
+
 /// The running province.
 pub struct Place {
     pub url: String,
@@ -61,6 +70,8 @@ pub struct Place {
     pub weather: Weather,
     router: axum::Router,
     serving: (CancellationToken, tokio::task::JoinHandle<()>),
+    /// Milliseconds the server spent on each page and step, by its route.
+    pub spent: Spent,
     stop: CancellationToken,
     _jobs: JoinSet<()>,
     _folder: tempfile::TempDir,
@@ -121,9 +132,11 @@ impl Place {
         let stop = CancellationToken::new();
         let jobs = start::spawn(&app, "browser", &stop).unwrap();
         let weather = Weather::default();
-        let router = weather.over(routes::router(&app, &EdgeConfig::default()));
+        let spent = Spent::default();
+        let measuring = axum::middleware::from_fn_with_state(Arc::clone(&spent), measured);
+        let router = weather.over(routes::router(&app, &EdgeConfig::default()).layer(measuring));
         let serving = serve(listener, router.clone());
-        Self { url, app, _authority: authority, network, reader, weather, router, serving, stop, _jobs: jobs, _folder: folder }
+        Self { url, app, _authority: authority, network, reader, weather, spent, router, serving, stop, _jobs: jobs, _folder: folder }
     }
 
     /// Nobody answers any more, as when the network is gone.
@@ -167,6 +180,16 @@ fn serve(listener: tokio::net::TcpListener, router: axum::Router) -> (Cancellati
         axum::serve(listener, service).with_graceful_shutdown(async move { ended.cancelled().await }).await.unwrap();
     });
     (stop, task)
+}
+
+/// How long the server took for a request, ids left out of the route.
+async fn measured(State(spent): State<Spent>, request: Request, next: Next) -> Response {
+    let parts = request.uri().path().split('/').map(|part| if part.parse::<uuid::Uuid>().is_ok() { "{id}" } else { part });
+    let route = format!("{} {}", request.method(), parts.collect::<Vec<_>>().join("/"));
+    let started = Instant::now();
+    let response = next.run(request).await;
+    spent.lock().unwrap().push((route, started.elapsed().as_secs_f64() * 1e3));
+    response
 }
 
 /// The number of the `twin`th person of one kind.
@@ -230,12 +253,12 @@ async fn found(app: &App) {
                     updated_at: now,
                 },
             )?;
-            for line in 0..40_u32 {
+            for line in 0..260_u32 {
                 let digits = format!("1990000{line:04}");
                 let id = app.ids.next(now);
                 let number = PoolNumber {
                     id,
-                    index: app.vault.blind(Field::Phone, &digits)?.0.to_vec(),
+                    index: app.vault.blind(Field::Phone, &format!("86{digits}"))?.0.to_vec(),
                     sealed: app.seal_pool_number(tx, id, &digits)?,
                     region: "990100".to_owned(),
                     product: Product::Voice,

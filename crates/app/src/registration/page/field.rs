@@ -122,8 +122,8 @@ async fn shell_page(Of(app): Of<App>, uri: Uri, headers: HeaderMap) -> Response 
     if let Ok(version) = HeaderValue::from_str(version()) {
         response.headers_mut().insert(VERSION, version);
     }
-    // This page alone may speak to the reader's bridge.
-    response.extensions_mut().insert(Reach(app.config.capture.reader_bridge.clone()));
+    // This page alone may speak to the reader's bridge, and ask where the device is.
+    response.extensions_mut().insert(Reach { connect: app.config.capture.reader_bridge.clone(), geolocation: true });
     response
 }
 

@@ -11,6 +11,8 @@
     if (dialog instanceof HTMLDialogElement) dialog.showModal();
   });
 
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) print(); });
+
   // One press sends a form once; a page taken back from history sends again.
   document.addEventListener("submit", (event) => {
     const form = event.target;
