@@ -65,6 +65,10 @@ names! {
     Privacy = "Privacy";
     /// A signed token about the caller (RFC 8224).
     Identity = "Identity", b'y';
+    /// From where the call was forwarded (RFC 5806).
+    Diversion = "Diversion";
+    /// The same (RFC 7044).
+    HistoryInfo = "History-Info";
     /// Extensions asked of the one who answers.
     Require = "Require";
     /// Extensions asked of those on the way.

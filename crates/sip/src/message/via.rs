@@ -1,6 +1,6 @@
 //! 途经: one hop of the way back, as in `SIP/2.0/UDP host:port;branch=…`.
 
-use super::address::{parameter, parameters};
+use super::address::{after_name, parameter, parameters};
 use crate::scan;
 
 /// 途经一跳.
@@ -51,6 +51,12 @@ impl<'a> Via<'a> {
     /// The value of a parameter; empty for one without a value.
     pub fn parameter(&self, name: &str) -> Option<&'a [u8]> {
         parameter(self.parameters, name)
+    }
+
+    /// Where in [`Via::text`] the name of that parameter ends.
+    pub fn after_name(&self, name: &str) -> Option<usize> {
+        let start = self.text.len().checked_sub(scan::trim(self.parameters).len())?;
+        after_name(self.text.get(start..)?, name).map(|at| start + at)
     }
 
     /// The branch, if it names a transaction as RFC 3261 has it: with the cookie and something after it.
