@@ -16,8 +16,6 @@ pub const PORT: u16 = 5060;
 
 /// Methods this edge takes.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, OPTIONS";
-/// The same as a proxy.
-pub const ALLOW_PROXY: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE";
 
 /// Numbers without the formatting machinery: these lines are written for every call.
 pub fn decimal(out: &mut Vec<u8>, number: u64) {
@@ -258,11 +256,6 @@ pub fn verdict(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, key
         },
         Action::Block => block(out, request, source, key, trunk, kept),
     }
-}
-
-/// Let through without a verdict: it did not come in time (I4).
-pub fn pass(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, key: Key, trunk: &Trunk) {
-    verdict(out, request, source, key, trunk, &Kept::UNDECIDED);
 }
 
 fn moved(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, key: Key, next: &str, kept: Option<&Kept>, trunk: &Trunk) {

@@ -97,6 +97,11 @@ impl Edge {
         self.memory.len()
     }
 
+    /// Whether anything may come from there.
+    pub fn knows(&self, source: std::net::IpAddr) -> bool {
+        self.trunks.knows(source)
+    }
+
     /// The moment something is received, for [`Edge::receive`].
     pub fn moment(&self) -> u64 {
         self.stopwatch.micros()

@@ -5,11 +5,14 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 mod answer;
+pub mod datagram;
 mod decide;
 mod edge;
 pub mod memory;
 pub mod message;
 mod scan;
+pub mod stream;
+pub mod tls;
 pub mod trunk;
 pub mod watch;
 

@@ -12,6 +12,7 @@ const HEX: u8 = 32;
 const WORD: u8 = 64;
 const DIGIT: u8 = 128;
 
+#[allow(clippy::indexing_slicing, reason = "run by the compiler, which would refuse an index out of bounds")]
 const fn classes() -> [u8; 256] {
     let mut table = [0; 256];
     let mut byte = 0;
