@@ -12,7 +12,7 @@ use crate::{
         edge::{self, EdgeConfig},
         failure::{self, Failure},
         network, people,
-        web::{frame, reference, switch, views},
+        web::{frame, list::Listing, reference, switch, views},
     },
     registration,
 };
@@ -64,6 +64,14 @@ fn pages() -> Router<App> {
         .merge(audit::page::pages())
         .merge(views::pages())
         .merge(reference::pages())
+}
+
+/// Every list of the console: what may be exported, worked on in a batch, saved as a view.
+pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders];
+
+/// The list at a path.
+pub fn list_at(path: &str) -> Option<&'static dyn Listing> {
+    LISTS.iter().copied().find(|listing| listing.path() == path)
 }
 
 async fn missing() -> impl IntoResponse {

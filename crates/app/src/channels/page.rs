@@ -146,6 +146,7 @@ async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, Query(asked): Query<
         empty: Empty { title: w.nothing_found.into(), hint: w.nothing_found_hint.into(), action: None },
         tools: Vec::new(),
         batch: None,
+        state: None,
     };
     let search = Search {
         w,
@@ -169,6 +170,7 @@ async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, Query(asked): Query<
         tabs: None,
         notice: None,
         search: Some(search),
+        views: None,
         table,
         sections: Vec::new(),
     }))

@@ -85,6 +85,12 @@ words! {
     next_page: "下一页", "Next";
     chosen: "条已选", "chosen";
     choose_page: "选择本页全部", "Choose all on this page";
+    choose_all: "选择全部 {} 条符合条件", "Choose all {} that match";
+    column_choice: "列设置", "Columns";
+    density_dense: "紧凑", "Compact";
+    density_normal: "宽松", "Comfortable";
+    export: "导出", "Export";
+    reload: "刷新", "Reload";
     choose_line: "选择第", "Choose line";
     show_table: "查看数据表", "Show as table";
     day: "日期", "Day";

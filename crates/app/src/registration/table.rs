@@ -541,6 +541,8 @@ pub struct Filter {
     pub after: Option<(i64, Uuid)>,
     /// Rows.
     pub limit: i64,
+    /// The total is not wanted.
+    pub uncounted: bool,
 }
 
 /// Where-clause of a filter and its values.

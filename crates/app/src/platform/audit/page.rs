@@ -99,6 +99,7 @@ async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): 
         empty: Empty { title: w.nothing_found.into(), hint: w.nothing_found_hint.into(), action: None },
         tools: Vec::new(),
         batch: None,
+        state: None,
     };
     let search = Search {
         w,
@@ -113,7 +114,19 @@ async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): 
     };
     let sections = vec![Section::Facts(w.audit_checkpoint.to_owned(), Facts { facts: checkpoint(w, last, pending) })];
     let (title, lead) = (w.menu_audit.to_owned(), w.audit_lead.to_owned());
-    Ok(page(&ListPage { w, shell, title, lead, cards: Vec::new(), tabs: None, notice: None, search: Some(search), table, sections }))
+    Ok(page(&ListPage {
+        w,
+        shell,
+        title,
+        lead,
+        cards: Vec::new(),
+        tabs: None,
+        notice: None,
+        search: Some(search),
+        views: None,
+        table,
+        sections,
+    }))
 }
 
 fn checkpoint(w: &'static Words, last: Option<(i64, Timestamp, String)>, pending: i64) -> Vec<crate::platform::web::parts::Fact> {

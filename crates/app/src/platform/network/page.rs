@@ -24,7 +24,7 @@ use crate::{
             parts::Empty,
             see_other,
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line, Table, keyset},
+            table::{Act, Address, Batch, BatchAct, Cell, Column, Line, Table, keyset},
         },
         words::Words,
     },
@@ -79,7 +79,13 @@ async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): 
         pager: keyset(&address, asked.n, size, seen, more, next),
         empty: Empty { title: w.dead_empty.into(), hint: w.dead_empty_hint.into(), action: None },
         tools: Vec::new(),
-        batch: may_retry.then(|| ("/network/retry".to_owned(), w.dead_retry.to_owned())),
+        batch: may_retry.then(|| Batch {
+            action: "/network/retry".into(),
+            acts: vec![BatchAct::new("retry", w.dead_retry)],
+            kept: Vec::new(),
+            all: (0, false),
+        }),
+        state: None,
     };
     let tabs = crate::platform::web::parts::Tabs {
         label: w.dead_topic.into(),
@@ -95,6 +101,7 @@ async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): 
         tabs: Some(tabs),
         notice: None,
         search: None,
+        views: None,
         table,
         sections: Vec::new(),
     }))

@@ -335,7 +335,7 @@ async fn me(State(app): State<App>, actor: Actor, shell: Shell) -> Result<Respon
         revealed: None,
         sections: vec![
             Section::Facts(w.tab_overview.to_owned(), Facts { facts: about }),
-            Section::Table(sessions_table(w, w.my_sessions, &sessions, true)),
+            Section::Table(Box::new(sessions_table(w, w.my_sessions, &sessions, true))),
         ],
         dialogs: Vec::new(),
         shell,
@@ -400,6 +400,7 @@ fn sessions_table(w: &'static Words, caption: &str, sessions: &[SessionView], ma
         empty: Empty { title: w.none_yet.to_owned(), hint: String::new(), action: None },
         tools: Vec::new(),
         batch: None,
+        state: None,
     }
 }
 
@@ -509,9 +510,22 @@ async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): 
         empty: Empty { title: w.nothing_found.into(), hint: String::new(), action: None },
         tools: Vec::new(),
         batch: None,
+        state: None,
     };
     let (title, lead) = (w.menu_people.to_owned(), w.people_lead.to_owned());
-    Ok(page(&ListPage { w, shell, title, lead, cards: Vec::new(), tabs: None, notice: None, search: None, table, sections: Vec::new() }))
+    Ok(page(&ListPage {
+        w,
+        shell,
+        title,
+        lead,
+        cards: Vec::new(),
+        tabs: None,
+        notice: None,
+        search: None,
+        views: None,
+        table,
+        sections: Vec::new(),
+    }))
 }
 
 fn active_tag(w: &'static Words, active: bool) -> Tag {
@@ -559,7 +573,7 @@ async fn person_screen(app: &App, actor: &Actor, shell: Shell, id: StaffId, prob
     }
     let mut sections = vec![Section::Facts(w.tab_overview.to_owned(), Facts { facts: about })];
     if !sessions.is_empty() {
-        sections.push(Section::Table(sessions_table(w, w.sessions, &sessions, true)));
+        sections.push(Section::Table(Box::new(sessions_table(w, w.sessions, &sessions, true))));
     }
     Ok(DetailPage {
         w,

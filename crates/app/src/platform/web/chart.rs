@@ -64,6 +64,11 @@ pub struct Bar {
 impl HtmlSafe for Bar {}
 
 impl Bar {
+    /// The figure beside the bar.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// `share` outside 0..=1 is drawn as the nearest end.
     pub fn new(text: impl Into<String>, share: f64, tone: super::parts::Tone) -> Self {
         Self { text: text.into(), width: format!("{:.1}", share.clamp(0.0, 1.0) * 100.0), class: tone.class() }

@@ -4,6 +4,7 @@ pub mod assets;
 pub mod chart;
 pub mod form;
 pub mod frame;
+pub mod list;
 pub mod pages;
 pub mod parts;
 pub mod reference;

@@ -92,6 +92,7 @@ fn work_table(w: &'static Words) -> Table {
         empty: empty(w),
         tools: vec![("/capture".into(), w.capture_new.into())],
         batch: None,
+        state: None,
     }
 }
 
@@ -231,6 +232,7 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
         empty: empty(w),
         tools: vec![],
         batch: None,
+        state: None,
     };
     let days: Vec<String> = (9..23).map(|day| format!("11-{day:02}")).collect();
     let series = vec![
@@ -421,7 +423,7 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
                 vec![Picture { label: w.front.into(), href: assets::address("icon.svg").into(), note: "9f3a…".into() }],
             ),
             Section::Form(w.channel_change.into(), FormPart::new(w, "/channels/1/state", w.save, vec![Input::text("why", w.reason)])),
-            Section::Table(Table { lines: vec![], tools: vec![], id: "none".into(), ..work_table(w) }),
+            Section::Table(Box::new(Table { lines: vec![], tools: vec![], id: "none".into(), ..work_table(w) })),
         ],
         dialogs: vec![dialog(w, "reveal", false)],
     };
@@ -435,7 +437,16 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
         tabs: None,
         notice: None,
         search: Some(search(w)),
-        table: Table { batch: Some(("/network/retry".into(), w.dead_retry.into())), ..work_table(w) },
+        views: None,
+        table: Table {
+            batch: Some(super::table::Batch {
+                action: "/network/retry".into(),
+                acts: vec![super::table::BatchAct::new("retry", w.dead_retry)],
+                kept: Vec::new(),
+                all: (0, false),
+            }),
+            ..work_table(w)
+        },
         sections: vec![],
     };
     pages.push(("list", list.render().unwrap()));

@@ -240,6 +240,7 @@ async fn screen(app: &App, actor: &Actor, shell: Shell, asked: Asked, id: Option
         empty: Empty { title: w.queue_empty.into(), hint: w.queue_empty_hint.into(), action: None },
         tools: Vec::new(),
         batch: None,
+        state: None,
     };
     let kept = [("queue", asked.queue.clone()), ("size", if asked.size == 0 { String::new() } else { asked.size.to_string() })];
     let search = Search {
