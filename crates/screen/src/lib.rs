@@ -3,7 +3,12 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 pub mod attempt;
+pub mod index;
+pub mod ledger;
+pub mod lists;
 pub mod number;
+pub mod plan;
+pub mod rules;
 pub mod verdict;
 
 pub use attempt::{Attempt, Identity, Ingress, Outcome, Released, Roaming, RoamingPort, TrunkId};
