@@ -9,13 +9,15 @@ use std::{
 };
 
 use chuangsha_kernel::time::Clock;
-use chuangsha_screen::{Action, Attempt, Identity, Roaming};
+use chuangsha_screen::{Action, Attempt, Identity, Number, Roaming};
 
 use crate::{
     answer,
+    calls::Calls,
     decide::Decide,
     memory::{Kept, Key, Known, Memory, Secret},
     message::{Address, Fields, Head, Method, Name, Noise, Request, Scheme, Uri, address},
+    proxy::{Parties, goes_on},
     scan,
     trunk::{Mode, Trunk, Trunks},
     watch::{Counters, Stopwatch},
@@ -27,6 +29,8 @@ pub const PATIENCE_MICROS: u64 = 5_000;
 const REFUSALS_A_SECOND: u64 = 200;
 /// Room for transactions by default: 32 seconds at 50,000 calls a second.
 pub const TRANSACTIONS: usize = 1_600_000;
+/// Most calls under way through this edge.
+const CALLS: usize = 1_000_000;
 
 /// 来处: where a message came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +71,9 @@ pub struct Edge {
     pub(crate) stopwatch: Arc<dyn Stopwatch>,
     /// What was seen so far.
     pub counters: Counters,
+    pub(crate) calls: Calls<Parties>,
+    /// As it stands in Via and Record-Route; without it nothing is proxied.
+    pub(crate) own: Option<SocketAddr>,
     refusals: AtomicU64,
 }
 
@@ -81,6 +88,8 @@ impl Edge {
             clock,
             stopwatch,
             counters: Counters::default(),
+            calls: Calls::new(CALLS),
+            own: None,
             refusals: AtomicU64::new(0),
         }
     }
@@ -92,14 +101,26 @@ impl Edge {
         self
     }
 
+    /// Proxies calls of the trunks that ask for it. `own` is the address the other ends reach this edge at.
+    #[must_use]
+    pub fn proxy(mut self, own: SocketAddr) -> Self {
+        self.own = Some(own);
+        self
+    }
+
+    /// Calls under way through this edge.
+    pub fn under_way(&self) -> usize {
+        self.calls.len()
+    }
+
     /// Transactions remembered now.
     pub fn remembered(&self) -> usize {
         self.memory.len()
     }
 
-    /// Whether anything may come from there.
+    /// Whether anything may come from there: a trunk, or the far side of a proxied one.
     pub fn knows(&self, source: std::net::IpAddr) -> bool {
-        self.trunks.knows(source)
+        self.trunks.knows(source) || self.trunks.leads_to(source)
     }
 
     /// The moment something is received, for [`Edge::receive`].
@@ -118,11 +139,16 @@ impl Edge {
                 return Reaction::Quiet;
             }
         };
+        let known = self.knows(source.address.ip());
         if head.is_response() {
-            self.counters.strays.add();
-            return Reaction::Quiet;
+            return match head.response() {
+                Ok(response) if known => self.back(&response, received, out),
+                _ => {
+                    self.counters.strays.add();
+                    Reaction::Quiet
+                }
+            };
         }
-        let known = self.trunks.knows(source.address.ip());
         let request = match head.request() {
             Ok(request) => request,
             Err(_) if !known => return self.refuse_stranger(None, source, out),
@@ -145,11 +171,20 @@ impl Edge {
     fn request(&self, request: &Request<'_>, source: Source, received: u64, out: &mut Vec<u8>, spelled: &mut [String; 4]) -> Reaction {
         let key = Key::of(&self.secret, request);
         let back = self.answer_to(source, Some(&request.via));
+        // What belongs to a call that went through here goes through as well, whatever it asks for.
+        let within = if source.stream || self.own.is_none() { None } else { self.within(request, source, key, received) };
+        if let Some(to) = within {
+            return self.forward(request, source, key, to, None, out);
+        }
         if request.method == Method::Ack {
             return Reaction::Quiet;
         }
         if request.method == Method::Cancel {
             return self.cancel(request, source, key, received, out);
+        }
+        if self.own.is_some() && answer::unknown_options(&request.head, Name::ProxyRequire).next().is_some() {
+            answer::bad_extension(out, request, source.address, key.tag(), Name::ProxyRequire);
+            return back;
         }
         if answer::unknown_options(&request.head, Name::Require).next().is_some() {
             answer::bad_extension(out, request, source.address, key.tag(), Name::Require);
@@ -197,48 +232,97 @@ impl Edge {
         if early {
             self.counters.forgotten.add();
         }
-        let kept = match known {
-            Known::Decided(kept, _) => {
+        let far = trunk.far().filter(|_| trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream);
+        let (kept, onward) = match known {
+            Known::Decided(kept, onward) => {
                 self.counters.retransmissions.add();
-                kept
+                (kept, onward)
             }
             // The worker that decides it answers it.
             Known::Deciding => return Reaction::Quiet,
             Known::New => {
-                let kept = self.judge(request, trunk, key, received, spelled);
-                self.memory.decided(key, kept, None);
-                kept
+                let (kept, caller, callee) = self.judge(request, trunk, key, received, spelled);
+                let onward = far.filter(|_| goes_on(kept.action, trunk));
+                self.memory.decided(key, kept, onward);
+                if let Some(far) = onward {
+                    let parties = Parties { trunk: trunk.id, caller, callee, near: source.address, far };
+                    self.calls.begin(self.call_of(request.call_id), self.tag_of(request.from.tag()), parties, received);
+                }
+                (kept, onward)
             }
         };
-        debug_assert!(trunk.mode == Mode::Redirect);
+        if let Some(to) = onward {
+            let label = (kept.action != Action::Pass).then_some((&kept, trunk));
+            return self.forward(request, source, key, to, label, out);
+        }
         answer::verdict(out, request, source.address, key, trunk, &kept);
         back
     }
 
-    /// The verdict about a new call, within the time there is.
-    fn judge(&self, request: &Request<'_>, trunk: &Trunk, key: Key, received: u64, spelled: &mut [String; 4]) -> Kept {
+    /// Where a request goes that belongs to a call through here, if it does.
+    fn within(&self, request: &Request<'_>, source: Source, key: Key, received: u64) -> Option<SocketAddr> {
+        let call = self.call_of(request.call_id);
+        let remembered = || match self.memory.find(key, received / 1_000) {
+            Some(Known::Decided(_, onward)) => onward,
+            _ => None,
+        };
+        match request.method {
+            Method::Invite if request.to.tag().is_none() => None,
+            // CANCEL, and the ACK of a refusal, follow their INVITE; the ACK of an answer is a request of its own.
+            Method::Cancel => {
+                let to = remembered()?;
+                self.counters.cancelled.add();
+                self.calls.cancelled(call);
+                Some(to)
+            }
+            Method::Ack => remembered().or_else(|| self.onward(request, source, call)),
+            Method::Bye => remembered().or_else(|| {
+                let to = self.onward(request, source, call)?;
+                if let Some(ended) = self.calls.hung_up(call, self.tag_of(request.from.tag()), received) {
+                    self.ended(&ended);
+                }
+                // The call is over, but this BYE may have to be sent again.
+                self.memory.begin(key, received / 1_000);
+                self.memory.decided(key, Kept::UNDECIDED, Some(to));
+                Some(to)
+            }),
+            _ => self.onward(request, source, call),
+        }
+    }
+
+    /// A call by its Call-ID, hashed with the secret of this process.
+    pub(crate) fn call_of(&self, call_id: &[u8]) -> u64 {
+        self.secret.hash(call_id)
+    }
+
+    fn tag_of(&self, tag: Option<&[u8]>) -> u64 {
+        self.secret.hash(tag.unwrap_or_default())
+    }
+
+    /// The verdict about a new call, within the time there is; and its parties as understood.
+    fn judge(&self, request: &Request<'_>, trunk: &Trunk, key: Key, received: u64, spelled: &mut [String; 4]) -> Judged {
         self.counters.calls.add();
         let late = || self.stopwatch.micros().saturating_sub(received) > PATIENCE_MICROS && !trunk.fails_closed();
         // What waited too long already is not made to wait longer; what took too long is not believed any more.
         let decided = if late() { None } else { Some(self.decide_about(request, trunk, key, spelled)) };
-        let kept = match decided.filter(|_| !late()) {
-            Some(kept) => kept,
+        let judged = match decided.filter(|_| !late()) {
+            Some(judged) => judged,
             None => {
                 self.counters.late.add();
                 tracing::warn!(trunk = trunk.name, "a call passed without a verdict: none came within 5 ms");
-                Kept::UNDECIDED
+                (Kept::UNDECIDED, None, None)
             }
         };
-        match kept.action {
+        match judged.0.action {
             Action::Pass => self.counters.passed.add(),
             Action::Label => self.counters.labelled.add(),
             Action::Challenge => self.counters.challenged.add(),
             Action::Block => self.counters.blocked.add(),
         }
-        kept
+        judged
     }
 
-    fn decide_about(&self, request: &Request<'_>, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> Kept {
+    fn decide_about(&self, request: &Request<'_>, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> Judged {
         let head = &request.head;
         let [from, pai, ppi, callee] = spelled;
         let from_uri = request.from.uri;
@@ -261,7 +345,8 @@ impl Edge {
             identity: head.value(Name::Identity).map_or(Identity::Absent, |token| self.decide.identity(token)),
         };
         attempt.roaming = self.decide.roaming(&attempt);
-        Kept::of(&self.decide.decide(&attempt))
+        let verdict = self.decide.decide(&attempt);
+        (Kept::of(&verdict), verdict.caller, verdict.callee)
     }
 
     fn cancel(&self, request: &Request<'_>, source: Source, key: Key, received: u64, out: &mut Vec<u8>) -> Reaction {
@@ -298,6 +383,9 @@ impl Edge {
         Reaction::Answer(if source.stream { source.address } else { answer::destination(source.address, via) })
     }
 }
+
+/// A verdict in short, caller and callee.
+type Judged = (Kept, Option<Number>, Option<Number>);
 
 /// The group the call comes by: told in Contact (RFC 4904), by some in the Request-URI.
 fn trunk_group<'a>(request: &Request<'a>) -> Option<&'a [u8]> {

@@ -5,22 +5,28 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 mod answer;
+#[cfg(target_os = "linux")]
+pub mod bench;
+mod calls;
 pub mod datagram;
 mod decide;
 mod edge;
+pub mod feed;
 pub mod memory;
 pub mod message;
+mod proxy;
 mod scan;
 pub mod stream;
 pub mod tls;
 pub mod trunk;
 pub mod watch;
 
+pub use calls::{Calls, Ended};
 pub use decide::Decide;
 pub use edge::{Edge, PATIENCE_MICROS, Reaction, Source, TRANSACTIONS, Work};
 pub use trunk::{Trunks, TrunksError};
 
 /// Every problem code this crate can give.
 pub fn codes() -> impl Iterator<Item = &'static chuangsha_kernel::problem::Code> {
-    trunk::code::ALL.iter().copied()
+    [trunk::code::ALL, feed::code::ALL].into_iter().flatten().copied()
 }

@@ -27,6 +27,15 @@ pub struct Key(pub u128);
 #[derive(Clone, Copy)]
 pub struct Secret(pub [u8; 16]);
 
+impl Secret {
+    /// A keyed hash of one text.
+    pub fn hash(&self, text: &[u8]) -> u64 {
+        let mut hasher = siphasher::sip::SipHasher13::new_with_key(&self.0);
+        hasher.write(text);
+        hasher.finish()
+    }
+}
+
 impl Key {
     /// The key of a request (RFC 3261 section 17.2.3): by its branch, and by everything else that parts calls, for those who send no branch or
     /// one branch for all.

@@ -1,6 +1,9 @@
 //! 中继: who may send to this edge, and how each is answered. Read from a file; a source that stands in none is refused.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use chuangsha_kernel::{
     codes,
@@ -131,6 +134,11 @@ fn networks<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<IpNet>, D::Error>
 }
 
 impl Trunk {
+    /// The address of the next hop, where it is written as one.
+    pub fn far(&self) -> Option<SocketAddr> {
+        Uri::parse(self.next.as_ref()?.as_bytes()).as_ref().and_then(crate::proxy::socket_address)
+    }
+
     /// Whether a call must not pass unchecked: only caller authentication on enterprise trunks fails closed (I4).
     pub fn fails_closed(&self) -> bool {
         self.class == Ingress::Enterprise
@@ -152,6 +160,8 @@ pub struct Trunks {
     addresses: HashMap<IpAddr, Vec<usize>>,
     /// Networks, the narrowest first.
     networks: Vec<(IpNet, usize)>,
+    /// Next hops of proxied trunks.
+    far: Vec<IpAddr>,
 }
 
 /// Why a file of trunks is refused.
@@ -238,6 +248,10 @@ impl Trunks {
             None if trunk.mode == Mode::Proxy || trunk.pass == Pass::Moved => return unset("next"),
             _ => {}
         }
+        // A name would have to be looked up while a call waits.
+        if trunk.mode == Mode::Proxy && trunk.far().is_none() {
+            return unset("next");
+        }
         if trunk.challenge.as_deref().is_some_and(|uri| !sip(uri)) {
             return unset("challenge");
         }
@@ -250,6 +264,9 @@ impl Trunks {
         }
         if trunk.block == Block::Rejected && card.is_none() {
             return unset("redress.card");
+        }
+        if let Some(far) = trunk.far().filter(|_| trunk.mode == Mode::Proxy) {
+            self.far.push(far.ip().to_canonical());
         }
         let at = self.all.len();
         let same = |other: &&Trunk| {
@@ -289,6 +306,11 @@ impl Trunks {
     pub fn knows(&self, source: IpAddr) -> bool {
         let source = source.to_canonical();
         self.addresses.contains_key(&source) || self.networks.iter().any(|(network, _)| network.contains(&source))
+    }
+
+    /// Whether calls of a proxied trunk go there.
+    pub fn leads_to(&self, address: IpAddr) -> bool {
+        self.far.contains(&address.to_canonical())
     }
 
     /// Each of them.
@@ -348,6 +370,7 @@ mod tests {
         assert_eq!(error(&TWO.replace("id = 2", "id = 1")), TrunksError::Twice("call-centre".to_owned()));
         let unset = |key| TrunksError::Unset { trunk: "call-centre".to_owned(), key };
         assert_eq!(error(&TWO.replace("block = \"608\"", "mode = \"proxy\"")), unset("next"));
+        assert_eq!(error(&TWO.replace("block = \"608\"", "mode = \"proxy\"\nnext = \"sip:name.example\"")), unset("next"));
         assert_eq!(error(&TWO.replace(", card = \"https://appeal.example/card\"", "")), unset("redress.card"));
         assert_eq!(error(&TWO.replace("example/\",", "example/\\r\\nX: y\",")), unset("redress"));
     }
