@@ -115,6 +115,40 @@ story!(the_stored_log_is_exported_proven_and_gone_on_with, kit => {
     assert!(LogProof::parse(&proven.proof).unwrap().verify(proven.entry.replace("order", "0rder").as_bytes(), &keys).is_err());
 });
 
+story!(an_entry_is_proven_from_a_few_hashes_of_each_level, kit => {
+    let app = kit.app.clone();
+    kit.app
+        .write(move |tx| {
+            for _ in 0..1_000 {
+                let entry = Entry { action: "test.entry", case_kind: "test", facts: "{}", ..Entry::default() };
+                app.audit(tx, By::System("test"), &entry, kit::start())?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+    integrated(&kit.app).await;
+    let size = Integrator::resume(&kit.app).await.unwrap().size();
+    let keys = kit.app.vault.verifier_keys(&kit.app.config.origin()).unwrap();
+    let all_proven = async || {
+        for seq in [0, 255, 256, 511, 767, 768, i64::try_from(size).unwrap() - 1] {
+            let sql = "SELECT id FROM audit_entry WHERE seq = $1";
+            let id = kit.app.read(move |tx| Ok(tx.query_one(sql, &chuangsha_store::params![seq])?.uuid(0)?)).await.unwrap();
+            let proven = prove(&kit.app, id).await.unwrap();
+            LogProof::parse(&proven.proof).unwrap().verify(proven.entry.as_bytes(), &keys).unwrap();
+        }
+    };
+    all_proven().await;
+    // A log of before the nodes were kept gets them when it is gone on with.
+    kit.app.write(|tx| Ok(tx.push("DELETE FROM audit_node", &[])?)).await.unwrap();
+    assert_eq!(findings(&kit.app).await, ["audit.nodes"]);
+    Integrator::resume(&kit.app).await.unwrap();
+    assert_eq!(findings(&kit.app).await, Vec::<String>::new());
+    all_proven().await;
+    kit.app.write(|tx| Ok(tx.push("UPDATE audit_node SET hash = (SELECT hash FROM audit_node WHERE place = 1) WHERE place = 0", &[])?)).await.unwrap();
+    assert_eq!(findings(&kit.app).await, ["audit.nodes"]);
+});
+
 /// Which of the three looks finds it: export and verify, going on, store verify.
 async fn found(app: &App) -> (bool, bool, bool) {
     let exported = match export_of(app).await {
@@ -445,6 +479,10 @@ async fn going_on_with_a_long_log() {
     let clock = std::time::Instant::now();
     Integrator::resume(&kit.app).await.unwrap();
     eprintln!("adding up the hashes: {:?}", clock.elapsed());
+    let id = kit.app.read(|tx| Ok(tx.query_one("SELECT id FROM audit_entry WHERE seq = 100000", &[])?.uuid(0)?)).await.unwrap();
+    let clock = std::time::Instant::now();
+    prove(&kit.app, id).await.unwrap();
+    eprintln!("one proof: {:?}", clock.elapsed());
     let clock = std::time::Instant::now();
     assert_eq!(findings(&kit.app).await, Vec::<String>::new());
     eprintln!("checking everything: {:?}", clock.elapsed());

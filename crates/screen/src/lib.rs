@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 pub mod attempt;
+pub mod bench;
 pub mod decide;
 pub mod index;
 pub mod ledger;

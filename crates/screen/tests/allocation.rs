@@ -9,9 +9,7 @@ use std::{
 
 use chuangsha_kernel::{Rulebook, Timestamp};
 use chuangsha_screen::{
-    Attempt, Engine, Ingress, Number, Outcome, Released, Roaming, StateConfig, TrunkId,
-    replay::SnapshotSpec,
-    rules::PACKS,
+    Attempt, Engine, Ingress, Number, Outcome, Released, Roaming, StateConfig, TrunkId, replay::SnapshotSpec, rules::PACKS,
 };
 use serde_json::json;
 
@@ -41,7 +39,8 @@ static BOOK: LazyLock<Rulebook> = LazyLock::new(|| Rulebook::embedded(PACKS).unw
 
 #[test]
 fn neither_a_decision_nor_an_outcome_allocates() {
-    let numbers: Vec<_> = (0..2_000_u64).map(|at| json!({"number": 8_613_900_000_000 + at * 37, "bad": at % 7 == 0, "hours": "night"})).collect();
+    let numbers: Vec<_> =
+        (0..2_000_u64).map(|at| json!({"number": 8_613_900_000_000 + at * 37, "bad": at % 7 == 0, "hours": "night"})).collect();
     let spec: SnapshotSpec = serde_json::from_value(json!({
         "version": 1, "home": "china_mobile", "on": "2026-11-22", "numbers": numbers,
         "trunks": [
@@ -60,7 +59,9 @@ fn neither_a_decision_nor_an_outcome_allocates() {
         let before = COUNT.with(Cell::get);
         let mut decided = 0;
         for (at, text) in texts.iter().enumerate() {
-            for (trunk, ingress) in [(1, Ingress::International), (2, Ingress::Interconnect), (3, Ingress::Enterprise), (4, Ingress::Retail)] {
+            for (trunk, ingress) in
+                [(1, Ingress::International), (2, Ingress::Interconnect), (3, Ingress::Enterprise), (4, Ingress::Retail)]
+            {
                 let from = if at % 3 == 0 { forms[at % forms.len()] } else { text.as_str() };
                 let callee = if at % 11 == 0 { "110" } else { texts[(at * 7 + 13) % 40].as_str() };
                 let now = Timestamp(1_795_312_800_000 + at as i64 * 40);
@@ -70,7 +71,8 @@ fn neither_a_decision_nor_an_outcome_allocates() {
                 let verdict = engine.decide(&attempt);
                 decided += 1;
                 if let (Some(caller), Some(callee)) = (verdict.caller, verdict.callee) {
-                    let outcome = Outcome { at: now, trunk: TrunkId(trunk), caller, callee, ring_ms: 2_000, talk_ms: 0, released: Released::Caller };
+                    let outcome =
+                        Outcome { at: now, trunk: TrunkId(trunk), caller, callee, ring_ms: 2_000, talk_ms: 0, released: Released::Caller };
                     engine.outcome(&outcome);
                 }
             }

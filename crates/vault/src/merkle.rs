@@ -70,12 +70,18 @@ impl Frontier {
 
     /// Appends an entry by its leaf hash and returns its index.
     pub fn append_hash(&mut self, leaf: Hash) -> u64 {
+        self.append_hash_with(leaf, |_, _, _| {})
+    }
+
+    /// As [`Self::append_hash`]; `complete` is told each inner node this leaf completes: its level, its index in the level, its hash.
+    pub fn append_hash_with(&mut self, leaf: Hash, mut complete: impl FnMut(u32, u64, &Hash)) -> u64 {
         let index = self.size;
         let mut hash = leaf;
         // Each trailing one bit of the size is a complete subtree this leaf completes into the next larger one.
-        for _ in 0..index.trailing_ones() {
+        for level in 1..=index.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 hash = node_hash(&left, &hash);
+                complete(level, index >> level, &hash);
             }
         }
         self.peaks.push(hash);

@@ -295,5 +295,6 @@ fn cities(app: &App, shell: &Shell, base: &super::Table, asked: &Asked) -> Table
         empty: Empty { title: w.rates_none.into(), hint: String::new(), action: None },
         tools: Vec::new(),
         batch: None,
+        state: None,
     }
 }

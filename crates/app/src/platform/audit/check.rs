@@ -1,5 +1,7 @@
 //! 日志校验: adds the whole stored log up anew and holds it against its signed checkpoints, its columns and its sealed words.
 
+use std::collections::BTreeMap;
+
 use chuangsha_store::{Finding, Store};
 use chuangsha_vault::{
     DataKey, Domain, Vault,
@@ -7,7 +9,7 @@ use chuangsha_vault::{
     merkle::{Frontier, leaf_hash},
 };
 
-use super::{LOG_SUBJECT, PLACE, Words, commitment, integrate::pages};
+use super::{LOG_SUBJECT, PLACE, Words, commitment, integrate::pages, nodes};
 use crate::platform::failure::{Failure, Result};
 
 /// What is counted. Each count is of rows that offend.
@@ -19,6 +21,7 @@ struct Counts {
     words: i64,
     checkpoints: i64,
     tail: i64,
+    nodes: i64,
 }
 
 /// Checks every entry and every checkpoint. `each` is told how many entries were read.
@@ -27,20 +30,22 @@ struct Counts {
 /// Reading failed. What is wrong with the log is in the findings.
 pub async fn verify(store: &Store, vault: &Vault, origin: &str, mut each: impl FnMut(u64)) -> Result<Vec<Finding>> {
     let known = vault.verifier_keys(origin)?;
-    let (notes, wrapped) = store
+    let (notes, wrapped, kept) = store
         .read(|tx| {
             let rows = tx.query("SELECT size, root, note, peaks FROM audit_checkpoint ORDER BY size", &[])?;
             let notes =
                 rows.iter().map(|row| Ok((row.int(0)?, row.bytes(1)?, row.text(2)?, row.opt_bytes(3)?))).collect::<Result<Vec<_>>>()?;
             let sql = "SELECT wrapped FROM data_key WHERE subject = $1 AND domain = $2";
             let key = tx.query_opt(sql, &chuangsha_store::params![LOG_SUBJECT.as_bytes().as_slice(), Domain::Audit as i64])?;
-            Ok::<_, Failure>((notes, key.map(|row| row.bytes(0)).transpose()?))
+            let kept = tx.query("SELECT level, place, hash FROM audit_node", &[])?;
+            let kept = kept.iter().map(|row| Ok(((row.int(0)?, row.int(1)?), row.bytes(2)?))).collect::<Result<BTreeMap<_, _>>>()?;
+            Ok::<_, Failure>((notes, key.map(|row| row.bytes(0)).transpose()?, kept))
         })
         .await?;
     let key = wrapped.map(|wrapped| vault.open_key(LOG_SUBJECT, Domain::Audit, &wrapped)).transpose()?;
     let covered = notes.last().map_or(0, |(size, ..)| *size);
     let mut counts = Counts::default();
-    let mut log = Frontier::new();
+    let (mut log, mut complete) = (Frontier::new(), Vec::new());
     let mut notes = notes.into_iter().peekable();
     let columns = "seq, leaf, leaf_hash, action, case_id, at, staff, sealed, facts";
     pages(store, columns, i64::MAX, |rows| {
@@ -59,7 +64,7 @@ pub async fn verify(store: &Store, vault: &Vault, origin: &str, mut each: impl F
                 && staff.map_or_else(|| text("by").starts_with("system:"), |staff| text("by") == staff);
             counts.columns += i64::from(!same);
             counts.words += i64::from(!words_hold(key.as_ref(), &row.bytes(7)?, &row.text(8)?, text("facts"), text("why")));
-            log.append_hash(counted);
+            nodes::append(&mut log, counted, &mut complete);
             while let Some((size, root, note, peaks)) =
                 notes.next_if(|(size, ..)| u64::try_from(*size).is_ok_and(|size| size <= log.size()))
             {
@@ -74,6 +79,9 @@ pub async fn verify(store: &Store, vault: &Vault, origin: &str, mut each: impl F
     })
     .await?;
     counts.tail = i64::try_from(log.size()).map_err(Failure::internal)?.abs_diff(covered).try_into().unwrap_or(i64::MAX);
+    // A node that is wrong, missing, or of leaves that are not there.
+    let right = complete.iter().filter(|(level, place, hash)| kept.get(&(*level, *place)).is_some_and(|kept| kept == hash)).count();
+    counts.nodes = i64::try_from(kept.len().max(complete.len()) - right).map_err(Failure::internal)?;
     let finding = |check: &str, offending| Finding { check: check.to_owned(), offending };
     Ok(vec![
         finding("audit.leaf_hash", counts.leaf_hash),
@@ -82,6 +90,7 @@ pub async fn verify(store: &Store, vault: &Vault, origin: &str, mut each: impl F
         finding("audit.words", counts.words),
         finding("audit.checkpoints", counts.checkpoints),
         finding("audit.tail", counts.tail),
+        finding("audit.nodes", counts.nodes),
     ])
 }
 

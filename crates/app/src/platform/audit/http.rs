@@ -8,22 +8,19 @@ use axum::{
 };
 use chuangsha_kernel::{id::StaffId, problem::Problem, role::Action};
 use chuangsha_store::params;
-use chuangsha_vault::{
-    merkle::{self, Tree},
-    proof::LogProof,
-};
+use chuangsha_vault::{merkle, proof::LogProof};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    By, Entry, integrate,
+    By, Entry, integrate, nodes,
     query::{self, Filter, Seen},
 };
 use crate::{
     App,
     platform::{
         actor::Actor,
-        failure::{self, Result},
+        failure::{self, Failure, Result},
     },
 };
 
@@ -112,21 +109,6 @@ pub struct EntryProof {
     pub proof: String,
 }
 
-/// The tree the last checkpoint covers. Only hashes are read: some 40 MB for a million entries, for the time of the answer.
-async fn tree(app: &App) -> Result<(Tree, String)> {
-    let found = app.store.read(integrate::last).await?;
-    let (size, _, note) = found.ok_or_else(|| Problem::new(&failure::code::NOT_FOUND))?;
-    let mut tree = Tree::default();
-    integrate::pages(&app.store, "seq, leaf_hash", size, |rows| {
-        rows.iter().try_for_each(|row| {
-            tree.append_hash(integrate::hash_of(&row.bytes(1)?)?);
-            Ok(())
-        })
-    })
-    .await?;
-    Ok((tree, note))
-}
-
 /// Whoever reads the log may have it proven; that they did is in the log.
 async fn record_proof(app: &App, actor: &Actor, step: &'static str, facts: String) -> Result<()> {
     let (writer, actor, now) = (app.clone(), actor.clone(), app.clock.now());
@@ -151,28 +133,27 @@ async fn record_proof(app: &App, actor: &Actor, step: &'static str, facts: Strin
 /// # Errors
 /// `http.not_found`: no such entry, or no checkpoint covers it yet (at most a second after it was written).
 pub async fn prove(app: &App, id: Uuid) -> Result<EntryProof> {
-    let (tree, checkpoint) = tree(app).await?;
-    let row = app
-        .store
+    let missing = || Failure::from(Problem::new(&failure::code::NOT_FOUND));
+    app.store
         .read(move |tx| {
-            Ok::<_, crate::platform::failure::Failure>(tx.query_opt("SELECT seq, leaf FROM audit_entry WHERE id = $1", &params![&id])?)
+            let (size, _, checkpoint) = integrate::last(tx)?.ok_or_else(missing)?;
+            let size = u64::try_from(size).map_err(Failure::internal)?;
+            let row = tx.query_opt("SELECT seq, leaf FROM audit_entry WHERE id = $1", &params![&id])?.ok_or_else(missing)?;
+            let index = row.opt_int(0)?.and_then(|seq| u64::try_from(seq).ok()).ok_or_else(missing)?;
+            let entry = row.bytes(1)?;
+            let hashes = nodes::walk(tx, |tree| merkle::inclusion_proof(tree, index, size)).ok_or_else(missing)?;
+            let proof = LogProof { extra: None, index, hashes: hashes.clone(), checkpoint: checkpoint.clone() }.to_string();
+            Ok(EntryProof {
+                index,
+                size,
+                leaf_hash: hex::encode(merkle::leaf_hash(&entry)),
+                entry: String::from_utf8_lossy(&entry).into_owned(),
+                hashes: hashes.iter().map(hex::encode).collect(),
+                checkpoint,
+                proof,
+            })
         })
-        .await?;
-    let missing = || Problem::new(&failure::code::NOT_FOUND);
-    let row = row.ok_or_else(missing)?;
-    let index = row.opt_int(0)?.and_then(|seq| u64::try_from(seq).ok()).ok_or_else(missing)?;
-    let entry = row.bytes(1)?;
-    let hashes = merkle::inclusion_proof(&tree, index, tree.size()).ok_or_else(missing)?;
-    let proof = LogProof { extra: None, index, hashes: hashes.clone(), checkpoint: checkpoint.clone() }.to_string();
-    Ok(EntryProof {
-        index,
-        size: tree.size(),
-        leaf_hash: hex::encode(merkle::leaf_hash(&entry)),
-        entry: String::from_utf8_lossy(&entry).into_owned(),
-        hashes: hashes.iter().map(hex::encode).collect(),
-        checkpoint,
-        proof,
-    })
+        .await
 }
 
 /// Proves that one entry stands in the log.
@@ -207,8 +188,15 @@ pub struct Since {
 #[utoipa::path(get, path = "/audit-log/consistency", tag = "audit-log", params(Since), responses((status = 200, body = ConsistencyProof)))]
 async fn consistency(State(app): State<App>, actor: Actor, Query(since): Query<Since>) -> Result<Json<ConsistencyProof>> {
     record_proof(&app, &actor, "consistency", serde_json::json!({ "old": since.old }).to_string()).await?;
-    let (tree, checkpoint) = tree(&app).await?;
-    let hashes = merkle::consistency_proof(&tree, since.old, tree.size()).ok_or_else(|| Problem::new(&failure::code::NOT_FOUND))?;
-    let hashes = hashes.iter().map(hex::encode).collect();
-    Ok(Json(ConsistencyProof { old: since.old, size: tree.size(), hashes, checkpoint }))
+    let missing = || Failure::from(Problem::new(&failure::code::NOT_FOUND));
+    let proof = app
+        .store
+        .read(move |tx| {
+            let (size, _, checkpoint) = integrate::last(tx)?.ok_or_else(missing)?;
+            let size = u64::try_from(size).map_err(Failure::internal)?;
+            let hashes = nodes::walk(tx, |tree| merkle::consistency_proof(tree, since.old, size)).ok_or_else(missing)?;
+            Ok::<_, Failure>(ConsistencyProof { old: since.old, size, hashes: hashes.iter().map(hex::encode).collect(), checkpoint })
+        })
+        .await?;
+    Ok(Json(proof))
 }

@@ -8,6 +8,7 @@ use chuangsha_vault::{
     merkle::{Frontier, Hash},
 };
 
+use super::nodes;
 use crate::{
     App,
     platform::failure::{Failure, Result},
@@ -58,6 +59,7 @@ impl Integrator {
         if frontier.root().as_slice() != kept.root {
             return Err(disagree("the entries do not give its root"));
         }
+        nodes::fill(&app.store, size).await?;
         Ok(Self { frontier })
     }
 
@@ -135,11 +137,13 @@ fn integrate(app: &App, tx: &mut Tx, mut frontier: Frontier, now: Timestamp) -> 
     if u64::try_from(signed).ok() != Some(frontier.size()) {
         return Err(Failure::internal("another integrator went on with the audit log; this one resumes"));
     }
+    let mut complete = Vec::new();
     for row in &rows {
-        let seq = frontier.append_hash(hash_of(&row.bytes(1)?)?);
+        let seq = nodes::append(&mut frontier, hash_of(&row.bytes(1)?)?, &mut complete);
         let seq = i64::try_from(seq).map_err(Failure::internal)?;
         tx.push_one("UPDATE audit_entry SET seq = $2 WHERE id = $1 AND seq IS NULL", &params![&row.bytes(0)?, seq])?;
     }
+    nodes::keep(tx, &complete)?;
     let checkpoint = Checkpoint { origin: app.config.origin(), size: frontier.size(), root: frontier.root() };
     let note = app.vault.sign_checkpoint(&checkpoint)?;
     let size = i64::try_from(frontier.size()).map_err(Failure::internal)?;

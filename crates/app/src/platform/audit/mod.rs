@@ -19,6 +19,7 @@ pub mod check;
 pub mod export;
 pub mod http;
 pub mod integrate;
+pub mod nodes;
 pub mod page;
 pub mod query;
 
@@ -55,6 +56,16 @@ CREATE TABLE audit_checkpoint (
 /// The frontier is kept with the checkpoint: going on after a restart reads one row, not the log.
 pub const DDL_2: &str = "
 ALTER TABLE audit_checkpoint ADD COLUMN peaks BYTEA;
+";
+
+/// Roots of 256 leaves, of 65,536, and so on: a proof is read from one short row of hashes a level, not from the whole log.
+pub const DDL_3: &str = "
+CREATE TABLE audit_node (
+    level BIGINT NOT NULL,
+    place BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    PRIMARY KEY (level, place)
+);
 ";
 
 /// Where the words of an entry are sealed.

@@ -34,6 +34,8 @@ pub struct ListPage {
     pub notice: Option<Notice>,
     /// Search form.
     pub search: Option<Search>,
+    /// Saved views.
+    pub views: Option<super::views::Views>,
     /// The list.
     pub table: Table,
     /// Below the list.
@@ -47,7 +49,7 @@ pub enum Section {
     /// Heading and steps.
     Timeline(String, Timeline),
     /// A table with its own heading.
-    Table(Table),
+    Table(Box<Table>),
     /// Heading and a form.
     Form(String, FormPart),
     /// Heading and pictures.

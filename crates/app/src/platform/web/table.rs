@@ -4,9 +4,10 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use super::chart::Bar;
+use super::feedback::page_numbers;
 use super::form::Input;
 use super::parts::{Empty, Tag, Tone};
-use crate::platform::words::Words;
+use crate::platform::words::{Words, fill};
 
 /// Page sizes people may choose.
 pub const SIZES: [u32; 3] = [20, 50, 100];
@@ -20,17 +21,47 @@ pub struct Column {
     pub class: &'static str,
     /// Address that sorts by this column, and how it is sorted now (`ascending`, `descending`, `none`).
     pub sort: Option<(String, &'static str)>,
+    /// Name in the address and in exports; empty: always shown, never exported.
+    pub key: &'static str,
+    /// Shown unless the person chose otherwise.
+    pub shown: bool,
 }
 
 impl Column {
     /// A plain column.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), class: "", sort: None }
+        Self { title: title.into(), class: "", sort: None, key: "", shown: true }
     }
 
     /// Figures, to the right.
     pub fn number(title: impl Into<String>) -> Self {
         Self { class: "number", ..Self::new(title) }
+    }
+
+    /// A column people may hide and take away in a file.
+    pub fn keyed(key: &'static str, title: impl Into<String>) -> Self {
+        Self { key, ..Self::new(title) }
+    }
+
+    /// Hidden until chosen.
+    #[must_use]
+    pub fn hidden(mut self) -> Self {
+        self.shown = false;
+        self
+    }
+
+    /// Figures, to the right.
+    #[must_use]
+    pub fn figures(mut self) -> Self {
+        self.class = "number";
+        self
+    }
+
+    /// Moments: a file says of which clock.
+    #[must_use]
+    pub fn moment(mut self) -> Self {
+        self.class = "moment";
+        self
     }
 
     /// A column that sorts.
@@ -66,6 +97,32 @@ pub enum Cell {
     Bar(Bar),
     /// Ways on.
     Actions(Vec<Act>),
+}
+
+impl Cell {
+    /// The words alone, as a file or a search for text has them; two lines are joined by a dot.
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Code(text) | Self::Number(text) | Self::NumberLink(_, text) | Self::Link(_, text) => text.clone(),
+            Self::LinkTwo(_, first, second) | Self::Two(first, second) if second.is_empty() => first.clone(),
+            Self::LinkTwo(_, first, second) | Self::Two(first, second) => format!("{first} · {second}"),
+            Self::Tag(tag) => tag.text.clone(),
+            Self::Age(text, ..) => text.clone(),
+            Self::Bar(bar) => bar.text().to_owned(),
+            Self::Actions(_) => String::new(),
+        }
+    }
+}
+
+impl Cell {
+    /// The words alone, as a file has them: there an age is the moment it counts from, for a file is read later.
+    pub fn in_file(&self, w: &Words) -> String {
+        match self {
+            Self::Age(_, _, at) if !at.is_empty() => fill(w.since, at),
+            Self::Text(text) | Self::Code(text) | Self::Number(text) if text == "—" => String::new(),
+            other => other.plain(),
+        }
+    }
 }
 
 /// One action of a line.
@@ -157,6 +214,8 @@ pub struct Pager {
     pub next: Option<String>,
     /// Position of the first line, from 1.
     pub from: u64,
+    /// Page numbers, their addresses and which is shown, where the total is known and pages can be asked for by number; `None`: left out.
+    pub numbers: Vec<Option<(u64, String, bool)>>,
 }
 
 impl Pager {
@@ -207,16 +266,95 @@ pub struct Table {
     /// Shown instead of an empty table.
     pub empty: Empty,
     /// Buttons right of the title: address and words; the first is the main one.
-    pub tools: Vec<(String, String)>,
-    /// Batch: address the chosen lines are posted to and the words of its button.
-    pub batch: Option<(String, String)>,
+    pub tools: Vec<Tool>,
+    /// What may be done to the chosen lines.
+    pub batch: Option<Batch>,
+    /// Column chooser, density and export; a table within a page has none.
+    pub state: Option<State>,
+}
+
+/// A button beside the title: address and words.
+pub type Tool = (String, String);
+
+/// 列设置、密度、导出: what a list's address may be changed to.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Columns to choose from: key, words, shown now.
+    pub choices: Vec<(&'static str, String, bool)>,
+    /// Path of the list.
+    pub action: String,
+    /// State the chooser carries along.
+    pub kept: Vec<(String, String)>,
+    /// 紧凑
+    pub dense: bool,
+    /// The same list in the other density.
+    pub density: String,
+    /// Where a file of it is asked for.
+    pub export: Option<String>,
+    /// The same list anew.
+    pub again: String,
+}
+
+/// 批量操作: what may be done to the chosen lines, or to all that match.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Posted here.
+    pub action: String,
+    /// Buttons.
+    pub acts: Vec<BatchAct>,
+    /// Carried along.
+    pub kept: Vec<(String, String)>,
+    /// How many match, and whether there are more than were counted.
+    pub all: (u64, bool),
+}
+
+/// One thing to do to many lines.
+#[derive(Debug, Clone)]
+pub struct BatchAct {
+    /// Sent as `act`.
+    pub key: &'static str,
+    /// Words on the button.
+    pub label: String,
+    /// Refuses or destroys.
+    pub danger: bool,
+    /// What it needs to know besides.
+    pub fields: Vec<Input>,
+}
+
+impl BatchAct {
+    /// A button alone.
+    pub fn new(key: &'static str, label: impl Into<String>) -> Self {
+        Self { key, label: label.into(), danger: false, fields: Vec::new() }
+    }
+}
+
+impl Batch {
+    fn matching(&self) -> String {
+        let mut text = thousands(self.all.0);
+        if self.all.1 {
+            text.push('+');
+        }
+        text
+    }
 }
 
 impl HtmlSafe for Table {}
 
 impl Table {
     fn caption_count(&self) -> String {
-        crate::platform::words::fill(self.w.rows_total, self.pager.count())
+        fill(self.w.rows_total, self.pager.count())
+    }
+
+    fn dense(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.dense)
+    }
+
+    fn choose_all(&self, batch: &Batch) -> String {
+        fill(self.w.choose_all, batch.matching())
+    }
+
+    fn page_label(&self, page: &u64) -> String {
+        crate::platform::words::fill(self.w.page_number, page)
     }
 
     fn position(&self, index: &usize) -> u64 {
@@ -260,6 +398,20 @@ impl Address {
     }
 }
 
+impl Address {
+    /// Keys and values in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
+
+impl Address {
+    /// A value as an address writes it.
+    pub fn value(text: &str) -> String {
+        Self::new("", [("", text)]).to_string().trim_start_matches("?=").to_owned()
+    }
+}
+
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.path)?;
@@ -299,6 +451,12 @@ pub fn pager(address: &Address, page: u64, size: u32, total: u64, capped: bool) 
         previous: (page > 1).then(|| at(page - 1)),
         next: (from + u64::from(size) <= total || capped).then(|| at(page + 1)),
         from,
+        numbers: if capped {
+            Vec::new()
+        } else {
+            let numbers = page_numbers(page, total.div_ceil(u64::from(size)));
+            numbers.into_iter().map(|number| number.map(|number| (number, at(number), number == page))).collect()
+        },
     }
 }
 
@@ -316,5 +474,6 @@ pub fn keyset(address: &Address, position: u64, size: u32, total: u64, capped: b
         previous: None,
         next: next.map(|cursor| address.with("after", cursor).with("n", from + u64::from(size)).to_string()),
         from,
+        numbers: Vec::new(),
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use axum::{
     Form, Router,
     extract::{Path, Query, State as Of},
-    http::{StatusCode, header},
+    http::{StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chuangsha_kernel::{id::OrderId, problem::Problem, role::Action, rulebook::ChannelKind, time::Timestamp};
+use futures_util::future::BoxFuture;
 use zeroize::Zeroizing;
 
 use super::{
@@ -25,12 +26,13 @@ use crate::{
         web::{
             form::{Choice, Input, Kind, Notice, Wrong},
             frame::shown,
+            list::{self, Asked, Found, Listing, Look, Window},
             page, page_with,
-            pages::{Button, DetailPage, Dialog, FormPart, ListPage, Picture, Section, for_seconds},
+            pages::{Button, DetailPage, Dialog, FormPart, Picture, Section, for_seconds},
             parts::{Empty, Fact, Facts, Moment, Tab, Tabs, Timeline, Tone, Value, code, fact},
             see_other,
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line, Search, Table, keyset},
+            table::{Act, Address, Cell, Column, Line, Table, Tool},
         },
         words::Words,
     },
@@ -54,107 +56,100 @@ pub fn pages() -> Router<App> {
         .route("/orders/{id}/delivery", post(deliver))
 }
 
-/// What the address of the list says.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default)]
-struct Asked {
-    code: String,
-    state: String,
-    channel: String,
-    city: String,
-    from: String,
-    until: String,
-    size: u32,
-    after: String,
-    n: u64,
+/// 登记单, as a list.
+pub struct Orders;
+
+impl Listing for Orders {
+    fn path(&self) -> &'static str {
+        "/orders"
+    }
+
+    fn id(&self) -> &'static str {
+        "orders"
+    }
+
+    fn title(&self, w: &'static Words) -> &'static str {
+        w.menu_orders
+    }
+
+    fn lead(&self, w: &'static Words) -> &'static str {
+        w.orders_lead
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["code", "state", "channel", "city", "from", "until"]
+    }
+
+    fn columns(&self, w: &'static Words) -> Vec<Column> {
+        vec![
+            Column::keyed("code", w.order_code),
+            Column::keyed("holder", w.holder),
+            Column::keyed("number", w.number),
+            Column::keyed("outlet", w.outlet),
+            Column::keyed("state", w.status),
+            Column::keyed("waited", w.waited),
+            Column::keyed("created", w.created).moment(),
+            Column::keyed("face", w.check_face).hidden(),
+            Column::new(w.actions),
+        ]
+    }
+
+    fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
+        let w = look.w;
+        vec![
+            Input::new("code", w.order_code, Kind::Line("search")),
+            Input::select("state", w.status, state_choices(w)),
+            Input::select("channel", w.channel, channel_choices(w)),
+            Input::select("city", w.region, city_choices(&look.app, look.language, w, &look.actor.region)),
+            Input::new("from", w.from, Kind::Line("date")),
+            Input::new("until", w.until, Kind::Line("date")),
+        ]
+        .into_iter()
+        .map(|input| asked.fill(input))
+        .collect()
+    }
+
+    fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(async move {
+            look.actor.reach(&look.app, Action::OrderView)?;
+            let due_ms = look.app.clock_rule("registration.audit_clock", look.app.clock.now())?.value;
+            let filter = Filter {
+                states: State::parse(asked.get("state")).into_iter().collect(),
+                region: asked.get("city").to_owned(),
+                channel_kind: ChannelKind::parse(asked.get("channel")).map(|kind| kind as i64),
+                code: asked.get("code").to_owned(),
+                from: asked.day("from").map(Timestamp::start_of),
+                before: asked.day("until").and_then(|day| day.tomorrow().ok()).map(Timestamp::start_of),
+                after: window.after.as_deref().and_then(read_cursor),
+                limit: i64::from(window.limit),
+                uncounted: !window.count,
+                ..Filter::default()
+            };
+            let page = view::list(&look.app, &look.actor, filter).await?;
+            Ok(found(page, |row| line(look, row, due_ms)))
+        })
+    }
+
+    fn tools(&self, look: &Look) -> Vec<Tool> {
+        if look.actor.could(&look.app, Action::OrderReserve) { vec![("/capture".into(), look.w.capture_new.into())] } else { Vec::new() }
+    }
 }
 
-fn day(text: &str) -> Option<jiff::civil::Date> {
-    text.parse().ok()
+/// A page of orders as a list shows it.
+pub fn found(page: view::Page, line: impl Fn(&RowView) -> Line) -> Found {
+    Found {
+        lines: page.rows.iter().map(line).collect(),
+        total: Some((page.total.max(0).unsigned_abs(), page.total >= view::COUNT_CAP)),
+        next: page.next.map(cursor_text),
+    }
 }
 
-async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, Query(asked): Query<Asked>) -> Result<Response> {
-    let (w, language) = (shell.w, shell.language);
-    actor.reach(&app, Action::OrderView)?;
-    let size = if asked.size == 0 { 20 } else { asked.size };
-    let due_ms = app.clock_rule("registration.audit_clock", app.clock.now())?.value;
-    let filter = Filter {
-        states: State::parse(&asked.state).into_iter().collect(),
-        region: asked.city.clone(),
-        channel_kind: ChannelKind::parse(&asked.channel).map(|kind| kind as i64),
-        code: asked.code.trim().to_owned(),
-        from: day(&asked.from).map(Timestamp::start_of),
-        before: day(&asked.until).and_then(|day| day.tomorrow().ok()).map(Timestamp::start_of),
-        after: read_cursor(&asked.after),
-        limit: i64::from(size),
-        ..Filter::default()
-    };
-    let found = view::list(&app, &actor, filter).await?;
-    let address = Address::new(
-        "/orders",
-        [
-            ("code", asked.code.clone()),
-            ("state", asked.state.clone()),
-            ("channel", asked.channel.clone()),
-            ("city", asked.city.clone()),
-            ("from", asked.from.clone()),
-            ("until", asked.until.clone()),
-            ("size", if asked.size == 0 { String::new() } else { asked.size.to_string() }),
-        ],
-    );
-    let table = Table {
-        w,
-        id: "orders".into(),
-        caption: w.menu_orders.into(),
-        columns: [w.order_code, w.holder, w.number, w.outlet, w.status, w.waited, w.created, w.actions]
-            .into_iter()
-            .map(Column::new)
-            .collect(),
-        lines: found.rows.iter().map(|row| line(&app, &shell, row, due_ms)).collect(),
-        pager: keyset(
-            &address,
-            asked.n,
-            size,
-            found.total.max(0).unsigned_abs(),
-            found.total >= view::COUNT_CAP,
-            found.next.map(cursor_text),
-        ),
-        empty: Empty { title: w.nothing_found.into(), hint: w.nothing_found_hint.into(), action: None },
-        tools: if actor.could(&app, Action::OrderReserve) { vec![("/capture".into(), w.capture_new.into())] } else { Vec::new() },
-        batch: None,
-    };
-    let search = Search {
-        w,
-        action: "/orders".into(),
-        target: "orders".into(),
-        fields: vec![
-            Input::new("code", w.order_code, Kind::Line("search")).value(&asked.code).prefix("s"),
-            Input::select("state", w.status, state_choices(w)).value(&asked.state).prefix("s"),
-            Input::select("channel", w.channel, channel_choices(w)).value(&asked.channel).prefix("s"),
-            Input::select("city", w.region, city_choices(&app, language, w, &actor.region)).value(&asked.city).prefix("s"),
-            Input::new("from", w.from, Kind::Line("date")).value(&asked.from).prefix("s"),
-            Input::new("until", w.until, Kind::Line("date")).value(&asked.until).prefix("s"),
-        ],
-        kept: if asked.size == 0 { Vec::new() } else { vec![("size".into(), asked.size.to_string())] },
-    };
-    let title = w.menu_orders.to_owned();
-    let lead = w.orders_lead.to_owned();
-    Ok(page(&ListPage {
-        w,
-        shell,
-        title,
-        lead,
-        cards: Vec::new(),
-        tabs: None,
-        notice: None,
-        search: Some(search),
-        table,
-        sections: Vec::new(),
-    }))
+async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, uri: Uri) -> Result<Response> {
+    list::show(&Orders, &app, &actor, shell, &uri).await
 }
 
-fn line(app: &App, shell: &Shell, row: &RowView, due_ms: i64) -> Line {
-    let w = shell.w;
+fn line(look: &Look, row: &RowView, due_ms: i64) -> Line {
+    let w = look.w;
     let kind = ChannelKind::parse(&row.channel_kind).map_or("", |kind| channel_words(w, kind));
     let waiting = matches!(row.state, State::Submitted | State::Auditing | State::Escalated);
     Line {
@@ -167,10 +162,14 @@ fn line(app: &App, shell: &Shell, row: &RowView, due_ms: i64) -> Line {
             ),
             Cell::Text(if row.name.is_empty() { "—".to_owned() } else { row.name.clone() }),
             Cell::Code(row.number.clone()),
-            Cell::Two(row.channel.clone(), format!("{kind} · {}", region_name(app, shell.language, &row.region))),
+            Cell::Two(row.channel.clone(), format!("{kind} · {}", region_name(&look.app, look.language, &row.region))),
             Cell::Tag(state_tag(w, row.state)),
-            if waiting { age(row.waited_ms, due_ms, row.overdue) } else { Cell::Text("—".to_owned()) },
+            match age(row.waited_ms, due_ms, row.overdue) {
+                Cell::Age(text, tone, _) if waiting => Cell::Age(text, tone, row.submitted_at.as_deref().map(moment).unwrap_or_default()),
+                _ => Cell::Text("—".to_owned()),
+            },
             Cell::Text(moment(&row.created_at)),
+            Cell::Number(row.face_score.map_or("—".to_owned(), |score| format!("{}.{}", score / 10, score % 10))),
             Cell::Actions(vec![Act::page(w.open, &row.code, format!("/orders/{}", row.id))]),
         ],
         current: false,
@@ -249,7 +248,7 @@ async fn detail(
             let steps: Vec<Seen> = entries.iter().filter(|entry| !is_look(&entry.action)).cloned().collect();
             vec![Section::Timeline(w.timeline.to_owned(), Timeline { empty: w.none_yet.to_owned(), moments: moments(w, &steps) })]
         }
-        "access" => vec![Section::Table(access(w, &looks))],
+        "access" => vec![Section::Table(Box::new(access(w, &looks)))],
         _ => overview(app, actor, &shell, id, &order, may_reveal).await?,
     };
     Ok(DetailPage {
@@ -281,7 +280,6 @@ fn is_look(action: &str) -> bool {
 
 async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &OrderView, may_reveal: bool) -> Result<Vec<Section>> {
     let (w, language) = (shell.w, shell.language);
-    let threshold = app.number_rule("registration.face_match_threshold", app.clock.now(), &order.region)?;
     let mut about = vec![
         code(w.number, order.number.clone()),
         fact(w.customer, customer_words(w, order.customer)),
@@ -316,7 +314,10 @@ async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &
         sections.push(Section::Facts(party_words(w, &party.role).to_owned(), Facts { facts }));
     }
     if order.submitted_at.is_some() {
-        sections.push(Section::Checks(w.checks.to_owned(), super::audit::checks(w, order, threshold.value, &threshold.article).0));
+        sections.push(Section::Checks(
+            w.checks.to_owned(),
+            super::checks::checks(app, w, language, order)?.0.into_iter().map(|one| one.check).collect(),
+        ));
         let same = view::same_person(app, actor, id).await?;
         if !same.is_empty() {
             let table = Table {
@@ -342,8 +343,9 @@ async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &
                 empty: Empty { title: w.none_yet.to_owned(), hint: String::new(), action: None },
                 tools: Vec::new(),
                 batch: None,
+                state: None,
             };
-            sections.push(Section::Table(table));
+            sections.push(Section::Table(Box::new(table)));
         }
     }
     Ok(sections)
@@ -431,6 +433,7 @@ fn access(w: &'static Words, looks: &[&Seen]) -> Table {
         empty: Empty { title: w.access_empty.to_owned(), hint: String::new(), action: None },
         tools: Vec::new(),
         batch: None,
+        state: None,
     }
 }
 
@@ -489,8 +492,7 @@ fn steps(
             FormPart::new(w, format!("/orders/{id}/delivery"), w.deliver, fields).lead(w.deliver_lead),
         ));
     }
-    let decided = matches!(order.state, State::Approved | State::DeliveryPending | State::Activating | State::Activated);
-    if decided && !order.captured_by_us && actor.could(app, Action::OrderSample) {
+    if order.recheck_due && !order.decided_by_me && !order.captured_by_us && actor.could(app, Action::OrderSample) {
         let choices = vec![Choice::new("sound", w.recheck_sound), Choice::new("unsound", w.recheck_unsound)];
         let fields = vec![Input::new("finding", w.recheck, Kind::Radio(choices)).required().wide().prefix("recheck"), words("recheck")];
         dialogs.push(dialog(
@@ -556,7 +558,7 @@ async fn refused(app: &App, actor: &Actor, shell: Shell, id: OrderId, failure: F
 async fn image(Of(app): Of<App>, actor: Actor, Path((id, kind)): Path<(String, String)>) -> Result<Response> {
     let kind = ImageKind::parse(&kind).ok_or(Refusal::NotFound)?;
     let bytes = view::image(&app, &actor, order_id(&id)?, kind).await?;
-    let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "no-store"), (header::CONTENT_DISPOSITION, "inline")];
+    let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CONTENT_DISPOSITION, "inline")];
     Ok((headers, bytes).into_response())
 }
 
@@ -590,7 +592,7 @@ async fn recheck(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<St
         return refused(&app, &actor, shell, id, Refusal::FieldInvalid { field: "finding" }.into()).await;
     }
     match audit_desk::recheck(&app, &actor, id, finding == "sound", text(&answers, "words")).await {
-        Ok(()) => Ok(see_other(&format!("/orders/{id}?done=checked"))),
+        Ok(_) => Ok(see_other(&format!("/orders/{id}?done=checked"))),
         Err(failure) => refused(&app, &actor, shell, id, failure).await,
     }
 }

@@ -122,6 +122,7 @@ async fn my_work(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Respons
         empty: Empty { title: w.work_empty.into(), hint: w.work_empty_hint.into(), action: None },
         tools,
         batch: None,
+        state: None,
     };
     Ok(page(&MyWork { w, shell, lead: w.my_work_lead.into(), cards, table, others: Vec::new() }))
 }
