@@ -4,6 +4,7 @@ pub mod channels;
 pub mod figures;
 pub mod platform;
 pub mod registration;
+pub mod resources;
 pub mod routes;
 pub mod rulebook;
 pub mod start;
@@ -150,8 +151,12 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "messages", version: 1, sql: platform::notify::record::DDL },
     Migration { module: "channels", version: 1, sql: channels::DDL },
     Migration { module: "registration", version: 1, sql: registration::DDL },
+    Migration { module: "resources", version: 1, sql: resources::DDL },
     Migration { module: "figures", version: 1, sql: figures::DDL },
     Migration { module: "views", version: 1, sql: platform::web::views::DDL },
+    Migration { module: "jobs", version: 1, sql: platform::jobs::DDL },
+    Migration { module: "exports", version: 1, sql: platform::export::DDL },
+    Migration { module: "kept", version: 1, sql: platform::web::kept::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

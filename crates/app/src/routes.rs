@@ -10,11 +10,12 @@ use crate::{
     platform::{
         audit,
         edge::{self, EdgeConfig},
+        export,
         failure::{self, Failure},
-        network, people,
-        web::{frame, list::Listing, reference, switch, views},
+        jobs, network, people,
+        web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration,
+    registration, resources,
 };
 
 /// What the JSON interface says of itself.
@@ -33,6 +34,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(registration::http::routes())
             .merge(channels::http::routes())
             .merge(figures::http::routes())
+            .merge(resources::http::routes())
             .merge(network::http::routes())
             .merge(audit::http::routes()),
     )
@@ -59,15 +61,29 @@ fn pages() -> Router<App> {
         .merge(registration::page::pages())
         .merge(figures::page::pages())
         .merge(channels::page::pages())
+        .merge(resources::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(audit::page::pages())
+        .merge(jobs::page::pages())
+        .merge(jobs::batch::pages())
+        .merge(export::page::pages())
         .merge(views::pages())
         .merge(reference::pages())
+        .merge(gallery::pages())
 }
 
 /// Every list of the console: what may be exported, worked on in a batch, saved as a view.
-pub const LISTS: &[&dyn Listing] = &[&registration::page::orders::Orders];
+pub const LISTS: &[&dyn Listing] = &[
+    &registration::page::orders::Orders,
+    &registration::page::queue::Queue,
+    &channels::page::Channels,
+    &people::page::People,
+    &network::page::DeadLetters,
+    &audit::page::Log,
+    &resources::page::Ledger,
+    &jobs::page::Jobs,
+];
 
 /// The list at a path.
 pub fn list_at(path: &str) -> Option<&'static dyn Listing> {

@@ -14,7 +14,9 @@ use crate::{
             By,
             integrate::{BATCH, Integrator},
         },
+        export,
         failure::{Failure, Result},
+        jobs,
         network::{Handler, Worker, WorkerSettings},
         notify::Templates,
     },
@@ -51,6 +53,8 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
     set.spawn(keep(app.clone(), node.to_owned(), "audit", 500, stop.clone(), |app| Box::pin(integrate(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "figures", 2_000, stop.clone(), |app| Box::pin(fold(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "expiry", 5_000, stop.clone(), |app| Box::pin(expire(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "ledger", 60_000, stop.clone(), |app| Box::pin(crate::resources::shut_overdue(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "jobs", 500, stop.clone(), |app| Box::pin(jobs::run::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "sweep", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(sweep(app))));
     Ok(set)
 }
@@ -132,6 +136,7 @@ pub async fn expire(app: &App) -> Result<usize> {
 /// Hourly housekeeping.
 async fn sweep(app: &App) -> Result<usize> {
     app.prune_people().await?;
+    export::make::sweep(app).await?;
     let before = app.clock.now().plus_ms(-7 * chuangsha_kernel::time::DAY_MS);
     chuangsha_store::outbox::purge(&app.store, before, 10_000).await?;
     let before = app.clock.now().plus_ms(-90 * chuangsha_kernel::time::DAY_MS);

@@ -58,7 +58,7 @@ story!(from_the_counter_to_the_network, kit => {
     let number = kit.numbers(1, 1).await[0];
     let order = kit.submitted(&clerk, number, 1).await;
     assert_eq!((order.state, order.check), (State::Submitted, Check::Match));
-    let claimed = audit_desk::claim_next(&kit.app, &auditor).await.unwrap();
+    let claimed = audit_desk::claim_next(&kit.app, &auditor, table::Filter::default()).await.unwrap();
     assert_eq!(claimed.id, order.id);
     let approved = audit_desk::approve(&kit.app, &auditor, order.id, claimed.version).await.unwrap();
     assert_eq!(approved.state, State::Activating, "the command waits in the outbox");
@@ -94,7 +94,7 @@ story!(nobody_audits_what_their_own_outlet_captured, kit => {
     let mut colleague = kit.auditor();
     colleague.organisation = outlet;
     assert_eq!(code(audit_desk::claim(&kit.app, &colleague, order.id).await), "registration.same_organisation");
-    assert_eq!(code(audit_desk::claim_next(&kit.app, &colleague).await), "registration.queue_empty", "and is not offered it");
+    assert_eq!(code(audit_desk::claim_next(&kit.app, &colleague, table::Filter::default()).await), "registration.queue_empty", "and is not offered it");
     // And the table refuses what no code asked for.
     let (id, organisation) = (order.id, outlet);
     let forced = kit.app.write(move |tx| {
@@ -340,7 +340,7 @@ story!(while_the_authority_is_down_orders_wait, kit => {
     let order = kit.submitted(&clerk, numbers[0], 1).await;
     assert_eq!((order.state, order.check), (State::Submitted, Check::Waiting));
     assert_eq!(code(audit_desk::claim(&kit.app, &auditor, order.id).await), "registration.check_pending");
-    assert_eq!(code(audit_desk::claim_next(&kit.app, &auditor).await), "registration.queue_empty");
+    assert_eq!(code(audit_desk::claim_next(&kit.app, &auditor, table::Filter::default()).await), "registration.queue_empty");
     kit.authority.always(None);
     for _ in 0..20 {
         kit.clock.advance_ms(30 * MINUTE_MS);

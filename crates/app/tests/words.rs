@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use chuangsha_app::{channels, platform, registration};
+use chuangsha_app::{channels, platform, registration, resources};
 use chuangsha_kernel::problem::Code;
 
 /// Every list of codes. A new one is added here: a test counts them.
@@ -22,6 +22,7 @@ fn lists() -> Vec<&'static [&'static Code]> {
         registration::refusal::code::ALL,
         registration::ending::ALL,
         channels::channel::code::ALL,
+        resources::resource::code::ALL,
         platform::edge::code::ALL,
         platform::failure::code::ALL,
         platform::images::ALL,

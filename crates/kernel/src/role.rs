@@ -140,6 +140,16 @@ vocabulary! {
         ChannelPenalise = "channel.penalise",
         /// 渠道培训
         ChannelTrain = "channel.train",
+        /// 查看码号台账
+        LedgerView = "ledger.view",
+        /// 受理码号资源
+        LedgerApply = "ledger.apply",
+        /// 审查开通码号资源
+        LedgerManage = "ledger.manage",
+        /// 变更用途与关停
+        LedgerDispose = "ledger.dispose",
+        /// 码号清查
+        LedgerSweep = "ledger.sweep",
         /// 查看人员
         PeopleView = "people.view",
         /// 管理人员
@@ -166,6 +176,14 @@ vocabulary! {
         RulesView = "rules.view",
         /// 查看用户
         SubscriberView = "subscriber.view",
+        /// 转派审核
+        OrderAssign = "order.assign",
+        /// 查看本人作业
+        JobView = "job.view",
+        /// 脱敏导出
+        ExportMasked = "export.masked",
+        /// 明文导出
+        ExportClear = "export.clear",
     }
 }
 
@@ -900,7 +918,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(all, 15 * 32 * 4096);
+        assert_eq!(all as usize, 15 * Action::ALL.len() * 4096);
         assert!(allowed > 0 && allowed < all / 2, "{allowed} of {all}");
     }
 

@@ -8,7 +8,7 @@ use crate::{
     attempt::{Ingress, TrunkId},
     lists::Category,
     number::Number,
-    plan::{Kind, Operator},
+    plan::Operator,
 };
 
 /// 中继: one line of the ledger.
@@ -165,11 +165,6 @@ impl Trunk {
 
 /// 400, and mobiles of subscribers.
 const FORBIDDEN: [(u64, u64); 2] = [(864_000_000_000, 864_009_999_999), (8_613_000_000_000, 8_619_999_999_999)];
-
-/// Whether a kind of number may never be an enterprise trunk's caller, allowed set or not.
-pub(crate) const fn never_business(kind: Kind) -> bool {
-    matches!(kind, Kind::Mobile | Kind::Satellite)
-}
 
 #[cfg(test)]
 mod tests {

@@ -213,6 +213,7 @@ pub struct Plan {
     /// By the first three digits after `00`: 0 = unassigned, else the length of the code.
     countries: Vec<u8>,
     names: Vec<Country>,
+    version: u64,
 }
 
 #[derive(Deserialize)]
@@ -269,6 +270,7 @@ impl Plan {
     /// Compiles the plan of a day.
     pub fn compile(ranges: &[NumberRange], callers: &str, country_codes: &str, on: Date) -> Result<Self, PlanError> {
         let syntax = |error: toml::de::Error| PlanError::Syntax(error.to_string());
+        let version = u64::from(crc32fast::hash(callers.as_bytes())) << 32 | u64::from(crc32fast::hash(country_codes.as_bytes()));
         let callers: CallerPack = toml::from_str(callers).map_err(syntax)?;
         let countries: CountryPack = toml::from_str(country_codes).map_err(syntax)?;
         let mut forms = Vec::new();
@@ -302,11 +304,11 @@ impl Plan {
         let table = country_table(&countries.codes)?;
         let mut names = countries.codes;
         names.sort_by_key(|country| country.code);
-        Ok(Self::built(&forms, table, names))
+        Ok(Self::built(&forms, table, names, version))
     }
 
-    fn built(forms: &[Form], countries: Vec<u8>, names: Vec<Country>) -> Self {
-        let mut plan = Self { forms: Vec::new(), heads: Vec::with_capacity(HEADS), countries, names };
+    fn built(forms: &[Form], countries: Vec<u8>, names: Vec<Country>, version: u64) -> Self {
+        let mut plan = Self { forms: Vec::new(), heads: Vec::with_capacity(HEADS), countries, names, version };
         for head in 0..HEADS as u32 {
             let mut here: Vec<Form> = forms.iter().filter(|form| form.may_begin(head)).copied().collect();
             here.sort_by_key(|form| std::cmp::Reverse(form.prefix_digits));
@@ -356,6 +358,11 @@ impl Plan {
             _ => (digits.value, digits.count),
         };
         emergency(value, count) || emergency(digits.value, digits.count) || ((digits.zeros == 1 || marked) && behind_area(value, count))
+    }
+
+    /// Checksums of the two packs of this crate; the mobile ranges are in the version of the rulebook.
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 
     /// The name of a country code, for the label.

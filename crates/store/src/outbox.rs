@@ -180,6 +180,11 @@ pub fn revive(tx: &mut Tx<'_>, id: Uuid, now: Timestamp) -> Result<bool> {
     Ok(tx.execute(sql, &params![&id, now])? == 1)
 }
 
+/// The case a message belongs to, whatever became of it; `None`: there is no such message.
+pub fn case_of(tx: &mut Tx<'_>, id: Uuid) -> Result<Option<Uuid>> {
+    tx.query_opt("SELECT case_id FROM outbox WHERE id = $1", &params![&id])?.map(|row| row.uuid(0)).transpose()
+}
+
 /// Dead letters of a topic in the order they were posted, from behind `after`.
 pub fn list_dead(tx: &mut Tx<'_>, topic: &str, after: Option<Uuid>, limit: i64) -> Result<Vec<Dead>> {
     let sql = "SELECT id, topic, message_key, case_id, attempts, error, settled_at FROM outbox

@@ -497,30 +497,42 @@ pub struct Listed {
     pub en: String,
 }
 
+/// Counted no further: an exact count of many is not worth its time.
+pub const COUNT_CAP: i64 = 10_000;
+
+/// Which outlets a filter finds; its parameters are `$1` to `$4`.
+const FOUND: &str = "($1 = '' OR c.region = $1 OR substr(c.region, 1, 2) = $1) AND ($2 = 0 OR c.kind = $2) \
+                     AND ($3 = 0 OR c.state = $3) AND ($4 = '' OR substr(c.code, 1, length($4)) = $4)";
+
 /// One page of the outlets this person may see.
 pub async fn list(app: &App, actor: &Actor, filter: Filter) -> Result<Vec<Listed>> {
+    Ok(page(app, actor, filter, false).await?.0)
+}
+
+/// As [`list`], and how many there are where that is wanted, counted up to [`COUNT_CAP`].
+pub async fn page(app: &App, actor: &Actor, filter: Filter, count: bool) -> Result<(Vec<Listed>, Option<i64>)> {
     let (app, actor) = (app.clone(), actor.clone());
     let store = app.clone();
     store
         .read(move |tx| {
             let region = app.visible_region(&actor, Action::ChannelView, &filter.region)?;
+            let (kind, state) = (filter.kind.map_or(0, |kind| kind as i64), filter.state.map_or(0, |state| state as i64));
             let rows = tx.query(
                 &format!(
                     "SELECT {}, o.name_zh, o.name_en FROM channel c JOIN organisation o ON o.id = c.organisation \
-                     WHERE c.code > $1 AND ($2 = '' OR c.region = $2 OR substr(c.region, 1, 2) = $2) AND ($3 = 0 OR c.kind = $3) \
-                     AND ($4 = 0 OR c.state = $4) AND ($5 = '' OR substr(c.code, 1, length($5)) = $5) ORDER BY c.code LIMIT $6",
+                     WHERE {FOUND} AND c.code > $5 ORDER BY c.code LIMIT $6",
                     COLUMNS.split(", ").map(|column| format!("c.{column}")).collect::<Vec<_>>().join(", ")
                 ),
-                &params![
-                    &filter.after,
-                    &region,
-                    filter.kind.map_or(0, |kind| kind as i64),
-                    filter.state.map_or(0, |state| state as i64),
-                    &filter.code,
-                    filter.limit.clamp(1, 200)
-                ],
+                &params![&region, kind, state, &filter.code, &filter.after, filter.limit.clamp(1, 201)],
             )?;
-            rows.iter().map(|row| Ok(Listed { channel: read(row)?, zh: row.text(11)?, en: row.text(12)? })).collect()
+            let total = if count {
+                let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM channel c WHERE {FOUND} LIMIT $5) AS found");
+                Some(tx.query_one(&sql, &params![&region, kind, state, &filter.code, COUNT_CAP])?.int(0)?)
+            } else {
+                None
+            };
+            let rows = rows.iter().map(|row| Ok(Listed { channel: read(row)?, zh: row.text(11)?, en: row.text(12)? }));
+            Ok((rows.collect::<Result<Vec<_>>>()?, total))
         })
         .await
 }

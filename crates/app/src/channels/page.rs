@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::{
     Form, Router,
-    extract::{Path, Query, State as Of},
-    http::StatusCode,
+    extract::{Path, State as Of},
+    http::{StatusCode, Uri},
     response::Response,
     routing::{get, post},
 };
@@ -15,6 +15,8 @@ use chuangsha_kernel::{
     role::Action,
     rulebook::ChannelKind,
 };
+
+use futures_util::future::BoxFuture;
 
 use super::{
     Asked as Step, Detail, Filter, Listed,
@@ -28,12 +30,13 @@ use crate::{
         web::{
             form::{Choice, Input, Kind, Notice, Wrong},
             frame::shown,
+            list::{self, Asked, Found, Listing, Look, Window},
             page, page_with,
-            pages::{Button, DetailPage, Dialog, FormPart, ListPage, Section},
-            parts::{Empty, Facts, Moment, Tag, Timeline, Tone, code, fact, status},
+            pages::{Button, DetailPage, Dialog, FormPart, Section},
+            parts::{Facts, Moment, Tag, Timeline, Tone, code, fact, status},
             see_other,
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line, Search, Table, keyset},
+            table::{Act, Address, Cell, Column, Line},
         },
         words::Words,
     },
@@ -90,90 +93,83 @@ fn violation_words(w: &Words, violation: Violation) -> &'static str {
     }
 }
 
-/// What the address of the list says.
-#[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(default)]
-struct Asked {
-    code: String,
-    kind: String,
-    state: String,
-    city: String,
-    size: u32,
-    after: String,
-    n: u64,
+/// 渠道, as a list.
+pub struct Channels;
+
+impl Listing for Channels {
+    fn path(&self) -> &'static str {
+        "/channels"
+    }
+
+    fn id(&self) -> &'static str {
+        "channels"
+    }
+
+    fn title(&self, w: &'static Words) -> &'static str {
+        w.menu_channels
+    }
+
+    fn lead(&self, w: &'static Words) -> &'static str {
+        w.channels_lead
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["code", "kind", "state", "city"]
+    }
+
+    fn columns(&self, w: &'static Words) -> Vec<Column> {
+        vec![
+            Column::keyed("code", w.channel_code),
+            Column::keyed("kind", w.channel_kind),
+            Column::keyed("region", w.region),
+            Column::keyed("state", w.channel_state),
+            Column::keyed("clauses", w.channel_clauses),
+            Column::keyed("reader", w.reader),
+            Column::keyed("warnings", w.warnings).figures(),
+            Column::keyed("updated", w.updated).moment().hidden(),
+            Column::new(w.actions),
+        ]
+    }
+
+    fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
+        let w = look.w;
+        let mut choices = vec![Choice::new("", w.all)];
+        choices.extend(State::ALL.into_iter().map(|state| Choice::new(state.as_str(), state_words(w, state))));
+        vec![
+            Input::new("code", w.channel_code, Kind::Line("search")),
+            Input::select("kind", w.channel_kind, channel_choices(w)),
+            Input::select("state", w.channel_state, choices),
+            Input::select("city", w.region, city_choices(&look.app, look.language, w, &look.actor.region)),
+        ]
+        .into_iter()
+        .map(|input| asked.fill(input))
+        .collect()
+    }
+
+    fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(async move {
+            look.actor.reach(&look.app, Action::ChannelView)?;
+            let filter = Filter {
+                region: asked.get("city").to_owned(),
+                kind: ChannelKind::parse(asked.get("kind")),
+                state: State::ALL.into_iter().find(|state| state.as_str() == asked.get("state")),
+                code: asked.get("code").to_owned(),
+                after: window.after.unwrap_or_default(),
+                limit: i64::from(window.limit) + 1,
+            };
+            let (rows, total) = super::page(&look.app, &look.actor, filter, window.count).await?;
+            let total = list::capped(total, super::COUNT_CAP);
+            Ok(Found::page(rows, window.limit, total, |row| line(look, row), |row| row.channel.code.clone()))
+        })
+    }
+
+    fn page_of(&self, id: &str) -> Option<String> {
+        Some(format!("/channels/{id}"))
+    }
 }
 
-async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, Query(asked): Query<Asked>) -> Result<Response> {
-    let (w, language) = (shell.w, shell.language);
-    actor.reach(&app, Action::ChannelView)?;
-    let size = if [20, 50, 100].contains(&asked.size) { asked.size } else { 20 };
-    let filter = Filter {
-        region: asked.city.clone(),
-        kind: ChannelKind::parse(&asked.kind),
-        state: State::ALL.into_iter().find(|state| state.as_str() == asked.state),
-        code: asked.code.trim().to_owned(),
-        after: asked.after.clone(),
-        limit: i64::from(size) + 1,
-    };
-    let mut found = super::list(&app, &actor, filter).await?;
-    let more = found.len() > size as usize;
-    found.truncate(size as usize);
-    let next = found.last().filter(|_| more).map(|last| last.channel.code.clone());
-    let address = Address::new(
-        "/channels",
-        [
-            ("code", asked.code.clone()),
-            ("kind", asked.kind.clone()),
-            ("state", asked.state.clone()),
-            ("city", asked.city.clone()),
-            ("size", if asked.size == 0 { String::new() } else { asked.size.to_string() }),
-        ],
-    );
-    // The list is asked for by code: how many follow is not counted, only that some do.
-    let seen = asked.n.max(1) - 1 + found.len() as u64;
-    let mut choices = vec![Choice::new("", w.all)];
-    choices.extend(State::ALL.into_iter().map(|state| Choice::new(state.as_str(), state_words(w, state))));
-    let table = Table {
-        w,
-        id: "channels".into(),
-        caption: w.menu_channels.into(),
-        columns: [w.channel_code, w.channel_kind, w.region, w.channel_state, w.channel_clauses, w.reader, w.warnings, w.actions]
-            .into_iter()
-            .map(Column::new)
-            .collect(),
-        lines: found.iter().map(|row| line(&app, &shell, row)).collect(),
-        pager: keyset(&address, asked.n, size, seen, more, next),
-        empty: Empty { title: w.nothing_found.into(), hint: w.nothing_found_hint.into(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    };
-    let search = Search {
-        w,
-        action: "/channels".into(),
-        target: "channels".into(),
-        fields: vec![
-            Input::new("code", w.channel_code, Kind::Line("search")).value(&asked.code).prefix("s"),
-            Input::select("kind", w.channel_kind, channel_choices(w)).value(&asked.kind).prefix("s"),
-            Input::select("state", w.channel_state, choices).value(&asked.state).prefix("s"),
-            Input::select("city", w.region, city_choices(&app, language, w, &actor.region)).value(&asked.city).prefix("s"),
-        ],
-        kept: if asked.size == 0 { Vec::new() } else { vec![("size".into(), asked.size.to_string())] },
-    };
-    let (title, lead) = (w.menu_channels.to_owned(), w.channels_lead.to_owned());
-    Ok(page(&ListPage {
-        w,
-        shell,
-        title,
-        lead,
-        cards: Vec::new(),
-        tabs: None,
-        notice: None,
-        search: Some(search),
-        views: None,
-        table,
-        sections: Vec::new(),
-    }))
+async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, uri: Uri) -> Result<Response> {
+    list::show(&Channels, &app, &actor, shell, &uri).await
 }
 
 fn named<'n>(language: Language, zh: &'n str, en: &'n str) -> &'n str {
@@ -183,21 +179,22 @@ fn named<'n>(language: Language, zh: &'n str, en: &'n str) -> &'n str {
     }
 }
 
-fn line(app: &App, shell: &Shell, row: &Listed) -> Line {
-    let (w, channel) = (shell.w, &row.channel);
+fn line(look: &Look, row: &Listed) -> Line {
+    let (w, channel) = (look.w, &row.channel);
     let href = format!("/channels/{}", channel.organisation);
     let signed = Clause::ALL.into_iter().filter(|clause| channel.clauses & *clause as i64 != 0).count();
     let complete = channel.clauses == Clause::COMPLETE;
     Line {
         id: channel.organisation.to_string(),
         cells: vec![
-            Cell::LinkTwo(href.clone(), channel.code.clone(), named(shell.language, &row.zh, &row.en).to_owned()),
+            Cell::LinkTwo(href.clone(), channel.code.clone(), named(look.language, &row.zh, &row.en).to_owned()),
             Cell::Text(channel_words(w, channel.kind).to_owned()),
-            Cell::Text(region_name(app, shell.language, &channel.region)),
+            Cell::Text(region_name(&look.app, look.language, &channel.region)),
             Cell::Tag(state_tag(w, channel.state)),
             Cell::Tag(Tag::new(if complete { Tone::Good } else { Tone::Warning }, format!("{signed}/{}", Clause::ALL.len()))),
             Cell::Text(if channel.reader { w.present } else { w.absent }.to_owned()),
             Cell::Number(channel.warnings.to_string()),
+            Cell::Text(channel.updated_at.display()),
             Cell::Actions(vec![Act::page(w.open, &channel.code, href)]),
         ],
         current: false,

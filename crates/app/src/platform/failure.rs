@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    body::to_bytes,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -164,6 +165,8 @@ pub fn problem_response(problem: &Problem, language: Language) -> Response {
     let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(ProblemBody::of(problem, language))).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    // For the frame of the pages, which need not read the body to know what it says.
+    response.extensions_mut().insert(problem.code);
     if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
         response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("2"));
     }
@@ -197,11 +200,26 @@ pub async fn in_own_words(response: Response) -> Response {
         StatusCode::PAYLOAD_TOO_LARGE => &super::edge::code::BODY_LARGE,
         _ => &code::REQUEST_INVALID,
     };
-    let mut told = problem_response(&Problem::new(code), language());
-    if let Some(allowed) = response.headers().get(header::ALLOW) {
+    let (parts, body) = response.into_parts();
+    let mut problem = Problem::new(code);
+    let text = to_bytes(body, 4096).await.unwrap_or_default();
+    if let Some(field) = named_field(&String::from_utf8_lossy(&text)) {
+        problem = problem.field(field);
+    }
+    let mut told = problem_response(&problem, language());
+    if let Some(allowed) = parts.headers.get(header::ALLOW) {
         told.headers_mut().insert(header::ALLOW, allowed.clone());
     }
     told
+}
+
+/// The field a refusal of the web library is about: it names it between backticks. Nothing else of its text is used, and only what looks like
+/// a name of ours.
+pub fn named_field(text: &str) -> Option<&str> {
+    let name = text.split('`').nth(1)?;
+    let fits = (1..=40).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.'));
+    fits.then_some(name)
 }
 
 /// Codes of this module.

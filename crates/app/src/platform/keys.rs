@@ -103,6 +103,11 @@ impl App {
         }
     }
 
+    /// Destroys a key that was made for one thing, with the thing: what was sealed under it never opens again.
+    pub fn forget_key(&self, tx: &mut Tx, subject: Uuid, domain: Domain) -> Result<()> {
+        Ok(tx.push("DELETE FROM data_key WHERE subject = $1 AND domain = $2", &params![subject.as_bytes().as_slice(), domain as i64])?)
+    }
+
     /// Moves every key of a subject to another shelf; says how many moved.
     pub fn move_keys(&self, tx: &mut Tx, subject: SubjectId, to: Target) -> Result<u64> {
         let rows = tx.query("SELECT domain, wrapped FROM data_key WHERE subject = $1 ORDER BY domain", &params![subject.as_bytes()])?;

@@ -3,8 +3,10 @@
 pub mod actor;
 pub mod audit;
 pub mod edge;
+pub mod export;
 pub mod failure;
 pub mod images;
+pub mod jobs;
 pub mod keys;
 pub mod network;
 pub mod notify;

@@ -2,13 +2,14 @@
 
 use chuangsha_kernel::{id::OrderId, role::Action, time::Timestamp};
 use chuangsha_store::{Tx, params};
+use chuangsha_vault::Field;
 
 use super::{
     Refusal,
     carry::{Because, carry},
     desk::words,
     gate,
-    order::{ApproveFacts, Defect, Order, RejectReason, State, Step},
+    order::{ApproveFacts, Defect, Order, RejectReason, State, Step, Who},
     table,
 };
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
         actor::Actor,
         audit::{By, Entry},
         failure::{Failure, Result},
+        people,
     },
 };
 
@@ -49,20 +51,78 @@ pub async fn claim(app: &App, actor: &Actor, id: OrderId) -> Result<Order> {
         .await
 }
 
-/// Claims the oldest order nobody holds.
-pub async fn claim_next(app: &App, actor: &Actor) -> Result<Order> {
+/// Claims the oldest order of a queue that nobody holds; an empty filter is the whole queue.
+pub async fn claim_next(app: &App, actor: &Actor, within: table::Filter) -> Result<Order> {
+    // An empty queue tells nobody that it is empty who may not work on it.
+    actor.reach(app, Action::OrderClaim)?;
+    let now = app.clock.now();
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.clone();
+    store.write(move |tx| claim_oldest(&app, tx, &actor, &within, now)).await
+}
+
+fn claim_oldest(app: &App, tx: &mut Tx, actor: &Actor, within: &table::Filter, now: Timestamp) -> Result<Order> {
+    let order = table::first(tx, &unclaimed(actor, within.clone(), now))?.ok_or(Refusal::QueueEmpty)?;
+    let resource = app.resource(order.captured_by.organisation, &order.region, Some(order.captured_by.staff));
+    actor.require(app, Action::OrderClaim, &resource)?;
+    take_lease(app, tx, actor, &order, now)
+}
+
+/// The next case of an auditor: what they hold already, the oldest first and with its lease renewed, else the oldest nobody holds.
+pub async fn next_case(app: &App, actor: &Actor, within: table::Filter) -> Result<Order> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
     let store = app.clone();
     store
+        .write(move |tx| match table::first(tx, &held(&actor, now))? {
+            Some(order) => {
+                let order = to_audit(&app, tx, &actor, order.id, Action::OrderClaim, None)?;
+                take_lease(&app, tx, &actor, &order, now)
+            }
+            None => claim_oldest(&app, tx, &actor, &within, now),
+        })
+        .await
+}
+
+/// The oldest case this auditor holds.
+pub async fn first_held(app: &App, actor: &Actor) -> Result<Option<OrderId>> {
+    let mine = held(actor, app.clock.now());
+    Ok(app.read(move |tx| table::first(tx, &mine)).await?.map(|order| order.id))
+}
+
+/// What this auditor holds now.
+pub fn held(actor: &Actor, now: Timestamp) -> table::Filter {
+    let filter =
+        table::Filter { states: vec![State::Auditing], held_by: Some(actor.staff), held_at: Some(now), ..table::Filter::default() };
+    table::Filter { oldest_first: true, ..filter }
+}
+
+/// What anybody but its outlet may claim: checked, and held by nobody or no longer.
+pub fn unclaimed(actor: &Actor, within: table::Filter, now: Timestamp) -> table::Filter {
+    table::Filter { states: vec![State::Submitted, State::Auditing], unheld_at: Some(now), checked: true, ..queue_filter(actor, within) }
+}
+
+/// 转派: hands an order to an auditor by staff number, whoever holds it now.
+///
+/// # Errors
+/// `registration.assignee_unfit` where nobody of that number may audit it; else as [`claim`].
+pub async fn assign(app: &App, actor: &Actor, id: OrderId, number: &str) -> Result<Order> {
+    let now = app.clock.now();
+    let unfit = || Failure::from(Refusal::AssigneeUnfit);
+    let number = people::staff::number(number).map_err(|_| unfit())?;
+    let login = app.vault.blind(Field::StaffLogin, &number)?;
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.clone();
+    store
         .write(move |tx| {
-            let order = table::next_claimable(tx, actor.organisation, now)?.ok_or(Refusal::QueueEmpty)?;
-            actor.require(
-                &app,
-                Action::OrderClaim,
-                &app.resource(order.captured_by.organisation, &order.region, Some(order.captured_by.staff)),
-            )?;
-            take_lease(&app, tx, &actor, &order, now)
+            let order = to_audit(&app, tx, &actor, id, Action::OrderAssign, None)?;
+            let account = people::staff::account(tx, login.as_bytes())?;
+            let auditor = account.filter(|account| app.matrix.could(account.roles, Action::OrderClaim)).ok_or_else(unfit)?;
+            let to = Who { staff: auditor.id, organisation: auditor.organisation };
+            let lease = app.clock_rule("registration.assignment_lease", now)?;
+            let facts = serde_json::json!({ "to_staff": to.staff.0, "to_organisation": to.organisation.0 }).to_string();
+            let step = Step::Assign { by: actor.who(), to, lease_ms: &lease };
+            carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.assign", why: "", facts: &facts }, now)
         })
         .await
 }
@@ -257,7 +317,7 @@ pub async fn decide(app: &App, actor: &Actor, id: OrderId, version: i64, approve
 }
 
 /// 抽检: the second look at an approved order, by somebody who did not approve it.
-pub async fn recheck(app: &App, actor: &Actor, id: OrderId, sound: bool, why: String) -> Result<()> {
+pub async fn recheck(app: &App, actor: &Actor, id: OrderId, sound: bool, why: String) -> Result<Order> {
     let now = app.clock.now();
     let why = if sound { why } else { words(why)? };
     let (app, actor) = (app.clone(), actor.clone());
@@ -289,7 +349,7 @@ pub async fn recheck(app: &App, actor: &Actor, id: OrderId, sound: bool, why: St
                 subject: order.subject,
             };
             app.audit(tx, By::Actor(&actor), &entry, now)?;
-            Ok::<_, Failure>(())
+            Ok::<_, Failure>(order)
         })
         .await
 }

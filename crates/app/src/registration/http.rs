@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chuangsha_kernel::id::OrderId;
+use chuangsha_kernel::{id::OrderId, role::Action};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(add_image, image))
         .routes(routes!(capture))
         .routes(routes!(submit))
-        .routes(routes!(claim, release))
+        .routes(routes!(claim, release, assign))
         .routes(routes!(approve))
         .routes(routes!(send_back))
         .routes(routes!(reject))
@@ -138,6 +138,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ListQuer
 /// The audit queue: checked orders of other organisations, the longest waiting first.
 #[utoipa::path(get, path = "/audit-queue", tag = "audit", params(ListQuery), responses((status = 200, body = Page<RowView>)))]
 async fn queue(State(app): State<App>, actor: Actor, Query(query): Query<ListQuery>) -> Result<Json<Page<RowView>>> {
+    actor.reach(&app, Action::OrderClaim)?;
     let filter = audit_desk::queue_filter(&actor, query.filter()?);
     Ok(Json(page(view::list(&app, &actor, filter).await?)))
 }
@@ -262,7 +263,7 @@ async fn cancel(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body
 /// Claims the order that waited longest.
 #[utoipa::path(post, path = "/audit-queue/next", tag = "audit", responses((status = 200, body = OrderView)))]
 async fn claim_next(State(app): State<App>, actor: Actor) -> Result<Json<OrderView>> {
-    let order = audit_desk::claim_next(&app, &actor).await?;
+    let order = audit_desk::claim_next(&app, &actor, Filter::default()).await?;
     shown(&app, &actor, order.id).await
 }
 
@@ -277,6 +278,21 @@ async fn claim(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) -> Re
 #[utoipa::path(delete, path = "/registrations/{id}/lease", tag = "audit", params(("id" = Uuid, Path)), responses((status = 200, body = OrderView)))]
 async fn release(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) -> Result<Json<OrderView>> {
     audit_desk::release(&app, &actor, OrderId(id)).await?;
+    shown(&app, &actor, OrderId(id)).await
+}
+
+/// Who an order is handed to.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assignment {
+    /// 工号 of an auditor.
+    pub assignee: String,
+}
+
+/// Hands an order to an auditor, whoever holds it, for the hours the rules give.
+#[utoipa::path(put, path = "/registrations/{id}/lease", tag = "audit", params(("id" = Uuid, Path)), request_body = Assignment, responses((status = 200, body = OrderView)))]
+async fn assign(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<Assignment>) -> Result<Json<OrderView>> {
+    audit_desk::assign(&app, &actor, OrderId(id), &input.assignee).await?;
     shown(&app, &actor, OrderId(id)).await
 }
 
@@ -388,7 +404,7 @@ async fn timeline(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) ->
 #[utoipa::path(post, path = "/registrations/{id}/reveals", tag = "protection", params(("id" = Uuid, Path)), request_body = Reveal, responses((status = 200, body = Revealed)))]
 async fn reveal(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<Reveal>) -> Result<Response> {
     let revealed = view::reveal(&app, &actor, OrderId(id), input).await?;
-    Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(revealed)).into_response())
+    Ok(Json(revealed).into_response())
 }
 
 /// Other orders of the same person.

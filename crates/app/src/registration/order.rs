@@ -199,6 +199,11 @@ impl Product {
         }
     }
 
+    /// From the stable name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|product| product.as_str() == text)
+    }
+
     /// Which counter of the quota it fills: voice and data cards share one.
     pub const fn quota_class(self) -> &'static str {
         match self {
@@ -214,6 +219,48 @@ impl Product {
             Self::Iot => "limit.iot_cards",
         }
     }
+}
+
+/// 风险等级 of an order in the audit queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// 高: the authority does not confirm the document, or the face does not match it.
+    High,
+    /// 中: by proxy, in a group, or the last number the limit allows.
+    Medium,
+    /// 低: none of these.
+    Low,
+}
+
+impl Risk {
+    /// Every grade, the highest first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
+
+    /// Stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+
+    /// From the stable name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|risk| risk.as_str() == text)
+    }
+}
+
+/// What the grades of [`Risk`] are measured by, from the rules of the day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RiskBounds {
+    /// Thousandths from which a face comparison counts as a match.
+    pub face: i64,
+    /// Limit of voice and data numbers.
+    pub mobile: i64,
+    /// Limit of IoT cards.
+    pub iot: i64,
 }
 
 /// 客户类型
@@ -650,6 +697,15 @@ pub enum Step<'a> {
         /// Length of the lease.
         lease_ms: &'a Ruling<i64>,
     },
+    /// 转派
+    Assign {
+        /// Who hands it out.
+        by: Who,
+        /// The auditor it goes to.
+        to: Who,
+        /// How long it is kept for them.
+        lease_ms: &'a Ruling<i64>,
+    },
     /// 放回
     Release {
         /// The auditor.
@@ -776,6 +832,7 @@ impl Order {
                 order.face_score = face_score;
             })),
             (State::Submitted | State::Auditing, Step::Claim { by, lease_ms }) => self.claim(by, lease_ms, now),
+            (State::Submitted | State::Auditing, Step::Assign { by, to, lease_ms }) => self.assign(by, to, lease_ms, now),
             (State::Auditing, Step::Release { by }) => {
                 self.held_by(by, now)?;
                 Ok(self.to(State::Submitted, now).with(|order| order.lease = None))
@@ -944,10 +1001,36 @@ impl Order {
         }
         match self.lease {
             Some(lease) if lease.until > now && lease.by.staff != by.staff => Err(Refusal::HeldByAnother),
-            _ => Ok(self
-                .to(State::Auditing, now)
-                .ruled(lease_ms)
-                .with(|order| order.lease = Some(Lease { by, until: now.plus_ms(lease_ms.value) }))),
+            _ => Ok(self.to(State::Auditing, now).ruled(lease_ms).with(|order| {
+                // An assigned case is kept longer than a claimed one: opening it does not shorten that.
+                let own = order.lease.filter(|lease| lease.by == by).map_or(now, |lease| lease.until);
+                order.lease = Some(Lease { by, until: own.max(now.plus_ms(lease_ms.value)) });
+            })),
+        }
+    }
+
+    /// Hands the case to an auditor, whoever holds it: a lead takes it from one who is ill or too busy.
+    fn assign(&self, by: Who, to: Who, lease_ms: &Ruling<i64>, now: Timestamp) -> Result<Decision, Refusal> {
+        self.may_audit(by)?;
+        self.may_audit(to)?;
+        if self.check == Check::Waiting {
+            return Err(Refusal::CheckPending);
+        }
+        let lease = Lease { by: to, until: now.plus_ms(lease_ms.value) };
+        Ok(self.to(State::Auditing, now).ruled(lease_ms).with(|order| order.lease = Some(lease)))
+    }
+
+    /// 风险: how closely an auditor should look, from what the checks said and how the order came in.
+    pub fn risk(&self, bounds: RiskBounds) -> Risk {
+        let last = if self.product == Product::Iot { bounds.iot } else { bounds.mobile };
+        if matches!(self.check, Check::Mismatch | Check::NotFound)
+            || (self.check == Check::Match && self.face_score.is_none_or(|score| score < bounds.face))
+        {
+            Risk::High
+        } else if self.by_proxy || self.customer == Customer::Group || self.slot.is_some_and(|slot| slot >= last) {
+            Risk::Medium
+        } else {
+            Risk::Low
         }
     }
 

@@ -68,6 +68,8 @@ pub enum Refusal {
     SecondSeniorNeeded,
     #[error("the reservation has not run out")]
     NotYetExpired,
+    #[error("this member of staff may not audit the order")]
+    AssigneeUnfit,
     #[error("nothing waits in the queue")]
     QueueEmpty,
     #[error("a reason is needed")]
@@ -109,6 +111,7 @@ pub mod code {
         NO_DEFECT_NAMED = "registration.no_defect_named", 422, "退回须标明缺陷", "A return names what is wrong", "请至少选择一项缺陷", "Tick at least one defect";
         SECOND_SENIOR_NEEDED = "registration.second_senior_needed", 409, "第二票须由另一名高级审核员作出", "The second vote must be another senior's", "请另一名高级审核员处理", "Ask another senior auditor";
         NOT_YET_EXPIRED = "registration.not_yet_expired", 409, "预占尚未到期", "The reservation has not run out", "无需处理", "Nothing to do";
+        ASSIGNEE_UNFIT = "registration.assignee_unfit", 422, "该工号不能审核此登记单", "This member of staff may not audit this order", "请填写其他组织在岗审核员的工号", "Give the staff number of a working auditor of another organisation";
         QUEUE_EMPTY = "registration.queue_empty", 404, "队列中没有待审核的登记单", "Nothing waits in the queue", "稍后再来", "Come back later";
         WORDS_MISSING = "registration.words_missing", 422, "请填写说明", "A few words are needed", "用一句话说明原因（2 至 200 字）", "Say why in one sentence (2 to 200 characters)";
         FIELD_INVALID = "registration.field_invalid", 422, "字段缺失或格式不对", "The field is missing or not of its form", "请按提示的格式填写该字段", "Fill the field in the form shown beside it";
@@ -157,6 +160,7 @@ impl Refuse for Refusal {
             Self::NoDefectNamed => Problem::new(&c::NO_DEFECT_NAMED).field("defects"),
             Self::SecondSeniorNeeded => Problem::new(&c::SECOND_SENIOR_NEEDED),
             Self::NotYetExpired => Problem::new(&c::NOT_YET_EXPIRED),
+            Self::AssigneeUnfit => Problem::new(&c::ASSIGNEE_UNFIT).field("assignee"),
             Self::QueueEmpty => Problem::new(&c::QUEUE_EMPTY),
             Self::WordsMissing => Problem::new(&c::WORDS_MISSING).field("words"),
             Self::FieldInvalid { field } => Problem::new(&c::FIELD_INVALID).field(*field),

@@ -2,6 +2,7 @@
 //! gives another decision than the one recorded was decided by another program, other rules, or was changed afterwards.
 
 use chuangsha_kernel::{
+    id::{OrganisationId, StaffId},
     rulebook::{Place, Rulebook, Ruling},
     time::Timestamp,
 };
@@ -184,6 +185,11 @@ fn take(rules: &Rulebook, order: &Order, last: &Order, entry: &Seen, to: Option<
         }
         ("order.claim", Some(State::Submitted)) => order.decide(Step::Release { by: by()? }, now),
         ("order.claim", _) => order.decide(Step::Claim { by: by()?, lease_ms: &clock("registration.audit_lease")? }, now),
+        ("order.assign", _) => {
+            let id = |name: &str| facts.text(name).and_then(|text| text.parse::<uuid::Uuid>().map_err(|_| name.to_owned()));
+            let to = Who { staff: StaffId(id("to_staff")?), organisation: OrganisationId(id("to_organisation")?) };
+            order.decide(Step::Assign { by: by()?, to, lease_ms: &clock("registration.assignment_lease")? }, now)
+        }
         ("order.approve" | "order.decide", _) => {
             let limit = limit(facts.number("limit")?)?;
             let threshold = ruling(facts.number("face_threshold")?, "registration.face_match_threshold", "", entry);

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Refusal,
-    order::{Check, Customer, Defect, Lease, Mode, Order, Product, RejectReason, State, Vote, Who},
+    order::{Check, Customer, Defect, Lease, Mode, Order, Product, RejectReason, Risk, RiskBounds, State, Vote, Who},
 };
 use crate::platform::failure::{Failure, Result};
 
@@ -519,6 +519,8 @@ pub struct Filter {
     pub not_captured_by: Option<OrganisationId>,
     /// Only those this member of staff holds.
     pub held_by: Option<StaffId>,
+    /// Only those somebody holds now.
+    pub held_at: Option<Timestamp>,
     /// Only those nobody holds now.
     pub unheld_at: Option<Timestamp>,
     /// Only those the networked check has answered.
@@ -527,6 +529,16 @@ pub struct Filter {
     pub region: String,
     /// Kind of outlet.
     pub channel_kind: Option<i64>,
+    /// Captured by this organisation, as somebody else asks: beside [`Filter::captured_by`], which is whose orders one may see.
+    pub outlet: Option<OrganisationId>,
+    /// What is asked for.
+    pub product: Option<Product>,
+    /// Grade of risk, and what it is measured by.
+    pub risk: Option<(Risk, RiskBounds)>,
+    /// Only those this member of staff has not voted on.
+    pub not_voted_by: Option<StaffId>,
+    /// Only those this member of staff did not decide.
+    pub not_decided_by: Option<StaffId>,
     /// Only this code.
     pub code: String,
     /// Created from.
@@ -562,6 +574,9 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
     if let Some(staff) = &filter.held_by {
         add("o.lease_staff = ?", Param::from(staff.as_bytes()), values);
     }
+    if let Some(at) = filter.held_at {
+        add("o.lease_until > ?", Param::from(at.0), values);
+    }
     if let Some(at) = filter.unheld_at {
         add("(o.lease_until IS NULL OR o.lease_until <= ?)", Param::from(at.0), values);
     }
@@ -570,6 +585,18 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
     }
     if let Some(kind) = filter.channel_kind {
         add("o.channel_kind = ?", Param::from(kind), values);
+    }
+    if let Some(outlet) = &filter.outlet {
+        add("o.captured_organisation = ?", Param::from(outlet.as_bytes()), values);
+    }
+    if let Some(product) = filter.product {
+        add("o.product = ?", Param::from(product as i64), values);
+    }
+    if let Some(staff) = &filter.not_voted_by {
+        add("(o.vote_staff IS NULL OR o.vote_staff <> ?)", Param::from(staff.as_bytes()), values);
+    }
+    if let Some(staff) = &filter.not_decided_by {
+        add("(o.decided_staff IS NULL OR o.decided_staff <> ?)", Param::from(staff.as_bytes()), values);
     }
     if !filter.code.is_empty() {
         add("o.code = ?", Param::from(filter.code.as_str()), values);
@@ -595,10 +622,26 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
         let states = filter.states.iter().map(|state| (*state as i64).to_string()).collect::<Vec<_>>().join(", ");
         sql.push_str(&format!(" AND o.state IN ({states})"));
     }
+    if let Some((risk, bounds)) = filter.risk {
+        sql.push_str(&of_risk(risk, bounds));
+    }
     if filter.recheck {
         sql.push_str(" AND o.id IN (SELECT r.order_id FROM registration_recheck r WHERE r.done_at IS NULL)");
     }
     sql
+}
+
+/// [`Order::risk`] as a condition: the same three grades, for a list that is narrowed by one.
+fn of_risk(risk: Risk, RiskBounds { face, mobile, iot }: RiskBounds) -> String {
+    let high = format!("(o.check_result IN (2, 3) OR (o.check_result = 1 AND (o.face_score IS NULL OR o.face_score < {face})))");
+    let medium =
+        format!("(o.by_proxy = 1 OR o.customer = 2 OR (o.product = 3 AND o.slot >= {iot}) OR (o.product <> 3 AND o.slot >= {mobile}))");
+    match risk {
+        Risk::High => format!(" AND {high}"),
+        Risk::Medium => format!(" AND NOT {high} AND {medium}"),
+        // A slot that is not there is no number beyond a limit, and a comparison with nothing is not false.
+        Risk::Low => format!(" AND NOT {high} AND ({medium}) IS NOT TRUE"),
+    }
 }
 
 /// The condition of the partial index that holds the states of a queue, word for word: SQLite uses it for nothing else.
@@ -669,16 +712,18 @@ pub fn count(tx: &mut Tx, filter: &Filter, cap: i64) -> Result<i64> {
     Ok(tx.query_one(&sql, &values)?.int(0)?)
 }
 
-/// The oldest order an auditor of this organisation may claim.
-pub fn next_claimable(tx: &mut Tx, organisation: OrganisationId, now: Timestamp) -> Result<Option<Order>> {
-    let row = tx.query_opt(
-        &format!(
-            "SELECT {ORDER_COLUMNS} FROM registration_order WHERE state IN (4, 5) AND check_result <> 0 AND captured_organisation <> $1 \
-             AND (lease_until IS NULL OR lease_until <= $2) ORDER BY submitted_at, id LIMIT 1"
-        ),
-        &params![organisation.as_bytes(), now.0],
-    )?;
-    row.as_ref().map(order).transpose()
+/// The oldest order of a queue.
+pub fn first(tx: &mut Tx, filter: &Filter) -> Result<Option<Order>> {
+    let mut values = Vec::new();
+    let sql = conditions(filter, &mut values);
+    let sql = format!("SELECT {ORDER_COLUMNS} FROM registration_order o WHERE {sql} ORDER BY o.submitted_at, o.id LIMIT 1");
+    tx.query_opt(&sql, &values)?.as_ref().map(order).transpose()
+}
+
+/// Drawn for a second look that nobody has taken yet.
+pub fn recheck_due(tx: &mut Tx, id: OrderId) -> Result<bool> {
+    let sql = "SELECT 1 FROM registration_recheck WHERE order_id = $1 AND done_at IS NULL";
+    Ok(tx.query_opt(sql, &params![id.as_bytes()])?.is_some())
 }
 
 /// Orders whose reservation has run out.

@@ -22,6 +22,7 @@ use super::{
 const NOW: Timestamp = Timestamp(1_780_000_000_000);
 const HOLD_MS: i64 = 1_800_000;
 const LEASE_MS: i64 = 600_000;
+const ASSIGNMENT_MS: i64 = 14_400_000;
 const WINDOW_MS: i64 = 259_200_000;
 const DELIVERY_MS: i64 = 604_800_000;
 
@@ -48,6 +49,7 @@ struct Rules {
     limit: Ruling<i64>,
     hold: Ruling<i64>,
     lease: Ruling<i64>,
+    assignment: Ruling<i64>,
     window: Ruling<i64>,
     delivery: Ruling<i64>,
     face: Ruling<i64>,
@@ -62,6 +64,7 @@ impl Rules {
             limit: ruling(5),
             hold: ruling(HOLD_MS),
             lease: ruling(LEASE_MS),
+            assignment: ruling(ASSIGNMENT_MS),
             window: ruling(WINDOW_MS),
             delivery: ruling(DELIVERY_MS),
             face: ruling(800),
@@ -114,6 +117,7 @@ impl Rules {
             Kind::Submit => Step::Submit,
             Kind::Verified => Step::Verified { check: Check::Match, face_score: Some(900) },
             Kind::Claim => Step::Claim { by: AUDITOR, lease_ms: &self.lease },
+            Kind::Assign => Step::Assign { by: SENIOR, to: AUDITOR, lease_ms: &self.assignment },
             Kind::Release => Step::Release { by: AUDITOR },
             Kind::Approve => Step::Approve { by: AUDITOR, facts: self.approve() },
             Kind::Return => Step::Return { by: AUDITOR, defects: &[Defect::DocumentGlare], window_ms: &self.window },
@@ -139,6 +143,7 @@ enum Kind {
     Submit,
     Verified,
     Claim,
+    Assign,
     Release,
     Approve,
     Return,
@@ -155,12 +160,13 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Reserve,
         Self::Capture,
         Self::Submit,
         Self::Verified,
         Self::Claim,
+        Self::Assign,
         Self::Release,
         Self::Approve,
         Self::Return,
@@ -184,6 +190,7 @@ impl Kind {
             Step::Submit => Self::Submit,
             Step::Verified { .. } => Self::Verified,
             Step::Claim { .. } => Self::Claim,
+            Step::Assign { .. } => Self::Assign,
             Step::Release { .. } => Self::Release,
             Step::Approve { .. } => Self::Approve,
             Step::Return { .. } => Self::Return,
@@ -204,7 +211,7 @@ impl Kind {
 /// Where each step leads from a state, in the order of [`Kind::ALL`]; `None`: out of order. Without a wildcard: a new state does not compile
 /// until it has a row.
 #[rustfmt::skip]
-fn row(state: State) -> [Option<State>; 18] {
+fn row(state: State) -> [Option<State>; 19] {
     use State::{
         Activated as Act, Activating as Ing, Approved as App, Auditing as Aud, Cancelled as Can, Captured as Cap, Escalated as Esc,
         Expired as Exp, Rejected as Rej, Reserved as Res, Returned as Ret, Submitted as Sub,
@@ -212,21 +219,21 @@ fn row(state: State) -> [Option<State>; 18] {
     const O: Option<State> = None;
     let s = Some;
     match state {
-        //                          reserve capture submit  verify  claim   release approve return  reject  escal.  for     against same    other   activ.  confirm cancel  expire
-        State::Draft           => [s(Res), O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Can), s(Exp)],
-        State::Reserved        => [O,      s(Cap), O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Can), s(Exp)],
-        State::Captured        => [O,      s(Cap), s(Sub), O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Can), s(Exp)],
-        State::Submitted       => [O,      O,      O,      s(Sub), s(Aud), O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Can), O     ],
-        State::Auditing        => [O,      O,      O,      O,      s(Aud), s(Sub), s(App), s(Ret), s(Rej), s(Esc), O,      O,      O,      O,      O,      O,      O,      O     ],
-        State::Returned        => [O,      s(Cap), O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Can), s(Exp)],
-        State::Escalated       => [O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(App), s(Rej), O,      O,      O,      O,      O,      O     ],
-        State::Approved        => [O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Ing), O,      O,      O     ],
-        State::DeliveryPending => [O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(App), s(Rej), O,      O,      s(Can), s(Exp)],
-        State::Activating      => [O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Act), O,      O     ],
-        State::Activated       => [O; 18],
-        State::Rejected        => [O; 18],
-        State::Cancelled       => [O; 18],
-        State::Expired         => [O; 18],
+        //                          reserve capture submit  verify  claim   assign  release approve return  reject  escal.  for     against same    other   activ.  confirm cancel  expire
+        State::Draft           => [s(Res), O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Can), s(Exp)],
+        State::Reserved        => [O,      s(Cap), O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Can), s(Exp)],
+        State::Captured        => [O,      s(Cap), s(Sub), O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Can), s(Exp)],
+        State::Submitted       => [O,      O,      O,      s(Sub), s(Aud), s(Aud), O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Can), O     ],
+        State::Auditing        => [O,      O,      O,      O,      s(Aud), s(Aud), s(Sub), s(App), s(Ret), s(Rej), s(Esc), O,      O,      O,      O,      O,      O,      O,      O     ],
+        State::Returned        => [O,      s(Cap), O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Can), s(Exp)],
+        State::Escalated       => [O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(App), s(Rej), O,      O,      O,      O,      O,      O     ],
+        State::Approved        => [O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Ing), O,      O,      O     ],
+        State::DeliveryPending => [O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(App), s(Rej), O,      O,      s(Can), s(Exp)],
+        State::Activating      => [O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      O,      s(Act), O,      O     ],
+        State::Activated       => [O; 19],
+        State::Rejected        => [O; 19],
+        State::Cancelled       => [O; 19],
+        State::Expired         => [O; 19],
     }
 }
 
@@ -367,6 +374,18 @@ fn each_guard_refuses_by_its_own_name() {
     refuse("unchecked", &Order { check: Check::Waiting, ..submitted.clone() }, claim(AUDITOR), Refusal::CheckPending);
     let held = order(State::Auditing);
     refuse("held", &held, claim(OTHER_AUDITOR), Refusal::HeldByAnother);
+    // A lead hands out what may be audited, to who may audit it.
+    let assign = |by, to| Step::Assign { by, to, lease_ms: &rules.assignment };
+    refuse("to the clerk", &submitted, assign(SENIOR, CLERK), Refusal::OwnOrder);
+    refuse("to a colleague", &submitted, assign(SENIOR, COLLEAGUE), Refusal::SameOrganisation);
+    refuse("by a colleague", &submitted, assign(COLLEAGUE, AUDITOR), Refusal::SameOrganisation);
+    refuse("unchecked", &Order { check: Check::Waiting, ..submitted.clone() }, assign(SENIOR, AUDITOR), Refusal::CheckPending);
+    let taken = held.decide(assign(SENIOR, OTHER_AUDITOR), NOW).unwrap().order;
+    refuse("taken away", &taken, rules.step(Kind::Approve), Refusal::HeldByAnother);
+    let lease = Lease { by: OTHER_AUDITOR, until: NOW.plus_ms(ASSIGNMENT_MS) };
+    assert_eq!(taken.lease, Some(lease));
+    let opened = taken.decide(claim(OTHER_AUDITOR), NOW).unwrap().order;
+    assert_eq!(opened.lease, Some(lease), "opening an assigned case does not shorten how long it is kept");
     // Everything an auditor does needs the lease, and the lease is a person's.
     let run_out = Order { lease: Some(Lease { by: AUDITOR, until: NOW }), ..held.clone() };
     for kind in [Kind::Release, Kind::Approve, Kind::Return, Kind::Reject, Kind::Escalate] {
@@ -487,6 +506,7 @@ fn walk(online: bool, commands: &[Command]) -> Vec<State> {
                 face_score: (command.red != 4).then_some(900),
             },
             Kind::Claim => Step::Claim { by, lease_ms: &rules.lease },
+            Kind::Assign => Step::Assign { by: SENIOR, to: by, lease_ms: &rules.assignment },
             Kind::Release => Step::Release { by },
             Kind::Approve => Step::Approve { by, facts },
             Kind::Return => Step::Return { by, defects: &[Defect::DocumentBlurred], window_ms: &rules.window },

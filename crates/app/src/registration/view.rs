@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     Refusal,
     desk::{IMAGE, place},
-    order::{ImageKind, Order},
+    order::{ImageKind, Order, Product, RiskBounds},
     table::{self, Filter, Party},
 };
 use crate::{
@@ -112,6 +112,16 @@ pub struct OrderView {
     pub captured_by_us: bool,
     /// First senior vote given.
     pub first_vote: bool,
+    /// The caller gave it.
+    pub voted_by_me: bool,
+    /// The caller approved or rejected it.
+    pub decided_by_me: bool,
+    /// Drawn for a second look nobody has taken yet.
+    pub recheck_due: bool,
+    /// How many numbers of this kind one person may hold.
+    pub limit: i64,
+    /// How closely an auditor should look.
+    pub risk: super::order::Risk,
     /// RFC 3339.
     pub created_at: String,
     /// RFC 3339.
@@ -241,6 +251,11 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
         captured_by_me: order.captured_by.staff == actor.staff,
         captured_by_us: order.captured_by.organisation == actor.organisation,
         first_vote: order.first_vote.is_some(),
+        voted_by_me: order.first_vote.is_some_and(|vote| vote.by.staff == actor.staff),
+        decided_by_me: order.decided_by.is_some_and(|by| by.staff == actor.staff),
+        recheck_due: table::recheck_due(tx, order.id)?,
+        limit: app.number_rule(order.product.limit_rule(), now, &order.region)?.value,
+        risk: order.risk(risk_bounds(app, now)?),
         created_at: order.created_at.rfc3339(),
         submitted_at: order.submitted_at.map(Timestamp::rfc3339),
         updated_at: order.updated_at.rfc3339(),
@@ -281,10 +296,16 @@ pub struct RowView {
     pub held: bool,
     /// The caller holds it.
     pub held_by_me: bool,
+    /// 工号 of who holds it now.
+    pub held_by: Option<String>,
+    /// How closely an auditor should look.
+    pub risk: super::order::Risk,
     /// Milliseconds since submission.
     pub waited_ms: Option<i64>,
     /// Past its clock.
     pub overdue: bool,
+    /// RFC 3339.
+    pub submitted_at: Option<String>,
     /// RFC 3339.
     pub created_at: String,
 }
@@ -304,6 +325,29 @@ pub struct Page {
 /// Counted no further: an exact count of millions is not worth its time.
 pub const COUNT_CAP: i64 = 10_000;
 
+/// What the grades of risk are measured by today.
+pub fn risk_bounds(app: &App, now: Timestamp) -> Result<RiskBounds> {
+    let rule = |rule| app.number_rule(rule, now, "").map(|found| found.value);
+    Ok(RiskBounds {
+        face: rule("registration.face_match_threshold")? * 10,
+        mobile: rule(Product::Voice.limit_rule())?,
+        iot: rule(Product::Iot.limit_rule())?,
+    })
+}
+
+/// How many of a queue wait, counted up to `cap`.
+pub async fn count(app: &App, actor: &Actor, filter: Filter, cap: i64) -> Result<i64> {
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.clone();
+    store
+        .read(move |tx| {
+            let mut filter = filter.clone();
+            app.narrow(&actor, &mut filter)?;
+            table::count(tx, &filter, cap)
+        })
+        .await
+}
+
 /// Orders this person may see, narrowed by the filter.
 pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Page> {
     let now = app.clock.now();
@@ -316,6 +360,7 @@ pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Page> 
             app.narrow(&actor, &mut filter)?;
             let total = if filter.uncounted { 0 } else { table::count(tx, &filter, COUNT_CAP)? };
             let due = app.clock_rule("registration.audit_clock", now)?.value;
+            let bounds = risk_bounds(&app, now)?;
             filter.limit += 1;
             let mut listed = table::list(tx, &filter)?;
             filter.limit -= 1;
@@ -325,13 +370,16 @@ pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Page> 
                 let at = if filter.oldest_first { last.order.submitted_at.unwrap_or_default() } else { last.order.created_at };
                 (at.0, last.order.id.0)
             });
-            let rows = listed.iter().map(|row| row_view(&app, tx, &actor, row, now, due)).collect::<Result<Vec<_>>>()?;
+            let rows = listed.iter().map(|row| row_view(&app, tx, &actor, row, (now, due, bounds))).collect::<Result<Vec<_>>>()?;
             Ok(Page { rows, total, next })
         })
         .await
 }
 
-fn row_view(app: &App, tx: &mut Tx, actor: &Actor, row: &table::Listed, now: Timestamp, due_ms: i64) -> Result<RowView> {
+/// Now, the clock of the audit in milliseconds, what risk is measured by.
+type Clocks = (Timestamp, i64, RiskBounds);
+
+fn row_view(app: &App, tx: &mut Tx, actor: &Actor, row: &table::Listed, (now, due_ms, bounds): Clocks) -> Result<RowView> {
     let order = &row.order;
     let name = match &row.name {
         Some((subject, sealed)) => {
@@ -360,8 +408,15 @@ fn row_view(app: &App, tx: &mut Tx, actor: &Actor, row: &table::Listed, now: Tim
         face_score: order.face_score,
         held,
         held_by_me: held && order.lease.is_some_and(|lease| lease.by.staff == actor.staff),
+        held_by: match order.lease.filter(|_| held) {
+            // Somebody who is no longer on record holds nothing: the number is left out.
+            Some(lease) => app.staff_number(tx, lease.by.staff).ok(),
+            None => None,
+        },
+        risk: order.risk(bounds),
         waited_ms,
         overdue: !order.state.is_final() && waited_ms.is_some_and(|waited| waited > due_ms),
+        submitted_at: order.submitted_at.map(Timestamp::rfc3339),
         created_at: order.created_at.rfc3339(),
     })
 }
@@ -514,7 +569,8 @@ pub async fn same_person(app: &App, actor: &Actor, id: OrderId) -> Result<Vec<Ro
             let order = visible(&app, tx, &actor, id, Action::OrderView)?;
             let Some(person) = order.person_key else { return Ok(Vec::new()) };
             let due = app.clock_rule("registration.audit_clock", now)?.value;
-            table::of_person(tx, &person, order.id, 10)?.iter().map(|row| row_view(&app, tx, &actor, row, now, due)).collect()
+            let bounds = risk_bounds(&app, now)?;
+            table::of_person(tx, &person, order.id, 10)?.iter().map(|row| row_view(&app, tx, &actor, row, (now, due, bounds))).collect()
         })
         .await
 }

@@ -1,6 +1,7 @@
 //! 演示: a province that does not exist, its people, its numbers, its open orders, and simulators for every network around it.
 
 mod base;
+pub mod ledger;
 pub mod orders;
 
 use std::path::Path;
@@ -83,6 +84,8 @@ impl Login {
 struct Marker {
     logins: Vec<Login>,
     orders: bool,
+    #[serde(default)]
+    ledger: bool,
 }
 
 impl Marker {
@@ -199,6 +202,13 @@ pub async fn seed_orders(say: &Say, app: &App, world: &World, data: &Path) -> Re
         say.note("正在办理演示登记单……", "carrying demo orders through …");
         orders::seed(say, app, &world.network, &marker.logins).await?;
         marker.orders = true;
+        marker.write(data)?;
+    }
+    if !marker.ledger {
+        ledger::seed(app, &orders::who(app, &marker.logins, Role::ProvinceManager, 0, false).map_err(parts::failed)?)
+            .await
+            .map_err(parts::failed)?;
+        marker.ledger = true;
         marker.write(data)?;
     }
     Ok(())

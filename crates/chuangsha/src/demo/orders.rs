@@ -99,7 +99,7 @@ fn actor(app: &App, login: &Login) -> Actor {
 }
 
 /// The nth person with the role, counted round.
-fn who(app: &App, logins: &[Login], role: Role, nth: usize, online: bool) -> Result<Actor> {
+pub(super) fn who(app: &App, logins: &[Login], role: Role, nth: usize, online: bool) -> Result<Actor> {
     let fits = |login: &&Login| login.role() == Some(role) && (role != Role::Clerk || login.organisation_en.contains("Online") == online);
     let all: Vec<&Login> = logins.iter().filter(fits).collect();
     let login = all.get(nth % all.len().max(1)).ok_or_else(|| Failure::internal(format!("the demo has no {}", role.as_str())))?;

@@ -356,7 +356,7 @@ async fn without_scripts_everything_but_the_camera_works_and_a_returned_order_co
     auditor.click(".head .primary").await;
     auditor.find("[data-case]").await;
     auditor.click("button[commandfor=reject]").await;
-    auditor.pick("#reject-reason", "forged_document").await;
+    auditor.click("dialog#reject [value=forged_document]").await;
     auditor.click("dialog#reject .form-buttons button").await;
     auditor.arrived("done=rejected").await;
     becomes(&clerk, &place, &order, "Rejected").await;

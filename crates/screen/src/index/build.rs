@@ -85,15 +85,15 @@ impl Builder {
 fn append_page(bytes: &mut Vec<u8>, page: &[(u64, u16)]) -> u32 {
     let rest = |value: u64| (value & ((1 << PAGE_BITS) - 1)) as u32;
     let shift = match page.len() {
-        ..LIST => {
+        0..LIST => {
             for (value, marks) in page {
                 bytes.extend_from_slice(&rest(*value).to_le_bytes());
                 bytes.extend_from_slice(&marks.to_le_bytes());
             }
             return PAGE_BITS;
         }
-        ..WIDE => 16,
-        ..MIDDLE => 12,
+        LIST..WIDE => 16,
+        WIDE..MIDDLE => 12,
         _ => 8,
     };
     let mut at = 0;

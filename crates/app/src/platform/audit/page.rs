@@ -1,13 +1,9 @@
 //! 审计日志: the list, with where the tree stands. Reading it is itself an entry.
 
-use axum::{
-    Router,
-    extract::{Query, State},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::State, http::Uri, response::Response, routing::get};
 use chuangsha_kernel::{role::Action, time::Timestamp};
 use chuangsha_store::params;
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{
@@ -21,11 +17,11 @@ use crate::{
         failure::{Failure, Result},
         web::{
             form::{Input, Kind},
-            page,
-            pages::{ListPage, Section},
-            parts::{Empty, Facts, Tag, Tone, code, fact, status},
+            list::{self, Asked, Found, Listing, Look, Window},
+            pages::Section,
+            parts::{Facts, Tag, Tone, code, fact, status},
             shell::Shell,
-            table::{Address, Cell, Column, Line, Search, Table, keyset, thousands},
+            table::{Cell, Column, Line, thousands},
         },
         words::Words,
     },
@@ -36,97 +32,114 @@ pub fn pages() -> Router<App> {
     Router::new().route("/log", get(list))
 }
 
-/// What the address of the list says.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct Asked {
-    action: String,
-    from: String,
-    until: String,
-    size: u32,
-    after: String,
-    n: u64,
+/// 审计日志, as a list.
+pub struct Log;
+
+impl Log {
+    fn filter(asked: &Asked, window: &Window) -> Filter {
+        Filter {
+            action: asked.get("action").to_owned(),
+            from: asked.day("from").map(Timestamp::start_of),
+            before: asked.day("until").and_then(|day| day.tomorrow().ok()).map(Timestamp::start_of),
+            after: window.after.as_deref().and_then(|after| Uuid::try_parse(after).ok()),
+            limit: i64::from(window.limit) + 1,
+            ..Filter::default()
+        }
+    }
 }
 
-async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): Query<Asked>) -> Result<Response> {
-    let w = shell.w;
-    actor.reach(&app, Action::AuditView)?;
-    let now = app.clock.now();
-    let size = if [20, 50, 100].contains(&asked.size) { asked.size } else { 50 };
-    let day = |text: &str| text.parse::<jiff::civil::Date>().ok();
-    let filter = Filter {
-        action: asked.action.trim().to_owned(),
-        from: day(&asked.from).map(Timestamp::start_of),
-        before: day(&asked.until).and_then(|day| day.tomorrow().ok()).map(Timestamp::start_of),
-        after: Uuid::try_parse(&asked.after).ok(),
-        limit: i64::from(size) + 1,
-        ..Filter::default()
-    };
-    let facts = serde_json::json!({ "action": filter.action, "from": asked.from, "until": asked.until }).to_string();
-    let (reading, asker) = (app.clone(), actor.clone());
-    let (mut found, last, pending) = app
-        .store
-        .write(move |tx| {
-            let entry = Entry { action: Action::AuditView.as_str(), case_kind: "log", step: "list", facts: &facts, ..Entry::default() };
-            reading.audit(tx, By::Actor(&asker), &entry, now)?;
-            let pending = tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE seq IS NULL", &params![])?.int(0)?;
-            Ok::<_, Failure>((query::list(&reading, tx, &filter)?, integrate::last(tx)?, pending))
-        })
-        .await?;
-    let more = found.len() > size as usize;
-    found.truncate(size as usize);
-    let next = found.last().filter(|_| more).map(|last| last.id.to_string());
-    let address = Address::new(
-        "/log",
+impl Listing for Log {
+    fn path(&self) -> &'static str {
+        "/log"
+    }
+
+    fn id(&self) -> &'static str {
+        "log"
+    }
+
+    fn title(&self, w: &'static Words) -> &'static str {
+        w.menu_audit
+    }
+
+    fn lead(&self, w: &'static Words) -> &'static str {
+        w.audit_lead
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["action", "from", "until"]
+    }
+
+    fn columns(&self, w: &'static Words) -> Vec<Column> {
+        vec![
+            Column::keyed("seq", w.audit_sequence).figures(),
+            Column::keyed("at", w.time).moment(),
+            Column::keyed("staff", w.staff_number),
+            Column::keyed("action", w.audit_action),
+            Column::keyed("case", w.audit_case),
+            Column::keyed("why", w.note),
+            Column::keyed("article", w.article),
+            Column::keyed("network", w.from_network),
+        ]
+    }
+
+    fn size(&self) -> u32 {
+        50
+    }
+
+    fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
+        let w = look.w;
         [
-            ("action", asked.action.clone()),
-            ("from", asked.from.clone()),
-            ("until", asked.until.clone()),
-            ("size", if asked.size == 0 { String::new() } else { asked.size.to_string() }),
-        ],
-    );
-    let seen = asked.n.max(1) - 1 + found.len() as u64;
-    let table = Table {
-        w,
-        id: "log".into(),
-        caption: w.menu_audit.into(),
-        columns: [w.audit_sequence, w.time, w.staff_number, w.audit_action, w.audit_case, w.note, w.article, w.from_network]
-            .into_iter()
-            .map(Column::new)
-            .collect(),
-        lines: found.iter().map(line).collect(),
-        pager: keyset(&address, asked.n, size, seen, more, next),
-        empty: Empty { title: w.nothing_found.into(), hint: w.nothing_found_hint.into(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    };
-    let search = Search {
-        w,
-        action: "/log".into(),
-        target: "log".into(),
-        fields: vec![
-            Input::new("action", w.audit_action, Kind::Line("search")).value(&asked.action).prefix("s"),
-            Input::new("from", w.from, Kind::Line("date")).value(&asked.from).prefix("s"),
-            Input::new("until", w.until, Kind::Line("date")).value(&asked.until).prefix("s"),
-        ],
-        kept: if asked.size == 0 { Vec::new() } else { vec![("size".into(), asked.size.to_string())] },
-    };
-    let sections = vec![Section::Facts(w.audit_checkpoint.to_owned(), Facts { facts: checkpoint(w, last, pending) })];
-    let (title, lead) = (w.menu_audit.to_owned(), w.audit_lead.to_owned());
-    Ok(page(&ListPage {
-        w,
-        shell,
-        title,
-        lead,
-        cards: Vec::new(),
-        tabs: None,
-        notice: None,
-        search: Some(search),
-        views: None,
-        table,
-        sections,
-    }))
+            Input::new("action", w.audit_action, Kind::Line("search")),
+            Input::new("from", w.from, Kind::Line("date")),
+            Input::new("until", w.until, Kind::Line("date")),
+        ]
+        .into_iter()
+        .map(|input| asked.fill(input))
+        .collect()
+    }
+
+    fn sections<'a>(&'a self, look: &'a Look, _asked: &'a Asked) -> BoxFuture<'a, Result<Vec<Section>>> {
+        Box::pin(async move {
+            let (last, pending) = look
+                .app
+                .read(|tx| {
+                    let pending = tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE seq IS NULL", &params![])?.int(0)?;
+                    Ok::<_, Failure>((integrate::last(tx)?, pending))
+                })
+                .await?;
+            Ok(vec![Section::Facts(look.w.audit_checkpoint.to_owned(), Facts { facts: checkpoint(look.w, last, pending) })])
+        })
+    }
+
+    fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(async move {
+            look.actor.reach(&look.app, Action::AuditView)?;
+            let now = look.app.clock.now();
+            let filter = Self::filter(asked, &window);
+            let limit = window.limit;
+            let (reading, asker) = (look.app.clone(), look.actor.clone());
+            // A page that is looked at is itself an entry; a file of the whole list has one of its own, written before it.
+            let (rows, total) = if window.count {
+                let facts =
+                    serde_json::json!({ "action": filter.action, "from": asked.get("from"), "until": asked.get("until") }).to_string();
+                look.app
+                    .write(move |tx| {
+                        let entry =
+                            Entry { action: Action::AuditView.as_str(), case_kind: "log", step: "list", facts: &facts, ..Entry::default() };
+                        reading.audit(tx, By::Actor(&asker), &entry, now)?;
+                        Ok::<_, Failure>((query::list(&reading, tx, &filter)?, Some(query::count(tx, &filter)?)))
+                    })
+                    .await?
+            } else {
+                look.app.read(move |tx| Ok::<_, Failure>((query::list(&reading, tx, &filter)?, None))).await?
+            };
+            Ok(Found::page(rows, limit, list::capped(total, query::COUNT_CAP), line, |entry| entry.id.to_string()))
+        })
+    }
+}
+
+async fn list(State(app): State<App>, actor: Actor, shell: Shell, uri: Uri) -> Result<Response> {
+    list::show(&Log, &app, &actor, shell, &uri).await
 }
 
 fn checkpoint(w: &'static Words, last: Option<(i64, Timestamp, String)>, pending: i64) -> Vec<crate::platform::web::parts::Fact> {

@@ -112,12 +112,13 @@ pub struct Filter {
     pub limit: i64,
 }
 
-/// One page, newest first.
-pub fn list(app: &App, tx: &mut Tx, filter: &Filter) -> Result<Vec<Seen>> {
-    let key = app.audit_key_if_any(tx)?;
-    let mut sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE 1 = 1");
-    let mut values: Vec<Param> = Vec::new();
-    let mut add = |text: &str, value| {
+/// Counted no further: an exact count of millions is not worth its time.
+pub const COUNT_CAP: i64 = 10_000;
+
+/// Where-clause of a filter and its values.
+fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
+    let mut sql = String::from("1 = 1");
+    let mut add = |text: &str, value: Param<'a>| {
         values.push(value);
         sql.push_str(" AND ");
         sql.push_str(&text.replace('?', &format!("${}", values.len())));
@@ -137,9 +138,28 @@ pub fn list(app: &App, tx: &mut Tx, filter: &Filter) -> Result<Vec<Seen>> {
     if let Some(before) = filter.before {
         add("at < ?", Param::from(before.0));
     }
+    sql
+}
+
+/// How many entries a filter finds, counted up to [`COUNT_CAP`].
+pub fn count(tx: &mut Tx, filter: &Filter) -> Result<i64> {
+    let mut values = Vec::new();
+    let sql = conditions(filter, &mut values);
+    values.push(Param::from(COUNT_CAP));
+    let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM audit_entry WHERE {sql} LIMIT ${}) AS found", values.len());
+    Ok(tx.query_one(&sql, &values)?.int(0)?)
+}
+
+/// One page, newest first.
+pub fn list(app: &App, tx: &mut Tx, filter: &Filter) -> Result<Vec<Seen>> {
+    let key = app.audit_key_if_any(tx)?;
+    let mut values = Vec::new();
+    let mut sql = conditions(filter, &mut values);
     if let Some(after) = &filter.after {
-        add("id < ?", Param::from(after.as_bytes().as_slice()));
+        values.push(Param::from(after.as_bytes().as_slice()));
+        sql.push_str(&format!(" AND id < ${}", values.len()));
     }
-    add("1 = 1 ORDER BY id DESC LIMIT ?", Param::from(filter.limit.clamp(1, 200)));
+    values.push(Param::from(filter.limit.clamp(1, 201)));
+    let sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE {sql} ORDER BY id DESC LIMIT ${}", values.len());
     tx.query(&sql, &values)?.iter().map(|row| seen(row, key.as_deref())).collect()
 }

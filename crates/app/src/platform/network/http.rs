@@ -16,7 +16,7 @@ use crate::{
     platform::{
         actor::Actor,
         audit::{By, Entry},
-        failure::{self, Result},
+        failure::{self, Failure, Result},
     },
 };
 
@@ -80,23 +80,34 @@ pub async fn dead(app: &App, actor: &Actor, topic: &str, after: Option<Uuid>) ->
         .await
 }
 
-/// Sends a dead letter again: the same key, so whatever got through before is not done twice.
+/// Sends a dead letter again: the same key, so whatever got through before is not done twice. One that somebody else sent again a moment ago
+/// needs nothing more.
+///
+/// # Errors
+/// `people.denied`; `platform.not_found`: there is no such message.
 pub async fn revive(app: &App, actor: &Actor, id: Uuid) -> Result<()> {
     let now = app.clock.now();
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         actor.require(&writer, Action::NetworkRetry, &writer.resource(actor.organisation, &actor.region, None))?;
-        if !outbox::revive(tx, id, now)? {
-            return Err(Problem::new(&failure::code::NOT_FOUND).into());
+        let case = outbox::case_of(tx, id)?.ok_or_else(|| Failure::from(Problem::new(&failure::code::NOT_FOUND)))?;
+        if outbox::revive(tx, id, now)? {
+            let facts = serde_json::json!({ "message": id }).to_string();
+            let action = Action::NetworkRetry.as_str();
+            let entry = Entry {
+                action,
+                case_kind: "order",
+                case: Some(case),
+                step: "revived",
+                article: "R-REG-6",
+                facts: &facts,
+                ..Entry::default()
+            };
+            writer.audit(tx, By::Actor(&actor), &entry, now)?;
         }
-        let entry =
-            Entry { action: "network.retry", case_kind: "message", case: Some(id), article: "R-REG-6", facts: "{}", ..Entry::default() };
-        writer.audit(tx, By::Actor(&actor), &entry, now)?;
         Ok(())
     })
-    .await?;
-    app.ring();
-    Ok(())
+    .await
 }
 
 /// What did not get through.

@@ -34,6 +34,7 @@ use crate::{
         actor::Actor,
         audit::{By, Entry},
         edge::{
+            self,
             cursor::{Cursor, Page},
             headers,
         },
@@ -74,8 +75,17 @@ impl<T: serde::de::DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
         match Json::<T>::from_request(request, state).await {
             Ok(Json(body)) => Ok(Self(body)),
-            // The library's text may quote the body: it is not passed on.
-            Err(_) => Err(Problem::new(&failure::code::BODY_INVALID).into()),
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Problem::new(&edge::code::BODY_LARGE).into()),
+            // The library's text may quote the body: only the field it names is passed on.
+            Err(error) => {
+                let problem = Problem::new(&failure::code::BODY_INVALID);
+                let field = error.body_text();
+                Err(match failure::named_field(&field) {
+                    Some(field) => problem.field(field),
+                    None => problem,
+                }
+                .into())
+            }
         }
     }
 }
@@ -102,7 +112,6 @@ pub fn with_cookies(opened: &Opened, mut response: Response) -> Response {
     if let Some(device) = &opened.device {
         put(device_cookie(device));
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -113,8 +122,7 @@ pub fn farewell(mut response: Response) -> Response {
     if let Ok(value) = HeaderValue::from_str(&gone) {
         headers.append(header::SET_COOKIE, value);
     }
-    headers.insert(headers::CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\", \"storage\""));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(headers::Farewell);
     response
 }
 
@@ -273,7 +281,7 @@ struct TotpSecret {
 async fn begin_totp(State(app): State<App>, SignedIn(live): SignedIn) -> Result<Response> {
     let secret = app.begin_totp(&live).await?;
     let body = TotpSecret { secret: totp::base32(secret.as_slice()), otpauth: totp::otpauth(secret.as_slice(), &live.actor.number) };
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+    Ok(Json(body).into_response())
 }
 
 /// Prove the generator by its first code.
@@ -334,7 +342,7 @@ pub struct Joined {
 /// Take a person in.
 #[utoipa::path(post, path = "/people", tag = "people", request_body = Joiner, responses((status = 201, body = Joined)))]
 async fn join(State(app): State<App>, actor: Actor, Body(joiner): Body<Joiner>) -> Result<Response> {
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(app.take_in(&actor, joiner).await?)).into_response())
+    Ok((StatusCode::CREATED, Json(app.take_in(&actor, joiner).await?)).into_response())
 }
 
 /// Let a person go: every session, stream and key of theirs ends.
@@ -363,7 +371,7 @@ async fn change_roles(State(app): State<App>, actor: Actor, Path(id): Path<Staff
 /// Give a person a new first password, for one forgotten. Their sessions end.
 #[utoipa::path(put, path = "/people/{id}/password", tag = "people", params(("id" = String, Path)), responses((status = 200, body = Joined)))]
 async fn reset_password(State(app): State<App>, actor: Actor, Path(id): Path<StaffId>) -> Result<Response> {
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(app.reset_password(&actor, id).await?)).into_response())
+    Ok(Json(app.reset_password(&actor, id).await?).into_response())
 }
 
 /// Forget a person's passkeys and code generator, for a device lost. Their sessions end; they enrol anew at the next sign-in.
@@ -398,7 +406,7 @@ async fn list_keys(State(app): State<App>, actor: Actor) -> Result<Json<Vec<KeyV
 /// Make a key.
 #[utoipa::path(post, path = "/api-keys", tag = "people", request_body = NewKey, responses((status = 201, body = MadeKey)))]
 async fn make_key(State(app): State<App>, actor: Actor, Body(new): Body<NewKey>) -> Result<Response> {
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(app.make_key(&actor, new).await?)).into_response())
+    Ok((StatusCode::CREATED, Json(app.make_key(&actor, new).await?)).into_response())
 }
 
 /// Revoke a key.

@@ -19,10 +19,14 @@ use chuangsha_kernel::{
 use chuangsha_store::{Tx, params};
 use webauthn_rs::{Webauthn, WebauthnBuilder, prelude::Url};
 
-use super::failure::{Failure, Result};
+use super::{
+    failure::{Failure, Result},
+    web::kept::{self, KEEP_MS},
+};
 use crate::App;
 
 pub mod apikey;
+pub mod behalf;
 pub mod code;
 pub mod epoch;
 pub mod extract;
@@ -215,7 +219,9 @@ impl App {
 }
 
 fn prune(tx: &mut Tx<'_>, now: Timestamp, absolute_ms: i64) -> Result<()> {
-    tx.push("DELETE FROM session WHERE created <= $1", &params![now.plus_ms(-absolute_ms)])?;
+    // Half an hour longer than it can be used: whoever was in the middle of a form is still known by it.
+    tx.push("DELETE FROM session WHERE created <= $1", &params![now.plus_ms(-absolute_ms - KEEP_MS)])?;
+    kept::prune(tx, now)?;
     tx.push("DELETE FROM ceremony WHERE at <= $1", &params![now.plus_ms(-absolute_ms)])?;
     tx.push("DELETE FROM known_device WHERE created <= $1", &params![now.plus_ms(-90 * chuangsha_kernel::time::DAY_MS)])?;
     throttle::prune(tx, now)?;

@@ -6,11 +6,17 @@ use askama::Template;
 use axum::{
     Form, Router,
     extract::{Path, Query, State},
-    http::StatusCode,
+    http::{StatusCode, Uri},
     response::Response,
     routing::{get, post},
 };
-use chuangsha_kernel::{id::StaffId, problem::Problem, role::Action, time::Timestamp};
+use chuangsha_kernel::{
+    id::StaffId,
+    problem::Problem,
+    role::{Action, Role},
+    time::Timestamp,
+};
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 use webauthn_rs::prelude::{PublicKeyCredential, RegisterPublicKeyCredential};
 
@@ -30,14 +36,15 @@ use crate::{
         actor::Actor,
         failure::{Failure, Result},
         web::{
-            form::{Input, Kind, Notice, Wrong},
+            form::{Choice, Input, Kind, Notice, Wrong},
             frame::shown,
+            list::{self, Asked, Found, Listing, Look, Window},
             page, page_with,
-            pages::{Button, DetailPage, Dialog, FormPart, ListPage, Section},
+            pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Empty, Facts, Tag, Tone, code as code_fact, fact, status},
             safe_path, see_other,
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line, Pager, Table, keyset},
+            table::{Act, Address, Cell, Column, Line, Pager, Table},
         },
         words::Words,
     },
@@ -153,7 +160,7 @@ fn onward(opened: &Opened, to: &str) -> String {
     let with = |path: &str| Address::new(path, [("to", if to == "/" { "" } else { to })]).to_string();
     match opened.standing.step {
         Step::Done => to.to_owned(),
-        Step::ChangePassword => "/me/password".to_owned(),
+        Step::ChangePassword => with("/me/password"),
         Step::SecondFactor => with("/login/second"),
         Step::Enrol => with("/login/enrol"),
     }
@@ -409,11 +416,11 @@ async fn end_session(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>)
     Ok(see_other("/me?done=ended"))
 }
 
-async fn password(shell: Shell, SignedIn(_): SignedIn) -> Response {
-    page(&password_screen(shell, None))
+async fn password(shell: Shell, SignedIn(_): SignedIn, Query(to): Query<To>) -> Response {
+    page(&password_screen(shell, &to.to, None))
 }
 
-fn password_screen(shell: Shell, problem: Option<&Problem>) -> Login {
+fn password_screen(shell: Shell, to: &str, problem: Option<&Problem>) -> Login {
     let (w, language) = (shell.w, shell.language);
     let fields = vec![
         Input::new("old", w.password_old, Kind::Line("password"))
@@ -427,7 +434,7 @@ fn password_screen(shell: Shell, problem: Option<&Problem>) -> Login {
             .longest(256)
             .check(problem, language),
     ];
-    let mut form = FormPart::new(w, "/me/password", w.save, fields).lead(w.change_password_lead);
+    let mut form = FormPart::new(w, "/me/password", w.save, fields).lead(w.change_password_lead).keep("to", safe_path(to));
     form.notice = crate::platform::web::form::notice(problem, &form.fields, language);
     Login { w, heading: w.change_password.into(), form: Some(form), passkey: None, secret: None, leave: shell.user.is_none(), shell }
 }
@@ -436,6 +443,8 @@ fn password_screen(shell: Shell, problem: Option<&Problem>) -> Login {
 struct PasswordChange {
     old: String,
     new: String,
+    #[serde(default)]
+    to: String,
 }
 
 async fn change_password(
@@ -446,7 +455,7 @@ async fn change_password(
     Form(form): Form<PasswordChange>,
 ) -> Result<Response> {
     match app.change_password(&live, &form.old, &form.new, origin).await {
-        Ok(opened) => Ok(with_cookies(&opened, see_other("/?done=saved"))),
+        Ok(opened) => Ok(with_cookies(&opened, see_other(if safe_path(&form.to) == "/" { "/?done=saved" } else { safe_path(&form.to) }))),
         Err(failure) => {
             let mut problem = shown(failure)?;
             if problem.code.id.starts_with("people.password") {
@@ -454,78 +463,117 @@ async fn change_password(
             }
             Ok(page_with(
                 StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
-                &password_screen(shell, Some(&problem)),
+                &password_screen(shell, &form.to, Some(&problem)),
             ))
         }
     }
 }
 
-/// What the address of the list says.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct Asked {
-    size: u32,
-    after: String,
-    n: u64,
+/// 人员, as a list.
+pub struct People;
+
+impl Listing for People {
+    fn path(&self) -> &'static str {
+        "/people"
+    }
+
+    fn id(&self) -> &'static str {
+        "people"
+    }
+
+    fn title(&self, w: &'static Words) -> &'static str {
+        w.menu_people
+    }
+
+    fn lead(&self, w: &'static Words) -> &'static str {
+        w.people_lead
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["number", "role", "state"]
+    }
+
+    fn columns(&self, w: &'static Words) -> Vec<Column> {
+        vec![
+            Column::keyed("number", w.staff_number),
+            Column::keyed("name", w.name),
+            Column::keyed("roles", w.roles),
+            Column::keyed("state", w.status),
+            Column::keyed("training", w.training),
+            Column::new(w.actions),
+        ]
+    }
+
+    fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
+        let w = look.w;
+        let mut roles = vec![Choice::new("", w.all)];
+        roles.extend(Role::ALL.iter().map(|role| Choice::new(role.as_str(), look.app.matrix.role_name(*role, look.language))));
+        let states = vec![Choice::new("", w.all), Choice::new("active", w.staff_active), Choice::new("left", w.staff_left)];
+        [
+            Input::new("number", w.staff_number, Kind::Line("search")),
+            Input::select("role", w.roles, roles),
+            Input::select("state", w.status, states),
+        ]
+        .into_iter()
+        .map(|input| asked.fill(input))
+        .collect()
+    }
+
+    fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(async move {
+            let within = look.actor.within(look.actor.reach(&look.app, Action::PeopleView)?);
+            let filter = staff::Filter {
+                // A number is sealed: it is found whole, by its blind index, or not at all.
+                number: asked.get("number").to_owned(),
+                role: Role::parse(asked.get("role")),
+                active: match asked.get("state") {
+                    "active" => Some(true),
+                    "left" => Some(false),
+                    _ => None,
+                },
+            };
+            let after = window.after.as_deref().and_then(|after| Uuid::try_parse(after).ok()).map(StaffId);
+            let (reading, now) = (look.app.clone(), look.app.clock.now());
+            let (rows, total) = look
+                .app
+                .read(move |tx| {
+                    let total = if window.count { Some(reading.staff_count(tx, &within, &filter)?) } else { None };
+                    Ok((reading.staff_page(tx, &within, &filter, after, i64::from(window.limit) + 1)?, total))
+                })
+                .await?;
+            let total = list::capped(total, i64::MAX);
+            Ok(Found::page(rows, window.limit, total, |person| line(look, person, now), |person| person.id.to_string()))
+        })
+    }
+
+    fn empty(&self, w: &'static Words, _asked: &Asked) -> Empty {
+        Empty { title: w.nothing_found.into(), hint: String::new(), action: None }
+    }
+
+    fn page_of(&self, id: &str) -> Option<String> {
+        Some(format!("/people/{id}"))
+    }
 }
 
-async fn list(State(app): State<App>, actor: Actor, shell: Shell, Query(asked): Query<Asked>) -> Result<Response> {
-    let w = shell.w;
-    let within = actor.within(actor.reach(&app, Action::PeopleView)?);
-    let size = if [20, 50, 100].contains(&asked.size) { asked.size } else { 20 };
-    let after = Uuid::try_parse(&asked.after).ok().map(StaffId);
-    let reading = app.clone();
-    let mut rows = app.store.read(move |tx| reading.staff_list(tx, &within, after, i64::from(size) + 1)).await?;
-    let more = rows.len() > size as usize;
-    rows.truncate(size as usize);
-    let next = rows.last().filter(|_| more).map(|last| last.id.to_string());
-    let address = Address::new("/people", [("size", if asked.size == 0 { String::new() } else { asked.size.to_string() })]);
-    let seen = asked.n.max(1) - 1 + rows.len() as u64;
-    let now = app.clock.now();
-    let language = shell.language;
-    let role_of = |person: &StaffView| {
-        person.roles.iter().map(|role| app.matrix.role_name(*role, language).to_owned()).collect::<Vec<_>>().join(" · ")
-    };
-    let table = Table {
-        w,
-        id: "people".into(),
-        caption: w.menu_people.into(),
-        columns: [w.staff_number, w.name, w.roles, w.status, w.training, w.actions].into_iter().map(Column::new).collect(),
-        lines: rows
-            .iter()
-            .map(|person| Line {
-                id: person.id.to_string(),
-                cells: vec![
-                    Cell::Link(format!("/people/{}", person.id), person.number.clone()),
-                    Cell::Text(person.name.clone()),
-                    Cell::Text(role_of(person)),
-                    Cell::Tag(active_tag(w, person.active)),
-                    Cell::Tag(training_tag(w, person, now)),
-                    Cell::Actions(vec![Act::page(w.open, &person.number, format!("/people/{}", person.id))]),
-                ],
-                current: false,
-            })
-            .collect(),
-        pager: keyset(&address, asked.n, size, seen, more, next),
-        empty: Empty { title: w.nothing_found.into(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    };
-    let (title, lead) = (w.menu_people.to_owned(), w.people_lead.to_owned());
-    Ok(page(&ListPage {
-        w,
-        shell,
-        title,
-        lead,
-        cards: Vec::new(),
-        tabs: None,
-        notice: None,
-        search: None,
-        views: None,
-        table,
-        sections: Vec::new(),
-    }))
+async fn list(State(app): State<App>, actor: Actor, shell: Shell, uri: Uri) -> Result<Response> {
+    list::show(&People, &app, &actor, shell, &uri).await
+}
+
+fn line(look: &Look, person: &StaffView, now: Timestamp) -> Line {
+    let w = look.w;
+    let roles = person.roles.iter().map(|role| look.app.matrix.role_name(*role, look.language).to_owned());
+    Line {
+        id: person.id.to_string(),
+        cells: vec![
+            Cell::Link(format!("/people/{}", person.id), person.number.clone()),
+            Cell::Text(person.name.clone()),
+            Cell::Text(roles.collect::<Vec<_>>().join(" · ")),
+            Cell::Tag(active_tag(w, person.active)),
+            Cell::Tag(training_tag(w, person, now)),
+            Cell::Actions(vec![Act::page(w.open, &person.number, format!("/people/{}", person.id))]),
+        ],
+        current: false,
+    }
 }
 
 fn active_tag(w: &'static Words, active: bool) -> Tag {

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use axum::http::HeaderMap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chuangsha_kernel::{
     id::{Ids, OrganisationId, StaffId},
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 use super::{
     epoch::{self, Epochs, Stakes},
+    extract::presented,
     organisation,
     staff::Account,
 };
@@ -259,6 +261,23 @@ impl App {
         Ok(Some(live))
     }
 
+    /// Whose session a request presents that is over: only to keep what they were typing for them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn whose_session_ended(&self, headers: &HeaderMap) -> Result<Option<StaffId>> {
+        let Some(Presented::Session(hash)) = presented(headers) else { return Ok(None) };
+        self.store
+            .read(move |tx| {
+                let row = tx.query_opt(
+                    "SELECT f.id FROM session s JOIN staff f ON f.id = s.staff WHERE s.id = $1 AND f.state = 'active'",
+                    &params![&hash],
+                )?;
+                row.map(|row| Ok(StaffId(row.uuid(0)?))).transpose()
+            })
+            .await
+    }
+
     async fn touch(&self, presented: Presented, live: &Live, now: Timestamp) -> Result<()> {
         live.last_seen.fetch_max(now.0, Ordering::Relaxed);
         if now.0.saturating_sub(live.written.load(Ordering::Relaxed)) < TOUCH_MS {
@@ -414,7 +433,7 @@ impl App {
     }
 }
 
-fn kind(text: &str) -> Result<OrganisationKind> {
+pub(super) fn kind(text: &str) -> Result<OrganisationKind> {
     OrganisationKind::parse(text).ok_or_else(|| Failure::internal(format!("organisation of unknown kind {text}")))
 }
 

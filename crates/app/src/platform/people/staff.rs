@@ -6,7 +6,7 @@ use chuangsha_kernel::{
     role::{Resource, Role, RoleSet},
     time::Timestamp,
 };
-use chuangsha_store::{Row, Tx, params};
+use chuangsha_store::{Param, Row, Tx, params};
 use chuangsha_vault::{Domain, Field, Place};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -121,6 +121,47 @@ pub fn check_roles(app: &App, roles: RoleSet, organisation: &Organisation) -> Re
     }
 }
 
+/// What a list of staff is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// 工号, whole.
+    pub number: String,
+    /// Who holds this role.
+    pub role: Option<Role>,
+    /// Still here, or gone.
+    pub active: Option<bool>,
+}
+
+/// Where-clause of a list and its values.
+fn conditions<'a>(within: &'a Within, filter: &'a Filter, login: &'a Vec<u8>, values: &mut Vec<Param<'a>>) -> String {
+    let mut sql = String::from("1 = 1");
+    let mut add = |text: &str, value: Param<'a>| {
+        values.push(value);
+        sql.push_str(" AND ");
+        sql.push_str(&text.replace('?', &format!("${}", values.len())));
+    };
+    match within {
+        Within::Organisation(id) => add("s.organisation = ?", Param::from(&id.0)),
+        Within::Region { carrier, from, to } => {
+            if let Some(carrier) = carrier {
+                add("o.carrier = ?", Param::from(&carrier.0));
+            }
+            add("o.region >= ?", Param::from(from));
+            add("o.region < ?", Param::from(to));
+        }
+    }
+    if !login.is_empty() {
+        add("s.login = ?", Param::from(login));
+    }
+    if let Some(role) = filter.role {
+        add("(s.roles & ?) <> 0", Param::from(RoleSet::of(&[role]).bits()));
+    }
+    if let Some(active) = filter.active {
+        add("s.state = ?", Param::from(if active { "active" } else { "left" }));
+    }
+    sql
+}
+
 impl App {
     /// Takes a person in.
     ///
@@ -184,23 +225,51 @@ impl App {
 
     /// Members of staff for a list: everybody whose organisation the reach covers; a page in id order after `after`.
     pub fn staff_list(&self, tx: &mut Tx<'_>, within: &Within, after: Option<StaffId>, limit: i64) -> Result<Vec<StaffView>> {
+        self.staff_page(tx, within, &Filter::default(), after, limit)
+    }
+
+    /// As [`App::staff_list`], narrowed.
+    pub fn staff_page(
+        &self,
+        tx: &mut Tx<'_>,
+        within: &Within,
+        filter: &Filter,
+        after: Option<StaffId>,
+        limit: i64,
+    ) -> Result<Vec<StaffView>> {
+        let Some(login) = self.login_asked(filter)? else { return Ok(Vec::new()) };
         let after = after.map_or(uuid::Uuid::nil(), |after| after.0);
-        const FIND: &str = "SELECT s.id, s.number, s.name, s.roles, s.organisation, s.state, s.training_passed_until, s.totp IS NOT NULL
-             FROM staff s JOIN organisation o ON o.id = s.organisation";
-        let rows = match within {
-            Within::Organisation(id) => {
-                tx.query(&format!("{FIND} WHERE s.organisation = $1 AND s.id > $2 ORDER BY s.id LIMIT $3"), &params![&id.0, &after, limit])?
-            }
-            Within::Region { carrier: Some(carrier), from, to } => tx.query(
-                &format!("{FIND} WHERE o.carrier = $1 AND o.region >= $2 AND o.region < $3 AND s.id > $4 ORDER BY s.id LIMIT $5"),
-                &params![&carrier.0, from, to, &after, limit],
-            )?,
-            Within::Region { carrier: None, from, to } => tx.query(
-                &format!("{FIND} WHERE o.region >= $1 AND o.region < $2 AND s.id > $3 ORDER BY s.id LIMIT $4"),
-                &params![from, to, &after, limit],
-            )?,
-        };
-        rows.iter().map(|row| self.staff_view(tx, row)).collect()
+        let mut values = Vec::new();
+        let found = conditions(within, filter, &login, &mut values);
+        values.push(Param::from(&after));
+        values.push(Param::from(limit));
+        let sql = format!(
+            "SELECT s.id, s.number, s.name, s.roles, s.organisation, s.state, s.training_passed_until, s.totp IS NOT NULL
+             FROM staff s JOIN organisation o ON o.id = s.organisation WHERE {found} AND s.id > ${} ORDER BY s.id LIMIT ${}",
+            values.len() - 1,
+            values.len()
+        );
+        tx.query(&sql, &values)?.iter().map(|row| self.staff_view(tx, row)).collect()
+    }
+
+    /// How many a list would show.
+    pub fn staff_count(&self, tx: &mut Tx<'_>, within: &Within, filter: &Filter) -> Result<i64> {
+        let Some(login) = self.login_asked(filter)? else { return Ok(0) };
+        let mut values = Vec::new();
+        let found = conditions(within, filter, &login, &mut values);
+        let sql = format!("SELECT COUNT(*) FROM staff s JOIN organisation o ON o.id = s.organisation WHERE {found}");
+        Ok(tx.query_one(&sql, &values)?.int(0)?)
+    }
+
+    /// The blind index of the number asked for: empty when none is, `None` when what was asked can be nobody's number.
+    fn login_asked(&self, filter: &Filter) -> Result<Option<Vec<u8>>> {
+        if filter.number.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        match number(&filter.number) {
+            Ok(number) => Ok(Some(self.vault.blind(Field::StaffLogin, &number)?.as_bytes().to_vec())),
+            Err(_) => Ok(None),
+        }
     }
 
     /// One member of staff, as a list shows them; who may see them is the caller's guard.

@@ -4,12 +4,20 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::LazyLock;
 
+use axum::Extension;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::platform::edge::headers::Fixed;
+
 const FILES: &[(&str, &str, &[u8])] = &[
-    ("style.css", "text/css; charset=utf-8", include_bytes!("assets/style.css")),
+    // One sheet for the browser, three files for people: tokens before everything that uses them.
+    (
+        "style.css",
+        "text/css; charset=utf-8",
+        concat!(include_str!("assets/tokens.css"), include_str!("assets/style.css"), include_str!("assets/charts.css")).as_bytes(),
+    ),
     ("app.js", "text/javascript; charset=utf-8", include_bytes!("assets/app.js")),
     ("viewer.js", "text/javascript; charset=utf-8", include_bytes!("assets/viewer.js")),
     ("capture.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture.js")),
@@ -69,15 +77,11 @@ pub async fn serve(Path(name): Path<String>, request: HeaderMap) -> Response {
         .get(header::ACCEPT_ENCODING)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|accepted| accepted.split(',').any(|coding| coding.trim().starts_with("gzip") && !coding.contains("q=0")));
-    let common = [
-        (header::CONTENT_TYPE, asset.kind),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-        (header::VARY, "accept-encoding"),
-    ];
+    let common = [(header::CONTENT_TYPE, asset.kind), (header::VARY, "accept-encoding")];
     if gzip_accepted && !asset.gzip.is_empty() {
-        (common, [(header::CONTENT_ENCODING, "gzip")], asset.gzip.clone()).into_response()
+        (Extension(Fixed), common, [(header::CONTENT_ENCODING, "gzip")], asset.gzip.clone()).into_response()
     } else {
-        (common, asset.plain).into_response()
+        (Extension(Fixed), common, asset.plain).into_response()
     }
 }
 

@@ -3,17 +3,22 @@
 use axum::{
     body::{Body, to_bytes},
     extract::{FromRequestParts, Request, State},
-    http::{StatusCode, header, request::Parts},
+    http::{Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use chuangsha_kernel::{problem::Problem, role::Action};
+use chuangsha_kernel::{
+    problem::{Code, Problem},
+    role::Action,
+};
 use tower_http::compression::CompressionLayer;
 
 use super::{
     form::Wrong,
+    kept::{self, Typed},
     pages::{ErrorPage, not_found_page},
     parts::{Icon, Toast, Tone},
+    refill,
     shell::{MenuItem, Shell, User},
     table::Address,
 };
@@ -26,7 +31,7 @@ use crate::{
             extract::SignedIn,
             session::{Live, Step},
         },
-        words::Words,
+        words::{Words, fill},
     },
 };
 
@@ -46,18 +51,97 @@ async fn frame(State(app): State<App>, request: Request, next: Next) -> Response
     let mut shell = Shell::anonymous(&parts.headers, &parts.uri);
     let query = parts.uri.query().unwrap_or_default().to_owned();
     shell.toast = query.split('&').find_map(|pair| pair.strip_prefix("done=")).and_then(|done| toast(shell.w, done));
-    if let Ok(SignedIn(live)) = SignedIn::from_request_parts(&mut parts, &app).await
-        && live.standing.step == Step::Done
-    {
-        let own = own_name(&app, &live).await;
-        shell.user = Some(user(&app, &shell, &live, own));
+    let live = SignedIn::from_request_parts(&mut parts, &app).await.ok().map(|SignedIn(live)| live);
+    if let Some(live) = live.as_ref().filter(|live| live.standing.step == Step::Done) {
+        let user = user(&app, &shell, live, own_name(&app, live).await);
+        let minute = app.clock.now().display();
+        // 姓名 工号 分钟: whoever photographs a page photographs this with it.
+        shell.mark = Some([user.name.as_str(), user.number.as_str(), minute.get(..16).unwrap_or_default()].join(" "));
+        shell.user = Some(user);
         shell.menu = menu(&app, &live.actor, shell.w, parts.uri.path());
     }
     let language = shell.language;
-    parts.extensions.insert(shell.clone());
-    let answer = failure::LANGUAGE.scope(language, next.run(Request::from_parts(parts, body))).await;
-    as_page(shell, answer).await
+    failure::LANGUAGE
+        .scope(language, async {
+            let answer = match parts.method {
+                Method::POST => posted(&app, &mut shell, live.as_deref(), parts, body, next).await,
+                _ => looked_at(&app, &mut shell, live.as_deref(), &query, Request::from_parts(parts, body), next).await,
+            };
+            let answer = answer.unwrap_or_else(IntoResponse::into_response);
+            as_page(shell, answer).await
+        })
+        .await
 }
+
+/// A form: what was typed is kept when it has to be sent again after sign-in.
+async fn posted(app: &App, shell: &mut Shell, live: Option<&Live>, mut parts: Parts, body: Body, next: Next) -> Result<Response> {
+    let (held, body) = kept::hold(&parts.headers, &parts.uri, body, live.is_some()).await?;
+    let action = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
+    let page = kept::page_of(&parts.headers);
+    let headers = parts.headers.clone();
+    // After sign-in one comes back to the page the form stood on: the form's own address may answer to POST alone.
+    shell.here = page.clone().unwrap_or_else(|| "/".to_owned());
+    parts.extensions.insert(Shell { here: shell.here.clone(), ..shell.clone() });
+    let answer = next.run(Request::from_parts(parts, body)).await;
+    let interrupted =
+        answer.extensions().get::<&'static Code>().is_some_and(|code| MENDED_BY_SIGNING_IN.iter().any(|(of, _)| *of == code.id));
+    let marked = page.as_deref().is_some_and(|page| kept::is_marked(page.split_once('?').map_or("", |(_, query)| query)));
+    if interrupted && let (Some(page), Some(held)) = (&page, held) {
+        let staff = match live {
+            Some(live) => Some(live.actor.staff),
+            None => app.whose_session_ended(&headers).await?,
+        };
+        if let (Some(staff), Some(typed)) = (staff, held.typed(&action).await) {
+            kept::keep(app, staff, typed).await?;
+            shell.here = kept::marked(page);
+        }
+    } else if marked
+        && answer.status() == StatusCode::SEE_OTHER
+        && let Some(live) = live
+    {
+        kept::forget(app, live.actor.staff).await?;
+    }
+    Ok(answer)
+}
+
+/// A page: where it was left in the middle of a form, the form is shown filled again.
+async fn looked_at(app: &App, shell: &mut Shell, live: Option<&Live>, query: &str, mut request: Request, next: Next) -> Result<Response> {
+    let back = match live.filter(|_| shell.user.is_some() && kept::is_marked(query)) {
+        Some(live) => kept::find(app, live.actor.staff).await?,
+        None => None,
+    };
+    if back.is_some() {
+        shell.toast = Some(Toast { tone: Tone::Warning, text: shell.w.kept_lead.to_owned() });
+    }
+    request.extensions_mut().insert(shell.clone());
+    let answer = next.run(request).await;
+    match back {
+        Some(typed) if answer.status().is_success() => refilled(shell, answer, &typed).await,
+        _ => Ok(answer),
+    }
+}
+
+/// The page with the form filled, and with what has no field on it any more in a list of its own.
+async fn refilled(shell: &Shell, answer: Response, typed: &Typed) -> Result<Response> {
+    let (parts, body) = answer.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.map_err(Failure::internal)?;
+    let page = String::from_utf8(bytes.to_vec()).map_err(Failure::internal)?;
+    let (mut page, lost) = refill::fill(&page, typed);
+    if !lost.is_empty() {
+        let lines = lost.iter().map(|text| format!("<li>{}</li>", refill::escape(text))).collect::<String>();
+        let kept = format!("<section class=\"panel\"><h2>{}</h2><ul>{lines}</ul></section></main>", shell.w.kept_texts);
+        page = page.replacen("</main>", &kept, 1);
+    }
+    Ok(Response::from_parts(parts, Body::from(page)))
+}
+
+/// Refusals that are mended by signing in or by another factor, and where.
+const MENDED_BY_SIGNING_IN: [(&str, &str); 4] = [
+    ("platform.sign_in", "/login"),
+    ("people.factor_required", "/login/second"),
+    ("people.step_up", "/login/again"),
+    ("people.password_change", "/me/password"),
+];
 
 /// The name shown in the top bar; the page goes on without it.
 async fn own_name(app: &App, live: &Live) -> String {
@@ -80,33 +164,29 @@ struct Refused {
     title: String,
     detail: String,
     incident: Option<String>,
+    field: Option<String>,
 }
 
 /// Handlers refuse in one way, as a problem; a person gets it as a page, or is sent where it can be mended.
 async fn as_page(shell: Shell, response: Response) -> Response {
-    let problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    let kind = response.headers().get(header::CONTENT_TYPE).cloned();
+    let of_kind = |wanted: &str| kind.as_ref().is_some_and(|kind| kind.as_bytes().starts_with(wanted.as_bytes()));
+    let response = match response.status() {
+        _ if of_kind("application/problem+json") => response,
+        StatusCode::NOT_FOUND if empty(&response) => return not_found_page(shell),
+        status if !status.is_client_error() || of_kind("text/html") => return response,
+        // The web library's own refusal of an address or a form.
+        _ => failure::in_own_words(response).await,
+    };
     let status = response.status();
-    if !problem {
-        return match status {
-            StatusCode::NOT_FOUND if empty(&response) => not_found_page(shell),
-            _ => response,
-        };
-    }
     let Ok(bytes) = to_bytes(response.into_body(), LONGEST).await else { return status.into_response() };
     let Ok(refused) = serde_json::from_slice::<Refused>(&bytes) else { return status.into_response() };
-    let come_back = |path: &str| {
-        let here = shell.here.split('?').next().unwrap_or("/");
-        // Only pages can be come back to: a form's own address often answers to POST alone.
-        super::see_other(&Address::new(path, [("to", if here == "/" { "" } else { &shell.here })]).to_string())
-    };
-    match refused.code.as_str() {
-        "platform.sign_in" => come_back("/login"),
-        "people.factor_required" => come_back("/login/second"),
-        "people.step_up" => come_back("/login/again"),
-        "people.password_change" => super::see_other("/me/password"),
-        _ => {
+    match MENDED_BY_SIGNING_IN.iter().find(|(code, _)| *code == refused.code) {
+        Some((_, path)) => super::see_other(&Address::new(path, [("to", if shell.here == "/" { "" } else { &shell.here })]).to_string()),
+        None => {
             let w = shell.w;
-            let wrong = Wrong { title: refused.title, remedy: refused.detail };
+            let title = refused.field.map_or_else(|| refused.title.clone(), |field| format!("{} ({field})", refused.title));
+            let wrong = Wrong { title, remedy: refused.detail };
             super::page_with(status, &ErrorPage { w, shell, status: status.as_u16(), wrong, incident: refused.incident })
         }
     }
@@ -120,6 +200,13 @@ fn empty(response: &Response) -> bool {
 
 /// What was just done, from a closed list: no text of an address is ever shown.
 fn toast(w: &'static Words, done: &str) -> Option<Toast> {
+    if let Some(counts) = done.strip_prefix("batch.") {
+        // Two numbers and nothing else.
+        let (done, failed) = counts.split_once('.')?;
+        let (done, failed): (u32, u32) = (done.parse().ok()?, failed.parse().ok()?);
+        let (tone, text) = if failed == 0 { (Tone::Good, w.done_batch) } else { (Tone::Warning, w.done_batch_failed) };
+        return Some(Toast { tone, text: fill(&fill(text, done), failed) });
+    }
     let text = match done {
         "saved" => w.done_saved,
         "claimed" => w.done_claimed,
@@ -146,16 +233,18 @@ fn toast(w: &'static Words, done: &str) -> Option<Toast> {
 
 /// The menu of a person: what no role of theirs could ever open is not in it.
 fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem> {
-    let entries: [(&'static str, &'static str, &'static str, Option<Action>); 9] = [
+    let entries: [(&'static str, &'static str, &'static str, Option<Action>); 10] = [
         ("/", w.menu_work, "work", None),
         ("/overview", w.menu_overview, "overview", Some(Action::FiguresView)),
         ("/capture", w.menu_capture, "register", Some(Action::OrderReserve)),
         ("/audit", w.menu_audit_queue, "audit_queue", Some(Action::OrderClaim)),
         ("/orders", w.menu_orders, "orders", Some(Action::OrderView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
+        ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
         ("/log", w.menu_audit, "audit", Some(Action::AuditView)),
+        ("/jobs", w.menu_jobs, "work", Some(Action::JobView)),
     ];
     entries
         .into_iter()

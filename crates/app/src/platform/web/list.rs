@@ -1,10 +1,10 @@
 //! 列表: one list of the console, described once. Its page, its columns, density, saved views, batch and export all come from this description,
 //! and its address holds the whole state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{extract::Query, http::Uri, response::Response};
-use chuangsha_kernel::problem::Language;
+use chuangsha_kernel::problem::{Language, Problem};
 use futures_util::future::{BoxFuture, ready};
 use jiff::civil::Date;
 
@@ -19,11 +19,24 @@ use super::{
 };
 use crate::{
     App,
-    platform::{actor::Actor, failure::Result, words::Words},
+    platform::{
+        actor::Actor,
+        failure::{Result, code},
+        words::Words,
+    },
 };
 
 /// Longest value of an address, in characters.
 const LONGEST: usize = 200;
+
+/// Pages one may go back one by one; beyond that there is the first page.
+const TRAIL: usize = 30;
+
+/// The cursors of an address's trail; whatever does not look like one ends it.
+fn trail(text: &str) -> Vec<String> {
+    let cursor = |text: &&str| (1..=80).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    text.split(',').take_while(cursor).take(TRAIL).map(ToOwned::to_owned).collect()
+}
 
 /// Who looks at a list, and in which language: a person at a page, or a job that works for one.
 #[derive(Clone)]
@@ -54,6 +67,8 @@ pub struct Asked {
     pub size: u32,
     /// Cursor of this page; empty on the first.
     pub after: String,
+    /// Cursors of the pages before this one, the first page's empty one left out: where "previous" leads, exactly to what was seen there.
+    pub before: Vec<String>,
     /// Position of the first line, from 1.
     pub position: u64,
     /// Keys of the columns shown; empty: those shown unasked.
@@ -86,6 +101,7 @@ impl Asked {
             pairs,
             size,
             after: last("after").filter(kept).unwrap_or_default().to_owned(),
+            before: last("back").map(trail).unwrap_or_default(),
             position: last("n").and_then(|n| n.parse().ok()).unwrap_or(1),
             columns: if chosen == usual { BTreeSet::new() } else { chosen },
             dense: last("dense") == Some("1"),
@@ -128,6 +144,9 @@ impl Asked {
     }
 }
 
+/// What an act of a batch was asked with besides its lines: the values of [`BatchAct::fields`] by name.
+pub type Fields = BTreeMap<String, String>;
+
 /// Which part of a list is wanted.
 #[derive(Debug, Clone)]
 pub struct Window {
@@ -148,6 +167,26 @@ pub struct Found {
     pub total: Option<(u64, bool)>,
     /// Cursor of what follows, when something does.
     pub next: Option<String>,
+}
+
+impl Found {
+    /// A page out of rows of which one more than `limit` was read: the one too many says that there is more.
+    pub fn page<R>(
+        mut rows: Vec<R>,
+        limit: u32,
+        total: Option<(u64, bool)>,
+        line: impl Fn(&R) -> Line,
+        cursor: impl Fn(&R) -> String,
+    ) -> Self {
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        Self { next: rows.last().filter(|_| more).map(cursor), lines: rows.iter().map(line).collect(), total }
+    }
+}
+
+/// A total as a list shows it, counted up to `cap`.
+pub fn capped(total: Option<i64>, cap: i64) -> Option<(u64, bool)> {
+    total.map(|total| (total.max(0).unsigned_abs(), total >= cap))
 }
 
 /// One list: where it lives, what it shows, what may be asked and done. Object-safe, so that one registry names them all.
@@ -198,6 +237,21 @@ pub trait Listing: Send + Sync {
     fn acts(&self, _look: &Look) -> Vec<BatchAct> {
         Vec::new()
     }
+    /// Does one act to one line, as the line's own button would: with its guards and its audit entry. `act` is one of [`Listing::acts`], which
+    /// was asked again for this person just before.
+    ///
+    /// A line that already is as asked counts as done and changes nothing: a job that was killed between the act and its own note of it does
+    /// the line again.
+    ///
+    /// # Errors
+    /// What the line refuses; the batch goes on with the next.
+    fn apply<'a>(&'a self, _look: &'a Look, _act: &'a str, _form: &'a Fields, _id: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(ready(Err(Problem::new(&code::NOT_FOUND).into())))
+    }
+    /// Page of one line, where a report of a batch leads to.
+    fn page_of(&self, _id: &str) -> Option<String> {
+        None
+    }
     /// Whether its lines may be taken away as a file.
     fn exports(&self) -> bool {
         true
@@ -226,9 +280,36 @@ pub async fn build(listing: &dyn Listing, look: &Look, asked: &Asked) -> Result<
     // Where nothing was counted: as far as was read, and that more follows.
     let read = asked.position.max(1) - 1 + found.lines.len() as u64;
     let (total, capped) = found.total.unwrap_or((read, found.next.is_some()));
-    let pager = keyset(&address, asked.position, asked.size, total, capped, found.next);
+    let pager = turn(keyset(&address, asked.position, asked.size, total, capped, found.next), &address, asked);
     let views = views::saved(&look.app, &look.actor, w, listing.path(), &address.to_string()).await?;
     Ok(Built { search: search(listing, look, asked), views, table: table(listing, look, asked, found.lines, pager) })
+}
+
+/// The ways to the pages around this one, each with the trail that leads back from there.
+fn turn(mut pager: Pager, address: &Address, asked: &Asked) -> Pager {
+    let size = u64::from(asked.size);
+    let to = |after: &str, position: u64, before: &[String]| {
+        address
+            .with("after", after)
+            .with("n", if position > 1 { position.to_string() } else { String::new() })
+            .with("back", before.join(","))
+            .to_string()
+    };
+    if asked.after.is_empty() {
+        return pager;
+    }
+    let before = asked.position.saturating_sub(size).max(1);
+    pager.previous = match asked.before.split_last() {
+        Some((last, rest)) => Some(to(last, before, rest)),
+        // The second page: the one before is the first.
+        None if asked.position <= size + 1 => Some(address.to_string()),
+        None => None,
+    };
+    let mut trail = asked.before.clone();
+    trail.push(asked.after.clone());
+    let kept = trail.len().saturating_sub(TRAIL);
+    pager.next = pager.next.map(|next| format!("{next}&back={}", Address::value(&trail.get(kept..).unwrap_or_default().join(","))));
+    pager
 }
 
 fn search(listing: &dyn Listing, look: &Look, asked: &Asked) -> Search {
@@ -321,6 +402,36 @@ mod tests {
         let address = read.address(&Orders).to_string();
         assert_eq!(address, "/orders?state=activated&city=990100&size=50&cols=code%2Cnumber%2Cstate&dense=1");
         assert_eq!(asked(&address), read);
+    }
+
+    #[test]
+    fn going_on_and_back_leads_over_the_same_pages() {
+        let address = Address::new("/orders", [("state", "activated")]);
+        let page = |asked: &Asked, next: Option<&str>| {
+            turn(keyset(&address, asked.position, 20, 90, false, next.map(ToOwned::to_owned)), &address, asked)
+        };
+        let mut here = asked("/orders?state=activated");
+        let mut seen = vec![address.to_string()];
+        for cursor in ["1.a", "2.b", "3.c", "4.d"] {
+            let next = page(&here, Some(cursor)).next.unwrap();
+            here = asked(&next);
+            assert_eq!(here.after, cursor);
+            seen.push(next);
+        }
+        assert_eq!(here.position, 81);
+        for earlier in seen.iter().rev().skip(1) {
+            let previous = page(&here, None).previous.unwrap();
+            assert_eq!(&asked(&previous), &asked(earlier));
+            here = asked(&previous);
+        }
+        assert_eq!(page(&here, None).previous, None, "before the first page there is none");
+    }
+
+    #[test]
+    fn a_trail_is_bounded_and_holds_nothing_foreign() {
+        let long = (0..100).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",");
+        assert_eq!(asked(&format!("/orders?after=x&back={long}")).before.len(), TRAIL);
+        assert_eq!(asked("/orders?after=x&back=a,%3Cscript%3E,b").before, ["a"]);
     }
 
     #[test]

@@ -2,24 +2,30 @@
 
 pub mod assets;
 pub mod chart;
+pub mod feedback;
 pub mod form;
 pub mod frame;
+pub mod gallery;
+pub mod kept;
 pub mod list;
 pub mod pages;
 pub mod parts;
 pub mod reference;
+pub mod refill;
 pub mod shell;
 pub mod switch;
 pub mod table;
 pub mod views;
 
 #[cfg(test)]
+mod style_tests;
+#[cfg(test)]
 mod tests;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
-/// A whole page as an answer. Pages show personal data, so no cache keeps them.
+/// A whole page as an answer.
 pub fn page(template: &impl askama::Template) -> Response {
     page_with(StatusCode::OK, template)
 }
@@ -27,11 +33,7 @@ pub fn page(template: &impl askama::Template) -> Response {
 /// A whole page with another status than 200: a refused form is shown again with what is wrong.
 pub fn page_with(status: StatusCode, template: &impl askama::Template) -> Response {
     match template.render() {
-        Ok(html) => {
-            let mut response = (status, Html(html)).into_response();
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
-        }
+        Ok(html) => (status, Html(html)).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -66,14 +66,37 @@ impl Tag {
     }
 }
 
-/// What happened to the form just sent; the next page shows it once.
-#[derive(Debug, Clone)]
+/// 轻提示: what happened to the form just sent; the next page shows it once.
+#[derive(Debug, Clone, Template)]
+#[template(
+    source = r#"<div class="toast toast-{{ tone.class() }}" role="status" data-toast><span aria-hidden="true">{{ tone.shape() }} </span>{{ text }}</div>"#,
+    ext = "html"
+)]
 pub struct Toast {
     /// Weight.
     pub tone: Tone,
     /// Words.
     pub text: String,
 }
+
+impl HtmlSafe for Toast {}
+
+/// 提示条: something to know before going on; it stays.
+#[derive(Debug, Clone, Template)]
+#[template(
+    source = r#"<div class="notice notice-{{ tone.class() }}"><p><span aria-hidden="true">{{ tone.shape() }} </span><strong>{{ title }}</strong></p>{% if !text.is_empty() %}<p>{{ text }}</p>{% endif %}</div>"#,
+    ext = "html"
+)]
+pub struct Note {
+    /// Weight.
+    pub tone: Tone,
+    /// What.
+    pub title: String,
+    /// Why, or what to do; may be empty.
+    pub text: String,
+}
+
+impl HtmlSafe for Note {}
 
 /// 标签页: one tab of a detail page; a tab is a link, so each has its address.
 #[derive(Debug, Clone)]
@@ -252,7 +275,13 @@ impl std::fmt::Display for Icon {
             "network" => {
                 "M10 10m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0M6 6a5.600 5.600 0 0 0 0 8M14 6a5.600 5.600 0 0 1 0 8M3.500 3.500a9.200 9.200 0 0 0 0 13M16.500 3.500a9.200 9.200 0 0 1 0 13"
             }
+            "ledger" => "M4 4h5v12H4zM11 4h5v12h-5zM6 7h1M6 10h1M13 7h1M13 10h1",
             "audit" => "M10 3l6 2v5c0 3.500-2.500 6-6 7-3.500-1-6-3.500-6-7V5zM7.500 10l2 2 3.500-4",
+            "auto" => "M10 3.500a6.500 6.500 0 1 0 .01 0M10 3.500v13M10 7l4.500-1.500M10 10.500l6-1M10 14l4.500-.5",
+            "light" => {
+                "M10 6.500a3.500 3.500 0 1 0 .01 0M10 2v1.500M10 16.500V18M2 10h1.500M16.500 10H18M4.300 4.300l1.100 1.100M14.600 14.600l1.100 1.100M4.300 15.700l1.100-1.100M14.600 5.400l1.100-1.100"
+            }
+            "dark" => "M16 11.800A6.500 6.500 0 1 1 8.200 4a5.200 5.200 0 0 0 7.800 7.800z",
             _ => "M4 10h12",
         };
         write!(

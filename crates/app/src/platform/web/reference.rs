@@ -58,6 +58,7 @@ pub fn pages() -> Router<App> {
 }
 
 async fn show(shell: Shell) -> Response {
+    let shell = shell.public();
     static READ: OnceLock<(Vec<Group>, Vec<Shape>)> = OnceLock::new();
     let (groups, shapes) = READ.get_or_init(|| {
         let described = serde_json::to_value(routes::openapi()).unwrap_or_default();

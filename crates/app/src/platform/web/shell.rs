@@ -12,6 +12,61 @@ use crate::platform::{people::extract::cookie, words::Words};
 pub const LANGUAGE_COOKIE: &str = "lang";
 /// Cookie with the chosen text size.
 pub const TEXT_COOKIE: &str = "text";
+/// Cookie with the chosen theme.
+pub const THEME_COOKIE: &str = "theme";
+
+/// 外观: which of the two themes a person looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Theme {
+    /// As the device is set.
+    #[default]
+    Auto,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Theme {
+    /// In the order of the switch.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Light, Self::Dark];
+
+    /// As the cookie, the address and the style sheet call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// The theme of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|theme| theme.as_str() == name)
+    }
+
+    /// What the browser's own parts (scroll bars, date pickers) follow.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Auto => "light dark",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+/// One choice of the theme switch.
+#[derive(Debug, Clone)]
+pub struct ThemeChoice {
+    /// Words.
+    pub label: &'static str,
+    /// Drawing.
+    pub icon: Icon,
+    /// Address.
+    pub href: String,
+    /// Chosen now.
+    pub current: bool,
+}
 
 /// 当前用户, as the top bar names them.
 #[derive(Debug, Clone)]
@@ -48,6 +103,8 @@ pub struct Shell {
     pub w: &'static Words,
     /// 大字
     pub large: bool,
+    /// 外观
+    pub theme: Theme,
     /// Path and query of this page, where the language switch comes back to.
     pub here: String,
     /// `None` before login.
@@ -56,6 +113,8 @@ pub struct Shell {
     pub menu: Vec<MenuItem>,
     /// Said once.
     pub toast: Option<Toast>,
+    /// 水印: name, number and minute, over every page that somebody signed in sees; `None` on public pages.
+    pub mark: Option<String>,
 }
 
 impl Shell {
@@ -66,11 +125,20 @@ impl Shell {
             language,
             w: Words::of(language),
             large: cookie(headers, TEXT_COOKIE) == Some("large"),
+            theme: cookie(headers, THEME_COOKIE).and_then(Theme::named).unwrap_or_default(),
             here: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
             user: None,
             menu: Vec::new(),
             toast: None,
+            mark: None,
         }
+    }
+
+    /// For a page that shows nothing of anybody.
+    #[must_use]
+    pub fn public(mut self) -> Self {
+        self.mark = None;
+        self
     }
 
     /// `zh-CN` or `en`
@@ -111,6 +179,23 @@ impl Shell {
     /// Address of the text size switch.
     pub fn text_href(&self) -> String {
         Address::new(if self.large { "/text/normal" } else { "/text/large" }, [("back", self.here.as_str())]).to_string()
+    }
+
+    /// The three choices of the theme switch.
+    pub fn themes(&self) -> Vec<ThemeChoice> {
+        Theme::ALL
+            .into_iter()
+            .map(|theme| ThemeChoice {
+                label: match theme {
+                    Theme::Auto => self.w.theme_auto,
+                    Theme::Light => self.w.theme_light,
+                    Theme::Dark => self.w.theme_dark,
+                },
+                icon: Icon(theme.as_str()),
+                href: Address::new(&format!("/theme/{}", theme.as_str()), [("back", self.here.as_str())]).to_string(),
+                current: theme == self.theme,
+            })
+            .collect()
     }
 
     /// Puts one value into words with a `{}`.

@@ -1,4 +1,4 @@
-//! Switches of language and text size: cookies, so that they work before sign-in.
+//! Switches of language, text size and theme: cookies, so that they work before sign-in.
 
 use axum::{
     Router,
@@ -10,7 +10,7 @@ use axum::{
 
 use super::{
     assets, safe_path, see_other,
-    shell::{LANGUAGE_COOKIE, TEXT_COOKIE},
+    shell::{LANGUAGE_COOKIE, TEXT_COOKIE, THEME_COOKIE, Theme},
 };
 use crate::App;
 
@@ -23,7 +23,11 @@ struct Back {
 
 /// Routes of this file.
 pub fn pages() -> Router<App> {
-    Router::new().route("/language/{language}", get(language)).route("/text/{size}", get(text)).route("/static/{name}", get(assets::serve))
+    Router::new()
+        .route("/language/{language}", get(language))
+        .route("/text/{size}", get(text))
+        .route("/theme/{theme}", get(theme))
+        .route("/static/{name}", get(assets::serve))
 }
 
 async fn language(Path(language): Path<String>, Query(back): Query<Back>) -> Response {
@@ -40,7 +44,14 @@ async fn text(Path(size): Path<String>, Query(back): Query<Back>) -> Response {
     }
 }
 
+async fn theme(Path(theme): Path<String>, Query(back): Query<Back>) -> Response {
+    match Theme::named(&theme) {
+        Some(theme) => remember(THEME_COOKIE, theme.as_str(), &back.back),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
 fn remember(cookie: &str, value: &str, back: &str) -> Response {
-    let cookie = format!("{cookie}={value}; Path=/; Max-Age=31536000; SameSite=Lax; Secure; HttpOnly");
+    let cookie = format!("{cookie}={value}; Path=/; Max-Age=31536000; SameSite=Strict; Secure; HttpOnly");
     ([(header::SET_COOKIE, cookie)], see_other(safe_path(back))).into_response()
 }

@@ -4,9 +4,10 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use super::chart::Bar;
+use super::feedback::page_numbers;
 use super::form::Input;
 use super::parts::{Empty, Tag, Tone};
-use crate::platform::words::Words;
+use crate::platform::words::{Words, fill};
 
 /// Page sizes people may choose.
 pub const SIZES: [u32; 3] = [20, 50, 100];
@@ -56,6 +57,13 @@ impl Column {
         self
     }
 
+    /// Moments: a file says of which clock.
+    #[must_use]
+    pub fn moment(mut self) -> Self {
+        self.class = "moment";
+        self
+    }
+
     /// A column that sorts.
     #[must_use]
     pub fn sorted(mut self, href: String, now: &'static str) -> Self {
@@ -102,6 +110,17 @@ impl Cell {
             Self::Age(text, ..) => text.clone(),
             Self::Bar(bar) => bar.text().to_owned(),
             Self::Actions(_) => String::new(),
+        }
+    }
+}
+
+impl Cell {
+    /// The words alone, as a file has them: there an age is the moment it counts from, for a file is read later.
+    pub fn in_file(&self, w: &Words) -> String {
+        match self {
+            Self::Age(_, _, at) if !at.is_empty() => fill(w.since, at),
+            Self::Text(text) | Self::Code(text) | Self::Number(text) if text == "—" => String::new(),
+            other => other.plain(),
         }
     }
 }
@@ -195,6 +214,8 @@ pub struct Pager {
     pub next: Option<String>,
     /// Position of the first line, from 1.
     pub from: u64,
+    /// Page numbers, their addresses and which is shown, where the total is known and pages can be asked for by number; `None`: left out.
+    pub numbers: Vec<Option<(u64, String, bool)>>,
 }
 
 impl Pager {
@@ -321,7 +342,7 @@ impl HtmlSafe for Table {}
 
 impl Table {
     fn caption_count(&self) -> String {
-        crate::platform::words::fill(self.w.rows_total, self.pager.count())
+        fill(self.w.rows_total, self.pager.count())
     }
 
     fn dense(&self) -> bool {
@@ -329,7 +350,11 @@ impl Table {
     }
 
     fn choose_all(&self, batch: &Batch) -> String {
-        crate::platform::words::fill(self.w.choose_all, batch.matching())
+        fill(self.w.choose_all, batch.matching())
+    }
+
+    fn page_label(&self, page: &u64) -> String {
+        crate::platform::words::fill(self.w.page_number, page)
     }
 
     fn position(&self, index: &usize) -> u64 {
@@ -380,6 +405,13 @@ impl Address {
     }
 }
 
+impl Address {
+    /// A value as an address writes it.
+    pub fn value(text: &str) -> String {
+        Self::new("", [("", text)]).to_string().trim_start_matches("?=").to_owned()
+    }
+}
+
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.path)?;
@@ -419,6 +451,12 @@ pub fn pager(address: &Address, page: u64, size: u32, total: u64, capped: bool) 
         previous: (page > 1).then(|| at(page - 1)),
         next: (from + u64::from(size) <= total || capped).then(|| at(page + 1)),
         from,
+        numbers: if capped {
+            Vec::new()
+        } else {
+            let numbers = page_numbers(page, total.div_ceil(u64::from(size)));
+            numbers.into_iter().map(|number| number.map(|number| (number, at(number), number == page))).collect()
+        },
     }
 }
 
@@ -436,5 +474,6 @@ pub fn keyset(address: &Address, position: u64, size: u32, total: u64, capped: b
         previous: None,
         next: next.map(|cursor| address.with("after", cursor).with("n", from + u64::from(size)).to_string()),
         from,
+        numbers: Vec::new(),
     }
 }

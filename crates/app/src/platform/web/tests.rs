@@ -12,8 +12,10 @@ use super::{assets, safe_path};
 use crate::figures::page::Overview;
 use crate::platform::people::page::Login;
 use crate::platform::words::{Words, fill};
-use crate::registration::page::audit::{AuditPage, Case, Compared};
+use crate::registration::page::audit::AuditPage;
 use crate::registration::page::capture::{CapturePage, Shot, steps};
+use crate::registration::page::case::{Case, Compared, Deed, Held, Twin};
+use crate::registration::page::checks::CaseCheck;
 use crate::registration::page::work::MyWork;
 use askama::Template;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -27,6 +29,7 @@ fn shell(language: Language, current: &str) -> Shell {
         language,
         w,
         large: false,
+        theme: super::shell::Theme::Auto,
         here: current.to_owned(),
         user: Some(User {
             name: "张敏".into(),
@@ -45,6 +48,7 @@ fn shell(language: Language, current: &str) -> Shell {
             item("/log", w.menu_audit, "audit", None),
         ],
         toast: None,
+        mark: Some("张敏 1024 2026-11-22 09:30".to_owned()),
     }
 }
 
@@ -331,11 +335,11 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
         id: "1".into(),
         number: "A-20261122-7K3QX".into(),
         state: Tag::new(Tone::Active, w.state_auditing),
-        held: w.claimed_by_me.into(),
-        lease_until_ms: 32_503_680_000_000,
-        lease_left: "09:48".into(),
+        risk: Tag::new(Tone::Warning, w.risk_medium),
+        held: Some(Held { words: w.claimed_by_me.into(), until_ms: 32_503_680_000_000, left: "09:48".into() }),
+        note: w.not_alone_note.into(),
         line: format!("{} · {} · S-2231", w.product_voice, w.mode_counter),
-        version: 4,
+        beside: None,
         pictures: [w.front, w.back, w.photo, w.signature]
             .into_iter()
             .map(|label| Picture { label: label.into(), href: assets::address("icon.svg").into(), note: String::new() })
@@ -351,16 +355,29 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
                 label: w.address.into(), declared: "甲城市小店区***".into(), verified: Tag::new(Tone::Quiet, w.check_waiting)
             },
         ],
-        checks: checks(w),
+        checks: checks(w).into_iter().map(|check| CaseCheck { check, why: w.check_digit_why.into() }).collect(),
+        twins: vec![Twin {
+            code: "A-20261120-3M9QC".into(),
+            line: "199****0003 · S-2231 · 2026-11-20".into(),
+            state: Tag::new(Tone::Good, w.state_activated),
+            beside: "/audit?order=1&with=2".into(),
+            current: false,
+        }],
         history: "1".into(),
         timeline: timeline(w),
-        approve: Some("/audit/1/approval".into()),
+        deeds: vec![
+            Deed::Step('a', w.approve_next.into(), "/audit/1/approval".into(), vec![("version", "4".into())]),
+            Deed::Ask('r', w.reject.into(), "reject", true),
+        ],
+        release: Some("/audit/1/release".into()),
         dialogs: vec![dialog(w, "reject", false)],
     };
     let queue = |case, open: bool| AuditPage {
         shell: shell(language, "/audit"),
         w,
         notice: None,
+        kept: String::new(),
+        next: Some("/audit/next".into()),
         tabs: Tabs {
             label: w.queues.into(),
             tabs: vec![

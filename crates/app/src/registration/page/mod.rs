@@ -2,13 +2,16 @@
 
 pub mod audit;
 pub mod capture;
+pub mod case;
+pub mod checks;
 pub mod orders;
+pub mod queue;
 pub mod work;
 
 use axum::Router;
 use chuangsha_kernel::{problem::Language, rulebook::ChannelKind, time::Timestamp};
 
-use super::order::{Check, Customer, Defect, ImageKind, Mode, Product, RejectReason, State};
+use super::order::{Check, Customer, Defect, ImageKind, Mode, Product, RejectReason, Risk, State};
 use crate::{
     App,
     platform::{
@@ -102,6 +105,29 @@ pub fn product_words(w: &Words, product: Product) -> &'static str {
         Product::Data => w.product_data,
         Product::Iot => w.product_iot,
     }
+}
+
+/// Products as choices.
+pub fn product_choices(w: &Words) -> Vec<Choice> {
+    let mut choices = vec![Choice::new("", w.all)];
+    choices.extend(Product::ALL.into_iter().map(|product| Choice::new(product.as_str(), product_words(w, product))));
+    choices
+}
+
+/// A grade of risk as a tag.
+pub fn risk_tag(w: &Words, risk: Risk) -> Tag {
+    match risk {
+        Risk::High => Tag::new(Tone::Bad, w.risk_high),
+        Risk::Medium => Tag::new(Tone::Warning, w.risk_medium),
+        Risk::Low => Tag::new(Tone::Quiet, w.risk_low),
+    }
+}
+
+/// Grades of risk as choices.
+pub fn risk_choices(w: &Words) -> Vec<Choice> {
+    let mut choices = vec![Choice::new("", w.all)];
+    choices.extend(Risk::ALL.into_iter().map(|risk| Choice::new(risk.as_str(), risk_tag(w, risk).text)));
+    choices
 }
 
 /// A mode in words.

@@ -88,7 +88,7 @@ impl Listing for Orders {
             Column::keyed("outlet", w.outlet),
             Column::keyed("state", w.status),
             Column::keyed("waited", w.waited),
-            Column::keyed("created", w.created),
+            Column::keyed("created", w.created).moment(),
             Column::keyed("face", w.check_face).hidden(),
             Column::new(w.actions),
         ]
@@ -164,7 +164,10 @@ fn line(look: &Look, row: &RowView, due_ms: i64) -> Line {
             Cell::Code(row.number.clone()),
             Cell::Two(row.channel.clone(), format!("{kind} · {}", region_name(&look.app, look.language, &row.region))),
             Cell::Tag(state_tag(w, row.state)),
-            if waiting { age(row.waited_ms, due_ms, row.overdue) } else { Cell::Text("—".to_owned()) },
+            match age(row.waited_ms, due_ms, row.overdue) {
+                Cell::Age(text, tone, _) if waiting => Cell::Age(text, tone, row.submitted_at.as_deref().map(moment).unwrap_or_default()),
+                _ => Cell::Text("—".to_owned()),
+            },
             Cell::Text(moment(&row.created_at)),
             Cell::Number(row.face_score.map_or("—".to_owned(), |score| format!("{}.{}", score / 10, score % 10))),
             Cell::Actions(vec![Act::page(w.open, &row.code, format!("/orders/{}", row.id))]),
@@ -277,7 +280,6 @@ fn is_look(action: &str) -> bool {
 
 async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &OrderView, may_reveal: bool) -> Result<Vec<Section>> {
     let (w, language) = (shell.w, shell.language);
-    let threshold = app.number_rule("registration.face_match_threshold", app.clock.now(), &order.region)?;
     let mut about = vec![
         code(w.number, order.number.clone()),
         fact(w.customer, customer_words(w, order.customer)),
@@ -312,7 +314,10 @@ async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &
         sections.push(Section::Facts(party_words(w, &party.role).to_owned(), Facts { facts }));
     }
     if order.submitted_at.is_some() {
-        sections.push(Section::Checks(w.checks.to_owned(), super::audit::checks(w, order, threshold.value, &threshold.article).0));
+        sections.push(Section::Checks(
+            w.checks.to_owned(),
+            super::checks::checks(app, w, language, order)?.0.into_iter().map(|one| one.check).collect(),
+        ));
         let same = view::same_person(app, actor, id).await?;
         if !same.is_empty() {
             let table = Table {
@@ -487,8 +492,7 @@ fn steps(
             FormPart::new(w, format!("/orders/{id}/delivery"), w.deliver, fields).lead(w.deliver_lead),
         ));
     }
-    let decided = matches!(order.state, State::Approved | State::DeliveryPending | State::Activating | State::Activated);
-    if decided && !order.captured_by_us && actor.could(app, Action::OrderSample) {
+    if order.recheck_due && !order.decided_by_me && !order.captured_by_us && actor.could(app, Action::OrderSample) {
         let choices = vec![Choice::new("sound", w.recheck_sound), Choice::new("unsound", w.recheck_unsound)];
         let fields = vec![Input::new("finding", w.recheck, Kind::Radio(choices)).required().wide().prefix("recheck"), words("recheck")];
         dialogs.push(dialog(
@@ -554,7 +558,7 @@ async fn refused(app: &App, actor: &Actor, shell: Shell, id: OrderId, failure: F
 async fn image(Of(app): Of<App>, actor: Actor, Path((id, kind)): Path<(String, String)>) -> Result<Response> {
     let kind = ImageKind::parse(&kind).ok_or(Refusal::NotFound)?;
     let bytes = view::image(&app, &actor, order_id(&id)?, kind).await?;
-    let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "no-store"), (header::CONTENT_DISPOSITION, "inline")];
+    let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CONTENT_DISPOSITION, "inline")];
     Ok((headers, bytes).into_response())
 }
 
@@ -588,7 +592,7 @@ async fn recheck(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<St
         return refused(&app, &actor, shell, id, Refusal::FieldInvalid { field: "finding" }.into()).await;
     }
     match audit_desk::recheck(&app, &actor, id, finding == "sound", text(&answers, "words")).await {
-        Ok(()) => Ok(see_other(&format!("/orders/{id}?done=checked"))),
+        Ok(_) => Ok(see_other(&format!("/orders/{id}?done=checked"))),
         Err(failure) => refused(&app, &actor, shell, id, failure).await,
     }
 }

@@ -15,6 +15,8 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post" || event.defaultPrevented) return;
+    // An answer that is a file leaves the page where it is: the form may be sent again.
+    if (form.closest("[data-stays]")) return;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "yes";
   });
@@ -55,10 +57,29 @@
 
   const settle = (root) => {
     each(root, "dialog[data-open]", (dialog) => { dialog.removeAttribute("data-open"); dialog.close(); dialog.showModal(); });
-    const wrong = root.querySelector("[aria-invalid=true],[data-focus]");
+    // On the living page of parts every state stands at once: none of them is the one to go to.
+    const wrong = [...root.querySelectorAll("[aria-invalid=true],[data-focus]")].find((one) => !one.closest(".part"));
     if (wrong) wrong.focus({ preventScroll: wrong.matches("h2") });
   };
   settle(document);
+
+  // What changed while nobody asked is said once, quietly: the heading of the list carries its count.
+  const live = document.getElementById("live");
+  const heard = {};
+  document.addEventListener("htmx:after:swap", (event) => {
+    const source = event.detail && event.detail.ctx && event.detail.ctx.sourceElement;
+    const region = source && source.dataset.hxTrigger && document.querySelector(source.dataset.hxTarget);
+    const heading = region && region.querySelector("h2");
+    if (!heading || !live) return;
+    const said = heading.textContent.trim();
+    if ((heard[region.id] || said) !== said) live.textContent = said;
+    heard[region.id] = said;
+  });
+  each(document, "[data-hx-trigger][data-hx-target]", (source) => {
+    const region = document.querySelector(source.dataset.hxTarget);
+    const heading = region && region.querySelector("h2");
+    if (heading) heard[region.id] = heading.textContent.trim();
+  });
 
   // After an exchange the focus goes to the heading of what is new, so that it is read out.
   document.addEventListener("htmx:after:swap", (event) => {

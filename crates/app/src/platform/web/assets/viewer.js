@@ -3,38 +3,60 @@
 (() => {
   const KEYS = "audit-keys";
   const viewer = document.querySelector("[data-viewer]");
-  let picture = 0, zoom = 0, turn = 0;
+  const figures = viewer ? [...viewer.querySelectorAll("figure")] : [];
+  // Two pictures may stand side by side: the left is looked at alone otherwise. Zoom is of both, turning of each.
+  let left = 0, right = Math.min(2, figures.length - 1), compare = false, zoom = 0;
+  const turns = figures.map(() => 0);
 
   const show = () => {
     if (!viewer) return;
-    viewer.querySelectorAll("figure").forEach((figure, index) => {
-      figure.classList.toggle("behind", index !== picture);
-      figure.className = figure.className.replace(/\b(zoom|turn)-\d\b/g, "").trim();
-      if (index === picture) {
-        if (zoom) figure.classList.add(`zoom-${zoom}`);
-        if (turn) figure.classList.add(`turn-${turn}`);
-      }
+    viewer.classList.toggle("comparing", compare);
+    figures.forEach((figure, index) => {
+      const seen = index === left || (compare && index === right);
+      figure.className = seen ? `zoom-${zoom} turn-${turns[index]}${index === left ? " left" : ""}` : "behind";
     });
-    viewer.querySelectorAll("[data-picture]").forEach((button, index) => button.setAttribute("aria-pressed", String(index === picture)));
+    const press = (selector, key, chosen) => viewer.querySelectorAll(selector).forEach((button) => button.setAttribute("aria-pressed", String(Number(button.dataset[key]) === chosen)));
+    press("[data-picture]", "picture", left);
+    press("[data-right]", "right", right);
+    viewer.querySelector("[data-compare]").setAttribute("aria-pressed", String(compare));
   };
-  const choose = (index) => {
-    if (!viewer || index >= viewer.querySelectorAll("figure").length) return;
-    picture = index; zoom = 0; turn = 0; show();
-  };
+  const choose = (index) => { if (index < viewer?.querySelectorAll("[data-picture]").length) { left = index; show(); } };
   const enlarge = (by) => { zoom = Math.min(4, Math.max(0, zoom + by)); show(); };
-  const rotate = () => { turn = (turn + 1) % 4; show(); };
+  const rotate = () => { if (figures.length) { turns[left] = (turns[left] + 1) % 4; show(); } };
+  const beside = () => { if (figures.length > 1) { compare = !compare; if (compare && right === left) right = (left + 1) % figures.length; show(); } };
   if (viewer) {
     viewer.classList.add("ready");
+    if (viewer.dataset.beside) { right = Number(viewer.dataset.beside); compare = right < figures.length; }
     viewer.addEventListener("click", (event) => {
       const button = event.target.closest("button");
       if (!button) return;
       if (button.dataset.picture) choose(Number(button.dataset.picture));
+      else if (button.dataset.right) { right = Number(button.dataset.right); show(); }
       else if (button.dataset.zoom) enlarge(button.dataset.zoom === "in" ? 1 : -1);
       else if ("rotate" in button.dataset) rotate();
-      else if ("whole" in button.dataset) { zoom = 0; turn = 0; show(); }
+      else if ("compare" in button.dataset) beside();
+      else if ("whole" in button.dataset) { zoom = 0; turns.fill(0); show(); }
     });
+    // Side by side, both are moved to the same place of the picture.
+    figures.forEach((figure) => figure.addEventListener("scroll", () => {
+      const other = compare && figures.find((one) => one !== figure && !one.classList.contains("behind"));
+      if (!other) return;
+      const place = (inner, outer, at) => (inner > outer ? at / (inner - outer) : 0);
+      const top = place(figure.scrollHeight, figure.clientHeight, figure.scrollTop) * (other.scrollHeight - other.clientHeight);
+      const along = place(figure.scrollWidth, figure.clientWidth, figure.scrollLeft) * (other.scrollWidth - other.clientWidth);
+      if (Math.abs(other.scrollTop - top) > 1) other.scrollTop = top;
+      if (Math.abs(other.scrollLeft - along) > 1) other.scrollLeft = along;
+    }));
     show();
   }
+
+  // The text of an article opens under the pointer as well; Escape or leaving closes it.
+  document.querySelectorAll("details.why").forEach((why) => {
+    why.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse" && !why.open) { why.open = true; why.dataset.hovered = "yes"; } });
+    why.addEventListener("pointerleave", () => { if (why.dataset.hovered) { why.open = false; delete why.dataset.hovered; } });
+    why.addEventListener("focusout", () => { if (!why.dataset.hovered) why.open = false; });
+    why.addEventListener("keydown", (event) => { if (event.key === "Escape") why.open = false; });
+  });
 
   const lines = () => [...document.querySelectorAll(".queue-list tbody tr")];
   const move = (by) => {
@@ -46,14 +68,26 @@
     all.forEach((line) => line.classList.remove("at"));
     all[to].classList.add("at");
     all[to].scrollIntoView({ block: "nearest" });
-    const target = all[to].querySelector("a, button");
+    const target = all[to].querySelector("a");
     if (target) target.focus({ preventScroll: true });
   };
+  const choice = () => document.querySelector(".queue-list tr.at input[name=chosen]");
+  const mark = () => choice()?.click();
+  const next = () => document.querySelector("form[action^='/audit/next']")?.requestSubmit();
   const press = (key) => {
     const place = document.querySelector(`[data-key="${key}"]`);
     if (!place) return;
-    if (place instanceof HTMLFormElement) place.requestSubmit();
-    else place.click();
+    if (place instanceof HTMLFormElement) { place.requestSubmit(); return; }
+    place.click();
+    // Reasons are picked by digits; where there are none the words come first.
+    const dialog = document.getElementById(place.getAttribute("commandfor"));
+    if (dialog && !dialog.querySelector("[type=radio],[type=checkbox]")) dialog.querySelector("textarea")?.focus();
+  };
+  const pick = (digit) => {
+    const box = document.querySelectorAll("dialog[open] :is([type=radio],[type=checkbox])")[digit - 1];
+    if (!box) return;
+    box.click();
+    box.focus();
   };
 
   const switcher = document.querySelector("[data-keys]");
@@ -63,15 +97,23 @@
     switcher.addEventListener("change", () => { try { localStorage.setItem(KEYS, switcher.checked ? "on" : "off"); } catch { /* a private window keeps nothing */ } });
   }
   addEventListener("keydown", (event) => {
+    const form = event.target.closest("dialog[open] form[method=post]");
+    if (form && event.key === "Enter" && event.ctrlKey) { event.preventDefault(); form.requestSubmit(); return; }
     if (switcher && !switcher.checked) return;
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.repeat && event.key !== "j" && event.key !== "k") return;
-    if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
-    if (document.querySelector("dialog[open]")) return;
+    if (event.target.closest("input:not([type=checkbox],[type=radio]), textarea, select, [contenteditable]")) return;
+    const digit = /^[1-9]$/.test(event.key) ? Number(event.key) : 0;
+    if (document.querySelector("dialog[open]")) {
+      if (digit) { event.preventDefault(); pick(digit); }
+      return;
+    }
+    // A space on a button or a box is that button's.
+    if (event.key === " " && (event.target.closest("button, input, summary") || !choice())) return;
     const act = {
-      j: () => move(1), k: () => move(-1), a: () => press("a"), e: () => press("e"), r: () => press("r"),
-      z: rotate, "+": () => enlarge(1), "=": () => enlarge(1), "-": () => enlarge(-1),
+      j: () => move(1), k: () => move(-1), " ": mark, n: next, a: () => press("a"), e: () => press("e"), r: () => press("r"), s: () => press("s"),
+      z: rotate, c: beside, "+": () => enlarge(1), "=": () => enlarge(1), "-": () => enlarge(-1),
       "?": () => { const help = document.getElementById("keys-help"); if (help) help.showModal(); },
-    }[event.key] || (/^[1-9]$/.test(event.key) ? () => choose(Number(event.key) - 1) : null);
+    }[event.key] || (digit ? () => choose(digit - 1) : null);
     if (!act) return;
     event.preventDefault();
     act();

@@ -1,0 +1,534 @@
+//! 权限矩阵: every role on every route, near and far, and what each sees of a person. The oracle below is written from the duties, not from
+//! `rules/roles.toml`; a route nobody has placed in it fails the test, and so does a place whose route is gone.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{StatusCode, header},
+};
+use chuangsha_app::{
+    channels,
+    platform::{
+        actor::Actor,
+        people::{OrganisationKind, organisation, staff::NewStaff},
+    },
+    registration::order::ImageKind,
+};
+use chuangsha_kernel::{
+    id::{OrganisationId, StaffId},
+    role::{Role, RoleSet},
+    rulebook::ChannelKind,
+};
+use chuangsha_world::{
+    kit::{self, CITY, Kit},
+    pictures,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::kit::{Answer, Operation, Things, addresses, arrive, browse, form, operations, router, send};
+
+/// How far something reaches, seen from one outlet of one city: the things of the story lie one at each distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    /// Nothing at all.
+    No,
+    /// Only places that are not in this story: the own call centre.
+    Elsewhere,
+    /// The own outlet.
+    Outlet,
+    City,
+    Province,
+    /// All of the carrier.
+    Carrier,
+}
+
+const DISTANCES: [(&str, Reach); 4] =
+    [("own outlet", Reach::Outlet), ("same city", Reach::City), ("same province", Reach::Province), ("elsewhere", Reach::Carrier)];
+
+/// What a route is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Topic {
+    Orders,
+    Capture,
+    Cancel,
+    Pictures,
+    Audit,
+    Senior,
+    Reveal,
+    Dispute,
+    Link,
+    Channels,
+    Visit,
+    Train,
+    Admit,
+    Step,
+    People,
+    Manage,
+    Keys,
+    Figures,
+    Network,
+    Retry,
+    Log,
+}
+
+/// The oracle: who does what, how far (R-PIP-2, R-PIP-3, R-REG-6, R-GOV-4, R-GOV-9, L-PIP-19).
+fn reach(topic: Topic, role: Role) -> Reach {
+    use Reach::{Carrier, City, Elsewhere, No, Outlet, Province};
+    use Role as R;
+    match (topic, role) {
+        // Whoever captures sees and does only what their own outlet captured, and undoes only their own.
+        (Topic::Orders | Topic::Capture | Topic::Channels | Topic::Figures, R::Clerk) => Outlet,
+        // Two documents of one person are joined where the person stands with both.
+        (Topic::Cancel | Topic::Pictures | Topic::Link, R::Clerk) => Outlet,
+        // Auditors sit centrally.
+        (Topic::Orders | Topic::Pictures | Topic::Audit, R::Auditor | R::SeniorAuditor) => Carrier,
+        (Topic::Senior | Topic::Figures, R::SeniorAuditor) => Carrier,
+        // A city runs its city, a province its province.
+        (Topic::Orders | Topic::Channels | Topic::Visit | Topic::Train | Topic::Figures, R::ChannelManager | R::CityManager) => City,
+        (Topic::Admit | Topic::Step | Topic::People | Topic::Manage, R::CityManager) => City,
+        (Topic::Orders | Topic::Channels | Topic::Visit | Topic::Train | Topic::Admit | Topic::Step, R::ProvinceManager) => Province,
+        (Topic::People | Topic::Manage | Topic::Figures, R::ProvinceManager) => Province,
+        // Headquarters.
+        (Topic::Orders | Topic::Channels | Topic::Step | Topic::People | Topic::Manage, R::CarrierAdministrator) => Carrier,
+        (Topic::Keys | Topic::Figures | Topic::Network, R::CarrierAdministrator) => Carrier,
+        // Whoever keeps the machines keeps accounts and sees no customer.
+        (Topic::People | Topic::Manage | Topic::Keys | Topic::Network, R::SystemAdministrator) => Carrier,
+        (Topic::Network | Topic::Retry, R::NetworkOperator) => Carrier,
+        // Whoever answers customers, and whoever answers for their data.
+        (Topic::Orders | Topic::Reveal | Topic::Dispute, R::HotlineAgent | R::PrivacyOfficer) => Carrier,
+        (Topic::Pictures | Topic::Figures, R::PrivacyOfficer) => Carrier,
+        // Whoever watches reads the log, and no customer's order.
+        (Topic::Log | Topic::Figures, R::InternalAuditor) => Carrier,
+        // The state looks on, and takes no step.
+        (Topic::Orders | Topic::Channels | Topic::Visit | Topic::Log | Topic::Figures, R::AdministrationInspector) => Province,
+        (Topic::Orders | Topic::Channels | Topic::Visit | Topic::Log | Topic::Figures, R::MinistryInspector) => Carrier,
+        // A call centre runs itself.
+        (Topic::Channels | Topic::People | Topic::Manage | Topic::Keys | Topic::Figures, R::CallCentreManager) => Elsewhere,
+        _ => No,
+    }
+}
+
+/// Where a route stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Anybody, signed in or not.
+    Public,
+    /// Anybody signed in, about themselves or about nobody.
+    Own,
+    /// Whoever has the topic anywhere.
+    Any(Topic),
+    /// Whoever reaches the thing the address names.
+    At(Topic),
+}
+
+/// Every route there is. Add a new one here, from what it is for.
+const PLACES: &[(&str, &str, Place)] = {
+    use Place::{Any, At, Own, Public};
+    use Topic as T;
+    &[
+        // Pages.
+        ("get", "/", Own),
+        ("get", "/api", Public),
+        ("get", "/api/openapi.json", Public),
+        ("get", "/language/{language}", Public),
+        ("get", "/text/{size}", Public),
+        ("get", "/static/{name}", Public),
+        ("get", "/login", Public),
+        ("post", "/login", Public),
+        ("get", "/login/second", Own),
+        ("post", "/login/second", Own),
+        ("get", "/login/again", Own),
+        ("post", "/login/again", Own),
+        ("post", "/login/passkey", Own),
+        ("get", "/login/enrol", Own),
+        ("post", "/login/enrol/code", Own),
+        ("post", "/login/enrol/passkey", Own),
+        ("post", "/logout", Public),
+        ("get", "/me", Own),
+        ("get", "/me/password", Own),
+        ("post", "/me/password", Own),
+        ("get", "/me/factors", Own),
+        // Somebody else's session, or none: not found for everybody here.
+        ("post", "/sessions/{id}/end", Own),
+        ("post", "/views", Own),
+        ("post", "/views/removal", Own),
+        ("get", "/overview", Any(T::Figures)),
+        ("get", "/capture", Any(T::Capture)),
+        ("post", "/capture", Any(T::Capture)),
+        ("get", "/capture/{id}", At(T::Capture)),
+        ("get", "/capture/{id}/document", At(T::Capture)),
+        ("post", "/capture/{id}/document", At(T::Capture)),
+        ("get", "/capture/{id}/portrait", At(T::Capture)),
+        ("post", "/capture/{id}/portrait", At(T::Capture)),
+        ("get", "/capture/{id}/signature", At(T::Capture)),
+        ("post", "/capture/{id}/signature", At(T::Capture)),
+        ("get", "/capture/{id}/submission", At(T::Capture)),
+        ("post", "/capture/{id}/submission", At(T::Capture)),
+        ("post", "/capture/{id}/cancellation", At(T::Cancel)),
+        ("get", "/orders", Any(T::Orders)),
+        ("get", "/orders/{id}", At(T::Orders)),
+        ("get", "/orders/{id}/images/{kind}", At(T::Pictures)),
+        ("post", "/orders/{id}/reveal", At(T::Reveal)),
+        ("post", "/orders/{id}/decision", At(T::Senior)),
+        ("post", "/orders/{id}/recheck", At(T::Senior)),
+        ("post", "/orders/{id}/delivery", At(T::Capture)),
+        ("get", "/audit", Any(T::Audit)),
+        ("post", "/audit/next", Any(T::Audit)),
+        ("post", "/audit/{id}/claim", At(T::Audit)),
+        ("post", "/audit/{id}/release", At(T::Audit)),
+        ("post", "/audit/{id}/approval", At(T::Audit)),
+        ("post", "/audit/{id}/return", At(T::Audit)),
+        ("post", "/audit/{id}/rejection", At(T::Audit)),
+        ("post", "/audit/{id}/escalation", At(T::Audit)),
+        ("get", "/channels", Any(T::Channels)),
+        ("get", "/channels/{id}", At(T::Channels)),
+        ("post", "/channels/{id}/step", At(T::Step)),
+        ("get", "/people", Any(T::People)),
+        ("get", "/people/{id}", At(T::People)),
+        ("post", "/people/{id}/departure", At(T::Manage)),
+        ("get", "/network", Any(T::Network)),
+        ("post", "/network/retry", Any(T::Retry)),
+        ("post", "/network/{id}/retry", Any(T::Retry)),
+        ("get", "/log", Any(T::Log)),
+        // JSON.
+        ("post", "/api/v1/session", Public),
+        ("get", "/api/v1/session", Own),
+        ("delete", "/api/v1/session", Own),
+        ("post", "/api/v1/session/totp", Own),
+        ("post", "/api/v1/session/password", Own),
+        ("post", "/api/v1/session/passkey/begin", Own),
+        ("post", "/api/v1/session/passkey/finish", Own),
+        ("get", "/api/v1/passkeys", Own),
+        ("post", "/api/v1/passkeys/begin", Own),
+        ("post", "/api/v1/passkeys/finish", Own),
+        ("post", "/api/v1/totp/begin", Own),
+        ("post", "/api/v1/totp/confirm", Own),
+        ("get", "/api/v1/sessions", Own),
+        ("delete", "/api/v1/sessions/{id}", Own),
+        ("get", "/api/v1/people", Any(T::People)),
+        ("post", "/api/v1/people", Any(T::Manage)),
+        ("put", "/api/v1/people/{id}/departure", At(T::Manage)),
+        ("put", "/api/v1/people/{id}/roles", At(T::Manage)),
+        ("put", "/api/v1/people/{id}/password", At(T::Manage)),
+        ("delete", "/api/v1/people/{id}/factors", At(T::Manage)),
+        ("post", "/api/v1/people/{id}/training", At(T::Train)),
+        ("get", "/api/v1/api-keys", Any(T::Keys)),
+        ("post", "/api/v1/api-keys", Any(T::Keys)),
+        ("delete", "/api/v1/api-keys/{id}", Any(T::Keys)),
+        ("get", "/api/v1/numbers/free", Any(T::Capture)),
+        ("get", "/api/v1/registrations", Any(T::Orders)),
+        ("post", "/api/v1/registrations", Any(T::Capture)),
+        ("get", "/api/v1/registrations/{id}", At(T::Orders)),
+        ("delete", "/api/v1/registrations/{id}", At(T::Cancel)),
+        ("post", "/api/v1/registrations/{id}/reservation", At(T::Capture)),
+        ("post", "/api/v1/registrations/{id}/images/{kind}", At(T::Capture)),
+        ("get", "/api/v1/registrations/{id}/images/{kind}", At(T::Pictures)),
+        ("post", "/api/v1/registrations/{id}/capture", At(T::Capture)),
+        ("post", "/api/v1/registrations/{id}/submission", At(T::Capture)),
+        ("post", "/api/v1/registrations/{id}/delivery", At(T::Capture)),
+        ("get", "/api/v1/registrations/{id}/timeline", At(T::Orders)),
+        ("get", "/api/v1/registrations/{id}/same-person", At(T::Orders)),
+        ("post", "/api/v1/registrations/{id}/reveals", At(T::Reveal)),
+        ("get", "/api/v1/audit-queue", Any(T::Audit)),
+        ("post", "/api/v1/audit-queue/next", Any(T::Audit)),
+        ("post", "/api/v1/registrations/{id}/lease", At(T::Audit)),
+        ("delete", "/api/v1/registrations/{id}/lease", At(T::Audit)),
+        ("post", "/api/v1/registrations/{id}/approval", At(T::Audit)),
+        ("post", "/api/v1/registrations/{id}/return", At(T::Audit)),
+        ("post", "/api/v1/registrations/{id}/rejection", At(T::Audit)),
+        ("post", "/api/v1/registrations/{id}/escalation", At(T::Audit)),
+        ("post", "/api/v1/registrations/{id}/votes", At(T::Senior)),
+        ("post", "/api/v1/registrations/{id}/recheck", At(T::Senior)),
+        ("post", "/api/v1/persons/links", Any(T::Link)),
+        ("post", "/api/v1/persons/restrictions", Any(T::Dispute)),
+        ("get", "/api/v1/channels", Any(T::Channels)),
+        ("post", "/api/v1/channels", Any(T::Admit)),
+        ("get", "/api/v1/channels/{id}", At(T::Channels)),
+        // Asked with the first step, vetting; a penalty is asked on the page.
+        ("post", "/api/v1/channels/{id}/steps", At(T::Admit)),
+        ("post", "/api/v1/channels/{id}/visits", At(T::Visit)),
+        ("post", "/api/v1/region-modes", Any(T::Admit)),
+        ("get", "/api/v1/figures", Any(T::Figures)),
+        ("get", "/api/v1/dead-letters", Any(T::Network)),
+        ("post", "/api/v1/dead-letters/{id}/retry", Any(T::Retry)),
+        ("post", "/api/v1/network/feedback", Public),
+        ("get", "/api/v1/audit-log", Any(T::Log)),
+        ("get", "/api/v1/audit-log/checkpoint", Public),
+        ("get", "/api/v1/audit-log/entries/{id}/proof", Any(T::Log)),
+        ("get", "/api/v1/audit-log/consistency", Any(T::Log)),
+    ]
+};
+
+/// How a field of a view is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Masked,
+    Clear,
+}
+
+/// What the JSON of one order, one row of orders and one row of people says of somebody, to every role that may see it at all. Clear values are
+/// had one at a time, with a purpose, by whoever [`Topic::Reveal`] reaches.
+const FIELDS: [(&str, &str, Shown); 10] = [
+    ("/api/v1/registrations/{id}", "/parties/0/name", Shown::Masked),
+    ("/api/v1/registrations/{id}", "/parties/0/document_number", Shown::Masked),
+    ("/api/v1/registrations/{id}", "/parties/0/address", Shown::Masked),
+    ("/api/v1/registrations/{id}", "/parties/0/phone", Shown::Masked),
+    ("/api/v1/registrations/{id}", "/number", Shown::Masked),
+    ("/api/v1/registrations/{id}", "/parties/0/document_kind", Shown::Clear),
+    ("/api/v1/registrations", "/items/0/name", Shown::Masked),
+    ("/api/v1/registrations", "/items/0/number", Shown::Masked),
+    ("/api/v1/people", "/items/0/name", Shown::Masked),
+    ("/api/v1/people", "/items/0/number", Shown::Clear),
+];
+
+/// A name nobody may read in a list, and the numbers of the customers.
+const COLLEAGUE: &str = "欧阳隐名";
+const CUSTOMER: [&str; 4] = ["测试甲", "示范区一号", "19900009999", "19900006"];
+
+/// Four outlets, one at each distance, each with an order, a picture and a colleague.
+struct Country {
+    kit: Kit,
+    router: Router,
+    near: Vec<Things>,
+    tokens: Vec<(Role, String)>,
+}
+
+async fn found(kit: &Kit, kind: OrganisationKind, region: &'static str, under_hq: bool) -> OrganisationId {
+    let (id, hq) = (OrganisationId(kit.app.ids.next(kit::start())), kit.hq);
+    let new = move || organisation::NewOrganisation { id, kind, parent: under_hq.then_some(hq), region, zh: "单位", en: "Unit" };
+    kit.app.write(move |tx| organisation::create(tx, &new(), kit::start())).await.unwrap();
+    id
+}
+
+async fn outlet(kit: &Kit, code: &'static str, region: &'static str) -> OrganisationId {
+    let id = found(kit, OrganisationKind::Channel, region, true).await;
+    let new = move || channels::Channel {
+        organisation: id,
+        code: code.to_owned(),
+        kind: ChannelKind::SocialOutlet,
+        region: region.to_owned(),
+        state: channels::State::Active,
+        version: 1,
+        clauses: channels::Clause::COMPLETE,
+        reader: true,
+        app: true,
+        warnings: 0,
+        updated_at: kit::start(),
+    };
+    kit.app.write(move |tx| channels::insert(tx, &new())).await.unwrap();
+    id
+}
+
+async fn country() -> (chuangsha_store::testkit::TestStore, Country) {
+    let engine = chuangsha_store::testkit::sqlite().await;
+    let kit = Kit::new(engine.store.clone()).await;
+    let province = found(&kit, OrganisationKind::Province, "99", true).await;
+    let call_centre = found(&kit, OrganisationKind::CallCentre, CITY, true).await;
+    let administration = found(&kit, OrganisationKind::Administration, "99", false).await;
+    let ministry = found(&kit, OrganisationKind::Ministry, "", false).await;
+    let places = [("N-1", CITY), ("N-2", CITY), ("N-3", "990200"), ("N-4", "980100")];
+    let (mut near, mut tokens, mut own) = (Vec::new(), Vec::new(), None);
+    for (index, (code, region)) in (0_u16..).zip(places) {
+        let outlet = outlet(&kit, code, region).await;
+        let mut clerk = kit.clerk(outlet);
+        region.clone_into(&mut clerk.region);
+        if index == 0 {
+            let (staff, token) = arrive(&kit, "R-0", outlet, Role::Clerk).await;
+            clerk = Actor { staff, ..clerk };
+            tokens.push((Role::Clerk, token));
+            own = Some(outlet);
+        }
+        let number = numbers(&kit, region, index).await;
+        let order = kit.reserved(&clerk, number, 70 + index).await.unwrap();
+        let card = pictures::Card { name: "TEST", number: "990101", address: "DEMO", valid: "2020-01-01 - 2040-01-01", seed: 1 };
+        let front = pictures::document_front(&card, None);
+        chuangsha_app::registration::desk::add_image(&kit.app, &clerk, order, ImageKind::DocumentFront, front).await.unwrap();
+        let staff = colleague(&kit, outlet, index).await;
+        near.push(Things { order: order.0, outlet: outlet.0, staff: staff.0 });
+    }
+    assert!(own.is_some());
+    const NUMBERS: [&str; 15] =
+        ["R-1", "R-2", "R-3", "R-4", "R-5", "R-6", "R-7", "R-8", "R-9", "R-10", "R-11", "R-12", "R-13", "R-14", "R-15"];
+    for (role, number) in Role::ALL.iter().copied().filter(|role| *role != Role::Clerk).zip(NUMBERS) {
+        let seat = match role {
+            Role::MinistryInspector => ministry,
+            Role::AdministrationInspector => administration,
+            Role::CityManager | Role::ChannelManager => kit.city,
+            Role::ProvinceManager => province,
+            Role::Auditor | Role::SeniorAuditor => kit.audit_centre,
+            Role::CallCentreManager => call_centre,
+            _ => kit.hq,
+        };
+        tokens.push((role, arrive(&kit, number, seat, role).await.1));
+    }
+    assert_eq!(tokens.len(), Role::ALL.len(), "every role is asked");
+    let router = router(&kit);
+    (engine, Country { kit, router, near, tokens })
+}
+
+async fn numbers(kit: &Kit, region: &'static str, index: u16) -> Uuid {
+    use chuangsha_app::registration::{order::Product, table};
+    let (app, id) = (kit.app.clone(), kit.app.ids.next(kit::start()));
+    kit.app
+        .write(move |tx| {
+            let digits = format!("19900006{index:03}");
+            let number = table::PoolNumber {
+                id,
+                index: app.vault.blind(chuangsha_vault::Field::Phone, &digits)?.0.to_vec(),
+                sealed: app.seal_pool_number(tx, id, &digits)?,
+                region: region.to_owned(),
+                product: Product::Voice,
+                state: table::NumberState::Free as i64,
+                holder: None,
+            };
+            table::add_number(tx, &number)
+        })
+        .await
+        .unwrap();
+    id
+}
+
+async fn colleague(kit: &Kit, organisation: OrganisationId, index: u16) -> StaffId {
+    let (app, id) = (kit.app.clone(), StaffId(kit.app.ids.next(kit::start())));
+    kit.app
+        .write(move |tx| {
+            let number = format!("C-{index}");
+            let roles = RoleSet::of(&[Role::Clerk]);
+            let new = NewStaff {
+                id,
+                number: &number,
+                name: COLLEAGUE,
+                organisation,
+                roles,
+                password: "-",
+                must_change: true,
+                trained_until: None,
+            };
+            app.join(tx, &new, kit::start())
+        })
+        .await
+        .unwrap();
+    id
+}
+
+/// One field in clear; this form takes nothing else.
+const REVEAL: [(&str, &str); 4] = [("role", "holder"), ("field", "name"), ("purpose", "customer_call"), ("words", "客户来电")];
+
+/// Everything any form of ours asks for: what a handler does not know it leaves alone.
+const EVERYTHING: [(&str, &str); 17] = [
+    ("version", "1"),
+    ("words", "测试"),
+    ("reason", "other"),
+    ("role", "holder"),
+    ("field", "name"),
+    ("purpose", "audit"),
+    ("vote", "approve"),
+    ("finding", "sound"),
+    ("step", "suspend"),
+    ("document_kind", "resident_id"),
+    ("document_number", "990101198001010011"),
+    ("list", "/orders"),
+    ("name", "x"),
+    ("old", "x"),
+    ("new", "x"),
+    ("code", "000000"),
+    ("answer", "{}"),
+];
+
+impl Country {
+    async fn ask(&self, what: &str, method: &str, path: &str, things: &Things, token: &str, operation: Option<&Operation>) -> Answer {
+        let request = match operation {
+            Some(operation) => operation.proper(things, Some(token)),
+            None if method == "get" => browse(method, &things.fill(path), Some(token)).body(Body::empty()).unwrap(),
+            None if path.starts_with("/capture") && !path.ends_with("cancellation") => {
+                let request = browse(method, &things.fill(path), Some(token));
+                let body = "--x\r\ncontent-disposition: form-data; name=\"version\"\r\n\r\n1\r\n--x--\r\n";
+                request.header(header::CONTENT_TYPE, "multipart/form-data; boundary=x").body(Body::from(body)).unwrap()
+            }
+            None if path.ends_with("/reveal") => form(&things.fill(path), Some(token), "/", &REVEAL),
+            None => form(&things.fill(path), Some(token), "/", &EVERYTHING),
+        };
+        send(&self.router, what, request).await
+    }
+}
+
+fn refused(answer: &Answer) -> bool {
+    matches!(answer.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_on_every_route_near_and_far_and_what_it_sees() {
+    let (_engine, country) = country().await;
+    let described: BTreeMap<(String, String), Operation> =
+        operations().into_iter().map(|operation| ((operation.method.clone(), operation.path.clone()), operation)).collect();
+    let there = addresses(&country.router);
+    let unplaced: Vec<_> = there.iter().filter(|(method, path)| !PLACES.iter().any(|place| place.0 == method && place.1 == path)).collect();
+    assert!(unplaced.is_empty(), "say in PLACES who may do this: {unplaced:?}");
+    let gone: Vec<_> = PLACES.iter().filter(|place| !there.contains(&(place.0.to_owned(), place.1.to_owned()))).collect();
+    assert!(gone.is_empty(), "no route any more: {gone:?}");
+
+    let (mut wrong, mut asked) = (Vec::new(), 0);
+    // Looking first: a step may change what there is to see.
+    let (looks, steps): (Vec<_>, Vec<_>) = PLACES.iter().partition(|place| place.0 == "get");
+    for &(method, path, place) in looks.into_iter().chain(steps) {
+        let operation = described.get(&(method.to_owned(), path.to_owned()));
+        let topic = match place {
+            // What is everybody's own is asked elsewhere; it may end the session that asks.
+            Place::Public | Place::Own => continue,
+            Place::Any(topic) | Place::At(topic) => topic,
+        };
+        for (role, token) in &country.tokens {
+            let far = reach(topic, *role);
+            for ((distance, at), things) in DISTANCES.iter().zip(&country.near) {
+                let one = matches!(place, Place::At(_));
+                let may = if one { far >= *at } else { far > Reach::No };
+                let what = format!("{role}: {method} {path} ({distance})");
+                let answer = country.ask(&what, method, path, things, token, operation).await;
+                asked += 1;
+                let text = answer.text();
+                // Whatever the answer, nobody reads a customer or a colleague by it.
+                if !path.ends_with("/reveals") && !path.ends_with("/reveal") {
+                    for secret in CUSTOMER.iter().chain([&COLLEAGUE]) {
+                        // Free numbers are nobody's yet.
+                        let offered = *secret == "19900006" && (path.starts_with("/capture") || path.contains("/numbers/"));
+                        if text.contains(secret) && !offered {
+                            wrong.push(format!("{what}: shows {secret}"));
+                        }
+                    }
+                }
+                let ok = match (may, method) {
+                    // An empty gap of the address, or a state in which the step is not possible, is another answer than "you may not".
+                    (true, "get") => {
+                        answer.status.is_success()
+                            || (answer.status.is_redirection() && !answer.header("location").starts_with("/login"))
+                            || (path.starts_with("/api/v1/audit-log/") && text.contains("platform.not_found"))
+                    }
+                    (true, _) => answer.status != StatusCode::FORBIDDEN,
+                    (false, _) => refused(&answer),
+                };
+                if !ok {
+                    wrong.push(format!("{what}: {} where the oracle says {}", answer.status, if may { "yes" } else { "no" }));
+                }
+                for (_, pointer, shown) in FIELDS.iter().filter(|field| field.0 == path && may && method == "get") {
+                    let view: Value = serde_json::from_str(&text).unwrap();
+                    let value = view.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("{what}: no {pointer} in {text}"));
+                    if value.contains('*') != (*shown == Shown::Masked) {
+                        wrong.push(format!("{what}: {pointer} is not {shown:?}"));
+                    }
+                }
+                if (path.ends_with("/reveals") || path.ends_with("/reveal")) && may != (text.contains(CUSTOMER[0]) && answer.status.is_success()) {
+                    wrong.push(format!("{what}: {} of a field in clear", answer.status));
+                }
+                if !one {
+                    break;
+                }
+            }
+        }
+    }
+    println!("{asked} asked");
+    assert!(wrong.is_empty(), "{} of {asked}:\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!(country.kit.broken().await, Vec::<&str>::new());
+}

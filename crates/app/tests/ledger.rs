@@ -1,0 +1,192 @@
+//! The story of a trunk on every store: who may ask, what is missing named, what a sweep finds, what is shut down, and files in and out (R-LED, L-LED).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test that fails stops")]
+
+use chuangsha_app::{
+    platform::{actor::Actor, failure::Failure, people::OrganisationKind},
+    resources::{
+        self, Application, Asked, Clause, Defect, Direction, Document, Filter, Industry, Kind, Paper, Purpose, Resource, State, file,
+    },
+};
+use chuangsha_kernel::{OrganisationCode, problem::Language, role::Role, rulebook::ChannelKind, time::DAY_MS};
+use chuangsha_store::{params, testkit};
+use chuangsha_world::kit::{self, Kit};
+
+fn refused<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+    match result.expect_err("refused") {
+        Failure::Problem(problem) => problem.code.id.to_owned(),
+        other => panic!("a fault, not a refusal: {other}"),
+    }
+}
+
+fn manager(kit: &Kit) -> Actor {
+    kit.actor(Role::ProvinceManager, OrganisationKind::Province, kit.city, kit::CITY)
+}
+
+fn credit_code(number: u32) -> String {
+    OrganisationCode::compose('9', '1', kit::CITY, &format!("MA{number:06}")).unwrap()
+}
+
+fn application(code: &str) -> Application {
+    Application {
+        code: code.into(),
+        kind: Kind::VoiceTrunk,
+        region: kit::CITY.into(),
+        subject_code: credit_code(1),
+        subject_name: "演示呼叫中心".into(),
+        industry: Industry::CallCentre,
+        papers: Document::ALL
+            .iter()
+            .map(|document| Paper { document: *document, reference: "X-1".into(), valid_until: None, in_scope: true })
+            .collect(),
+        access_point: "演示机楼".into(),
+        purpose: Purpose::CustomerService,
+        direction: Direction::Both,
+        callers: vec!["95599*".into()],
+        unit: "政企部".into(),
+        owner: "D0051".into(),
+    }
+}
+
+fn open() -> Asked {
+    Asked::Open { clauses: Clause::ALL.to_vec(), calls_per_callee: 2, calls_per_day: 1_000 }
+}
+
+async fn step(kit: &Kit, by: &Actor, line: &Resource, asked: Asked) -> Result<Resource, Failure> {
+    resources::step(&kit.app, by, line.id, line.version, asked, "测试".into()).await
+}
+
+async fn running(kit: &Kit, by: &Actor, code: &str) -> Resource {
+    let line = resources::apply(&kit.app, by, application(code)).await.unwrap();
+    let line = step(kit, by, &line, Asked::Vet).await.unwrap();
+    step(kit, by, &line, open()).await.unwrap()
+}
+
+macro_rules! story {
+    ($name:ident, $kit:ident => $body:block) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            for engine in testkit::engines().await {
+                let $kit = Kit::new(engine.store.clone()).await;
+                $body
+            }
+        }
+    };
+}
+
+story!(only_organisations_ask_and_only_own_halls_take_it, kit => {
+    let own = kit.clerk(kit.outlet("Z-1", ChannelKind::OwnHall).await);
+    let agent = kit.clerk(kit.outlet("S-1", ChannelKind::SocialOutlet).await);
+    assert_eq!(refused(resources::apply(&kit.app, &agent, application("T-01")).await), "resources.own_halls_only");
+    let person = Application { subject_code: kit::resident_id(1), ..application("T-01") };
+    assert_eq!(refused(resources::apply(&kit.app, &own, person).await), "resources.organisations_only");
+    resources::apply(&kit.app, &own, application("T-01")).await.unwrap();
+    assert_eq!(refused(resources::apply(&kit.app, &own, application("T-01")).await), "resources.code_taken");
+    let number = Application { kind: Kind::Number400, code: "4001234567".into(), ..application("") };
+    assert_eq!(refused(resources::apply(&kit.app, &own, number.clone()).await), "resources.never_out");
+    resources::apply(&kit.app, &own, Application { direction: Direction::InboundOnly, ..number }).await.unwrap();
+});
+
+story!(each_step_leaves_its_version_and_its_entry, kit => {
+    let manager = manager(&kit);
+    let line = running(&kit, &manager, "T-01").await;
+    assert_eq!(refused(step(&kit, &manager, &Resource { version: 1, ..line.clone() }, Asked::ShutDown).await), "resources.changed");
+    let other = Asked::Repurpose { purpose: Purpose::Marketing, direction: Direction::Both, approval: String::new() };
+    assert_eq!(refused(step(&kit, &manager, &line, other).await), "resources.no_approval");
+    let other = Asked::Repurpose { purpose: Purpose::Marketing, direction: Direction::Both, approval: "批〔2026〕1 号".into() };
+    let line = step(&kit, &manager, &line, other).await.unwrap();
+    let (_, _, history) = resources::find(&kit.app, &manager, line.id).await.unwrap();
+    assert_eq!(history.iter().map(|one| one.version).collect::<Vec<_>>(), [4, 3, 2, 1]);
+    assert!(history.first().unwrap().line.contains("marketing") && history.last().unwrap().line.contains("customer_service"));
+    let entries = kit.app.read(move |tx| Ok(tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE case_kind = 'ledger'", &[])?.int(0)?)).await.unwrap();
+    assert_eq!(entries, 4);
+    let clerk = kit.clerk(kit.outlet("Z-1", ChannelKind::OwnHall).await);
+    assert_eq!(refused(resources::find(&kit.app, &clerk, line.id).await), "resources.not_found", "who may not see it does not learn that it is there");
+});
+
+story!(what_traffic_contradicts_is_corrected_by_the_deadline_or_shut_down, kit => {
+    let manager = manager(&kit);
+    let (kept, lost) = (running(&kit, &manager, "T-01").await, running(&kit, &manager, "T-02").await);
+    let app = kit.app.clone();
+    let now = app.clock.now();
+    let report = move |tx: &mut chuangsha_store::Tx<'_>| {
+        for code in ["T-01", "T-02", "T-02"] {
+            resources::report(&app, tx, code, Defect::ActualDiffers, "sub-lease", now)?;
+        }
+        Ok(())
+    };
+    kit.app.write(report).await.unwrap();
+    let (found, ..) = resources::find(&kit.app, &manager, kept.id).await.unwrap();
+    assert_eq!((found.state, found.defects.as_slice()), (State::Correcting, [Defect::ActualDiffers].as_slice()));
+    step(&kit, &manager, &found, Asked::Correct { defect: Defect::ActualDiffers }).await.unwrap();
+    kit.clock.advance_ms(14 * DAY_MS);
+    assert_eq!(resources::shut_overdue(&kit.app).await.unwrap(), 0);
+    kit.clock.advance_ms(DAY_MS);
+    assert_eq!(resources::shut_overdue(&kit.app).await.unwrap(), 1);
+    assert_eq!(resources::shut_overdue(&kit.app).await.unwrap(), 0, "once");
+    let state = async |id| resources::find(&kit.app, &manager, id).await.unwrap().0.state;
+    assert_eq!((state(kept.id).await, state(lost.id).await), (State::Active, State::ShutDown));
+});
+
+story!(a_black_listed_organisation_loses_everything_at_once, kit => {
+    let manager = manager(&kit);
+    let lines = [running(&kit, &manager, "T-01").await, running(&kit, &manager, "T-02").await];
+    assert_eq!(resources::blacklist(&kit.app, &manager, credit_code(1), true, "涉诈".into()).await.unwrap(), 2);
+    for line in lines {
+        assert_eq!(resources::find(&kit.app, &manager, line.id).await.unwrap().0.state, State::ShutDown);
+    }
+    assert_eq!(refused(resources::apply(&kit.app, &manager, application("T-03")).await), "resources.blacklisted");
+    resources::blacklist(&kit.app, &manager, credit_code(1), false, "复核".into()).await.unwrap();
+    resources::apply(&kit.app, &manager, application("T-03")).await.unwrap();
+});
+
+story!(a_file_lands_its_good_rows_names_its_bad_ones_and_adds_nothing_twice, kit => {
+    let manager = manager(&kit);
+    for code in ["T-01", "T-02"] {
+        running(&kit, &manager, code).await;
+    }
+    let filter = Filter::default();
+    let given = String::from_utf8(file::give(&kit.app, &manager, filter.clone()).await.unwrap()).unwrap();
+    assert_eq!(given.lines().count(), 3);
+    // The same file again, with a mark in front as table programs write it: nothing is added.
+    let again = file::take(&kit.app, &manager, &format!("\u{feff}{given}"), false).await.unwrap();
+    assert_eq!((again.rows, again.entered, again.known, again.rejected.len()), (2, 0, 2, 0));
+    let row = given.lines().nth(1).unwrap();
+    let more = [
+        given.lines().next().unwrap().to_owned(),
+        row.replace("T-01", "T-03"),
+        row.replace("T-01", "T-04").replace("voice_trunk", "voice"),
+        row.replace("T-01", "T-05").replace("95599*", "0999*"),
+        row.replace("T-01", "T-06").replace("report_handling", ""),
+        row.replace("演示机楼", "别处"),
+        "T-07,voice_trunk".to_owned(),
+    ]
+    .join("\n");
+    let trial = file::take(&kit.app, &manager, &more, true).await.unwrap();
+    let told: Vec<_> = trial.rejected.iter().map(|one| (one.row, one.field.as_str(), one.code.as_str())).collect();
+    assert_eq!(told, [
+        (3, "kind", "resources.field_invalid"),
+        (4, "callers", "resources.subscriber_number"),
+        (5, "clauses", "resources.clause_missing"),
+        (6, "code", "resources.code_taken"),
+        (7, "industry", "resources.field_invalid"),
+    ]);
+    let lines = async || resources::list(&kit.app, &manager, Filter { limit: 100, ..Filter::default() }).await.unwrap();
+    assert_eq!((trial.entered, lines().await.1), (1, 2), "a trial writes nothing");
+    let taken = file::take(&kit.app, &manager, &more, false).await.unwrap();
+    assert_eq!((taken.entered, taken.rejected), (1, trial.rejected.clone()));
+    let (rows, total) = lines().await;
+    assert_eq!((total, rows.iter().filter(|row| row.resource.state == State::Active).count()), (3, 3));
+    let told = String::from_utf8(file::rejects(&trial, Language::English).unwrap()).unwrap();
+    assert!(told.starts_with("row,field,code,reason,remedy\n3,kind,resources.field_invalid,"), "{told}");
+    assert_eq!(refused(file::take(&kit.app, &manager, "code,kind\n", true).await), "resources.field_invalid");
+});
+
+story!(a_table_refuses_what_a_broken_rule_would_let_through, kit => {
+    let manager = manager(&kit);
+    let line = running(&kit, &manager, "T-01").await;
+    for broken in ["clauses = 3", "calls_per_day = 0", "kind = 4", "state = 4"] {
+        let sql = format!("UPDATE ledger_resource SET {broken} WHERE id = $1");
+        let refused = kit.app.write(move |tx| Ok(tx.push_one(&sql, &params![&line.id])?)).await;
+        assert!(refused.is_err(), "{broken}");
+    }
+});
