@@ -153,6 +153,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "registration", version: 1, sql: registration::DDL },
     Migration { module: "resources", version: 1, sql: resources::DDL },
     Migration { module: "figures", version: 1, sql: figures::DDL },
+    Migration { module: "second", version: 1, sql: platform::second::DDL },
     Migration { module: "views", version: 1, sql: platform::web::views::DDL },
     Migration { module: "jobs", version: 1, sql: platform::jobs::DDL },
     Migration { module: "exports", version: 1, sql: platform::export::DDL },

@@ -12,7 +12,7 @@ use crate::{
         edge::{self, EdgeConfig},
         export,
         failure::{self, Failure},
-        jobs, network, people,
+        jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
     registration, resources,
@@ -36,6 +36,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(figures::http::routes())
             .merge(resources::http::routes())
             .merge(network::http::routes())
+            .merge(second::http::routes())
             .merge(audit::http::routes()),
     )
 }
@@ -64,6 +65,7 @@ fn pages() -> Router<App> {
         .merge(resources::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
+        .merge(second::page::pages())
         .merge(audit::page::pages())
         .merge(jobs::page::pages())
         .merge(jobs::batch::pages())
@@ -83,6 +85,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &audit::page::Log,
     &resources::page::Ledger,
     &jobs::page::Jobs,
+    &second::page::Requests,
 ];
 
 /// The list at a path.

@@ -31,6 +31,8 @@ fn lists() -> Vec<&'static [&'static Code]> {
         platform::verify::ALL,
         platform::keys::destroy::ALL,
         platform::people::code::ALL,
+        platform::purpose::code::ALL,
+        platform::second::code::ALL,
     ]
 }
 

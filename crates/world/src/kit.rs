@@ -179,10 +179,15 @@ impl Kit {
         again
     }
 
-    /// A member of staff with an account, by number.
+    /// A member of staff of headquarters with an account, by number.
     pub async fn staff(&self, number: &'static str, role: Role) -> StaffId {
+        self.staff_of(number, role, self.hq).await
+    }
+
+    /// A member of staff of an organisation with an account, by number.
+    pub async fn staff_of(&self, number: &'static str, role: Role, organisation: OrganisationId) -> StaffId {
         let id = StaffId(self.app.ids.next(start()));
-        let (app, organisation) = (self.app.clone(), self.hq);
+        let app = self.app.clone();
         self.app
             .write(move |tx| {
                 let new = chuangsha_app::platform::people::staff::NewStaff {

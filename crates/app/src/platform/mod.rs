@@ -11,6 +11,8 @@ pub mod keys;
 pub mod network;
 pub mod notify;
 pub mod people;
+pub mod purpose;
+pub mod second;
 pub mod verify;
 pub mod web;
 pub mod words;
