@@ -180,6 +180,8 @@ pub enum Group {
     Audit,
     /// Whole orders over HTTPS, and the audit queue with a million orders stored
     Registration,
+    /// Calls answered over UDP, against a bare echo
+    Sip,
     /// All of them
     All,
 }
@@ -193,6 +195,7 @@ impl Group {
             Self::Authz => "authz",
             Self::Audit => "audit",
             Self::Registration => "registration",
+            Self::Sip => "sip",
             Self::All => "all",
         }
     }

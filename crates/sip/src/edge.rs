@@ -74,6 +74,8 @@ pub struct Edge {
     pub(crate) calls: Calls<Parties>,
     /// As it stands in Via and Record-Route; without it nothing is proxied.
     pub(crate) own: Option<SocketAddr>,
+    patience_micros: u64,
+    late_said: AtomicU64,
     refusals: AtomicU64,
 }
 
@@ -90,6 +92,8 @@ impl Edge {
             counters: Counters::default(),
             calls: Calls::new(CALLS),
             own: None,
+            patience_micros: PATIENCE_MICROS,
+            late_said: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
         }
     }
@@ -98,6 +102,13 @@ impl Edge {
     #[must_use]
     pub fn remember(mut self, most: usize) -> Self {
         self.memory = Memory::new(most);
+        self
+    }
+
+    /// Another time a call may wait for its verdict, for a machine that is not only there for calls.
+    #[must_use]
+    pub fn patience(mut self, time: std::time::Duration) -> Self {
+        self.patience_micros = time.as_micros() as u64;
         self
     }
 
@@ -266,6 +277,8 @@ impl Edge {
             Some(Known::Decided(_, onward)) => onward,
             _ => None,
         };
+        // What belongs to a call names both its ends.
+        let onward = || request.to.tag().and_then(|_| self.onward(request, source, call));
         match request.method {
             Method::Invite if request.to.tag().is_none() => None,
             // CANCEL, and the ACK of a refusal, follow their INVITE; the ACK of an answer is a request of its own.
@@ -275,9 +288,9 @@ impl Edge {
                 self.calls.cancelled(call);
                 Some(to)
             }
-            Method::Ack => remembered().or_else(|| self.onward(request, source, call)),
+            Method::Ack => remembered().or_else(onward),
             Method::Bye => remembered().or_else(|| {
-                let to = self.onward(request, source, call)?;
+                let to = onward()?;
                 if let Some(ended) = self.calls.hung_up(call, self.tag_of(request.from.tag()), received) {
                     self.ended(&ended);
                 }
@@ -286,7 +299,7 @@ impl Edge {
                 self.memory.decided(key, Kept::UNDECIDED, Some(to));
                 Some(to)
             }),
-            _ => self.onward(request, source, call),
+            _ => onward(),
         }
     }
 
@@ -302,14 +315,14 @@ impl Edge {
     /// The verdict about a new call, within the time there is; and its parties as understood.
     fn judge(&self, request: &Request<'_>, trunk: &Trunk, key: Key, received: u64, spelled: &mut [String; 4]) -> Judged {
         self.counters.calls.add();
-        let late = || self.stopwatch.micros().saturating_sub(received) > PATIENCE_MICROS && !trunk.fails_closed();
+        let late = || self.stopwatch.micros().saturating_sub(received) > self.patience_micros && !trunk.fails_closed();
         // What waited too long already is not made to wait longer; what took too long is not believed any more.
         let decided = if late() { None } else { Some(self.decide_about(request, trunk, key, spelled)) };
         let judged = match decided.filter(|_| !late()) {
             Some(judged) => judged,
             None => {
                 self.counters.late.add();
-                tracing::warn!(trunk = trunk.name, "a call passed without a verdict: none came within 5 ms");
+                self.say_late(trunk, received / 1_000_000);
                 (Kept::UNDECIDED, None, None)
             }
         };
@@ -320,6 +333,14 @@ impl Edge {
             Action::Block => self.counters.blocked.add(),
         }
         judged
+    }
+
+    /// Once a second at most: when this is said there is no time for more.
+    fn say_late(&self, trunk: &Trunk, second: u64) {
+        if self.late_said.swap(second + 1, Ordering::Relaxed) != second + 1 {
+            let so_far = self.counters.late.get();
+            tracing::warn!(trunk = trunk.name, so_far, "calls pass without a verdict: none came in time");
+        }
     }
 
     fn decide_about(&self, request: &Request<'_>, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> Judged {

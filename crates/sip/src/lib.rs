@@ -16,6 +16,7 @@ pub mod memory;
 pub mod message;
 mod proxy;
 mod scan;
+mod screening;
 pub mod stream;
 pub mod tls;
 pub mod trunk;
@@ -24,6 +25,7 @@ pub mod watch;
 pub use calls::{Calls, Ended};
 pub use decide::Decide;
 pub use edge::{Edge, PATIENCE_MICROS, Reaction, Source, TRANSACTIONS, Work};
+pub use screening::Screening;
 pub use trunk::{Trunks, TrunksError};
 
 /// Every problem code this crate can give.

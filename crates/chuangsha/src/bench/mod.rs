@@ -59,7 +59,7 @@ pub fn run(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Out
         say.note("注意：这是调试版，数字没有意义", "careful: this is a debug build, its figures mean nothing");
     }
     let groups: &[Group] = match &group {
-        Group::All => &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Registration],
+        Group::All => &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Sip, Group::Registration],
         one => std::slice::from_ref(one),
     };
     let mut rows = Vec::new();
@@ -95,6 +95,7 @@ fn measure(say: &Say, group: Group, on: &Path, (seconds, orders): (u64, u32), te
         Group::Authz => tell(authz().map_err(|error| failed(&error))?),
         Group::Audit => tell(audit().map_err(|error| failed(&error))?),
         Group::Registration => serve::runtime()?.block_on(registration::run(say, on, seconds, orders.max(10_000), tell))?,
+        Group::Sip => tell(sip(seconds).map_err(|error| failed(&error))?),
         Group::All => {}
     }
     Ok(())
@@ -152,6 +153,18 @@ fn authz() -> Result<Vec<Figure>, chuangsha_kernel::role::MatrixError> {
 fn audit() -> Result<Vec<Figure>, VaultError> {
     let measured = measured::audit_append(1_000_000)?;
     Ok(vec![Figure::new("audit/append", measured.ours.per_second(), "entries/s", measured.baseline.per_second())])
+}
+
+/// Calls answered by one UDP loop with the engine behind it, against a bare echo by the same loop.
+#[cfg(target_os = "linux")]
+fn sip(seconds: u64) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
+    let figures = chuangsha_sip::bench::run(&chuangsha_sip::bench::engine()?, seconds)?;
+    Ok(figures.into_iter().map(|figure| Figure::new(figure.bench, figure.value, figure.unit, figure.baseline)).collect())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sip(_: u64) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
+    Err("it is measured on Linux only".into())
 }
 
 #[cfg(test)]

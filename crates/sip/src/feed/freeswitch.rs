@@ -9,8 +9,7 @@ use jiff::tz::TimeZone;
 use super::{Fault, Record, Row, apart, number, rows, time, time_or_never};
 
 /// The rows of a file whose times are on the clock of `zone`.
-pub fn read<'a>(input: impl std::io::Read + 'a, zone: &TimeZone) -> impl Iterator<Item = Row> + 'a {
-    let zone = zone.clone();
+pub fn read<'a>(input: impl std::io::Read + 'a, zone: TimeZone) -> impl Iterator<Item = Row> + 'a {
     rows(input, move |row| record(row, &zone))
 }
 

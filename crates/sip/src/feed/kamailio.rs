@@ -1,4 +1,4 @@
-//! Kamailio 话单: lines the module acc writes to the log, `ACC: key=value;…`.
+//! Kamailio 话单: lines the module acc writes to the log: `… ACC: transaction answered: key=value;…` and `… start_time=…; end_time=…; …`.
 //!
 //! Two kinds tell of a whole call: a call record (`cdr_log_enable`: start_time, end_time, duration) and a refused INVITE (`transaction answered`
 //! or `call missed` with a code of 300 and more). Both need the extra fields that `docs/operate/signalling.md` sets: `src_user` and `dst_user`, and
@@ -35,8 +35,10 @@ pub fn read(mut input: impl BufRead) -> impl Iterator<Item = Row> {
                 }
                 return Some(Err(Reject { row, fault: Fault::Unreadable }));
             }
-            let Some(told) = memchr::memmem::find(&line, b"ACC: ") else { continue };
-            let text = line.get(told + 5..).map(std::str::from_utf8);
+            // A transaction is told after `ACC: `, a call record after the name of the function that writes it.
+            let transaction = memchr::memmem::find(&line, b"ACC: ").map(|at| at + 5);
+            let Some(told) = transaction.or_else(|| memchr::memmem::find(&line, b"start_time=")) else { continue };
+            let text = line.get(told..).map(std::str::from_utf8);
             let Some(Ok(text)) = text else { return Some(Err(Reject { row, fault: Fault::Unreadable })) };
             match record(text.trim_end()) {
                 Ok(Some(record)) => return Some(Ok(record)),
@@ -66,13 +68,17 @@ fn record(text: &str) -> Result<Option<Record>, Fault> {
     let parties = || Ok((number(needed("src_user")?, "src_user")?, number(needed("dst_user")?, "dst_user")?));
     let call = field("call_id").or_else(|| field("callid")).unwrap_or_default().to_owned();
     if let Some(end) = field("end_time") {
+        // A refused call has such a record as well; its own line above tells more.
+        let talk_ms = seconds(needed("duration")?, "duration")?;
+        if talk_ms == 0 {
+            return Ok(None);
+        }
         let (caller, callee) = parties()?;
         let at = moment(end, "end_time")?;
         let start = moment(needed("start_time")?, "start_time")?;
         if start > at {
             return Err(Fault::Backwards);
         }
-        let talk_ms = seconds(needed("duration")?, "duration")?.max(1);
         return Ok(Some(Record { at, caller, callee, ring_ms, talk_ms, released, call }));
     }
     let (Some("INVITE"), Some(code)) = (field("method"), field("code")) else { return Ok(None) };

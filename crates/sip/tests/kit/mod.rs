@@ -13,7 +13,7 @@ use chuangsha_kernel::{
     Timestamp,
     time::{Clock, SettableClock},
 };
-use chuangsha_screen::{Action, Attempt, Effect, EvidenceId, Outcome, Reason, Reasons, Redress, Rule, Verdict, Versions};
+use chuangsha_screen::{Action, Attempt, Effect, EvidenceId, Number, Outcome, Reason, Reasons, Redress, Rule, Verdict, Versions};
 use chuangsha_sip::{Decide, Edge, Reaction, Source, Trunks, Work, watch::Settable};
 
 /// What an attempt said, kept for the test to read.
@@ -71,8 +71,8 @@ impl Decide for ByLastDigit {
             action,
             score: 80,
             reasons,
-            caller: None,
-            callee: None,
+            caller: attempt.pai.or(attempt.from).and_then(number),
+            callee: number(attempt.callee),
             category: 0,
             country: 0,
             versions: Versions::default(),
@@ -85,6 +85,10 @@ impl Decide for ByLastDigit {
     fn outcome(&self, outcome: &Outcome) {
         self.outcomes.lock().unwrap().push(*outcome);
     }
+}
+
+fn number(text: &str) -> Option<Number> {
+    Number::new(text.trim_start_matches('+').parse().ok()?)
 }
 
 pub const TRUNKS: &str = r#"
