@@ -2,6 +2,7 @@
 
 use axum::{Router, middleware::map_response, response::IntoResponse, routing::any};
 use chuangsha_kernel::problem::Problem;
+use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -15,7 +16,7 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources,
+    registration, resources, subscribers,
 };
 
 /// What the JSON interface says of itself.
@@ -32,6 +33,8 @@ fn json() -> OpenApiRouter<App> {
         OpenApiRouter::new()
             .merge(people::http::routes())
             .merge(registration::http::routes())
+            .merge(subscribers::http::routes())
+            .merge(registration::offline::http::routes())
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
@@ -51,8 +54,12 @@ pub fn router(app: &App, edge: &EdgeConfig) -> Router {
     let api = json().split_for_parts().0.layer(map_response(failure::in_own_words));
     // An unknown address below /api is told to a program, any other to a person.
     let unknown_page = frame::framed(Router::new().fallback(missing), app).with_state(app.clone());
-    let routes =
-        api.route("/api/{*rest}", any(missing)).merge(frame::framed(pages(), app)).merge(switch::pages()).fallback_service(unknown_page);
+    let routes = api
+        .route("/api/{*rest}", any(missing))
+        .merge(frame::framed(pages(), app))
+        .merge(switch::pages())
+        .merge(registration::page::field::shell_pages().layer(CompressionLayer::new()))
+        .fallback_service(unknown_page);
     edge::wrap(routes, app, edge)
 }
 
@@ -60,6 +67,7 @@ pub fn router(app: &App, edge: &EdgeConfig) -> Router {
 fn pages() -> Router<App> {
     Router::new()
         .merge(registration::page::pages())
+        .merge(subscribers::page::pages())
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
@@ -82,10 +90,10 @@ pub const LISTS: &[&dyn Listing] = &[
     &channels::page::Channels,
     &people::page::People,
     &network::page::DeadLetters,
+    &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
     &jobs::page::Jobs,
-    &second::page::Requests,
 ];
 
 /// The list at a path.

@@ -11,7 +11,7 @@
 use chuangsha_app::{
     channels,
     platform::{
-        export::{About, Format, make},
+        export::{About, Format, Wish, make},
         people::{OrganisationKind, organisation},
         web::list::{Asked, Look},
         words::Words,
@@ -78,9 +78,10 @@ async fn ten_thousand_lines_stream_in_constant_memory() {
     outlets(&kit, 0, 10_000).await;
     let listing = routes::list_at("/channels").unwrap();
     let asked = Asked::read_address(listing, "/channels");
+    let wish = Wish { purpose: "report".into(), words: "测量".into(), ..Wish::default() };
     let mut grown = Vec::new();
     for run in 0..3 {
-        let about = About::of(&look, listing, &asked, "report", "测量", kit.app.clock.now());
+        let about = About::of(&look, listing, &asked, &wish, kit.app.clock.now());
         let mut pieces = Box::pin(make::stream(look.clone(), listing, asked.clone(), Format::Xlsx, about));
         let (before, mut most, mut longest, mut total, mut count) = (resident_kib(), 0, 0, 0, 0);
         while let Some(piece) = pieces.next().await {
@@ -96,13 +97,8 @@ async fn ten_thousand_lines_stream_in_constant_memory() {
     }
     // The first run fills caches; after it a file of ten thousand lines leaves no mark.
     assert!(grown[1..].iter().all(|kib| *kib < 4 * 1024), "{grown:?} KiB");
-    let stream = make::stream(
-        look.clone(),
-        listing,
-        asked.clone(),
-        Format::Csv,
-        About::of(&look, listing, &asked, "report", "测量", kit.app.clock.now()),
-    );
+    let stream =
+        make::stream(look.clone(), listing, asked.clone(), Format::Csv, About::of(&look, listing, &asked, &wish, kit.app.clock.now()));
     let all: Vec<_> = Box::pin(stream).try_collect().await.unwrap();
     assert_eq!(all.iter().map(|piece| piece.iter().filter(|byte| **byte == b'\n').count()).sum::<usize>(), 10_001);
 }

@@ -23,6 +23,7 @@ use chuangsha_app::{
         failure::{Failure, Result},
         jobs::{self, State, run},
         people::{OrganisationKind, organisation, staff},
+        second,
         web::list::Look,
         words::Words,
     },
@@ -88,7 +89,13 @@ async fn outlets(kit: &Kit, from: u32, count: u32) {
 }
 
 fn wish(list: &str, format: Format) -> Wish {
-    Wish { list: list.into(), format: format.as_str().into(), purpose: "inspection".into(), words: "十一月渠道检查".into() }
+    Wish {
+        list: list.into(),
+        format: format.as_str().into(),
+        purpose: "inspection".into(),
+        words: "十一月渠道检查".into(),
+        ..Wish::default()
+    }
 }
 
 async fn bytes(response: Response) -> Vec<u8> {
@@ -102,15 +109,45 @@ async fn taken(look: &Look, list: &str, format: Format) -> (String, Vec<u8>) {
             assert_eq!(file.headers()[header::CACHE_CONTROL], "no-store");
             (name, bytes(file).await)
         }
-        Made::Job(id) => panic!("a job {id}"),
+        Made::Job(id) | Made::Second(id) => panic!("a job {id}"),
     }
 }
 
 async fn job(look: &Look, list: &str, format: Format) -> Uuid {
     match page::ask(look, &wish(list, format)).await.unwrap() {
         Made::Job(id) => id,
-        Made::File(_) => panic!("at once"),
+        Made::File(_) | Made::Second(_) => panic!("no job"),
     }
+}
+
+/// Another person of another organisation agrees.
+async fn approve(kit: &Kit, request: Uuid) {
+    let id = OrganisationId(kit.app.ids.next(kit.app.clock.now()));
+    let staff = chuangsha_kernel::id::StaffId(kit.app.ids.next(kit.app.clock.now()));
+    let (app, hq, now) = (kit.app.clone(), kit.hq, kit.app.clock.now());
+    kit.app
+        .write(move |tx| {
+            let kind = OrganisationKind::Province;
+            let new = organisation::NewOrganisation { id, kind, parent: Some(hq), region: "99", zh: "省公司", en: "Province" };
+            organisation::create(tx, &new, now)?;
+            let roles = chuangsha_kernel::role::RoleSet::of(&[Role::PrivacyOfficer]);
+            let (number, trained_until) = ("P-2", Some(now.plus_ms(HOUR_MS)));
+            let new = staff::NewStaff {
+                id: staff,
+                number,
+                name: "测试",
+                organisation: id,
+                roles,
+                password: "-",
+                must_change: false,
+                trained_until,
+            };
+            app.join(tx, &new, now)
+        })
+        .await
+        .unwrap();
+    let officer = Actor { staff, ..kit.actor(Role::PrivacyOfficer, OrganisationKind::Province, id, "99") };
+    second::answer(&kit.app, &officer, request, second::Answer::Approve, String::new()).await.unwrap();
 }
 
 async fn entries(app: &App, action: &'static str) -> i64 {
@@ -154,7 +191,7 @@ story!(a_list_is_taken_away_as_it_is_shown_in_every_form, kit => {
     assert_eq!(name, "attachment; filename=\"channels-202611220900.xlsx\"");
     let rows = sheet(file);
     let text = |row: &[Data]| row.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(text(&rows[0]), ["渠道编码", "渠道状态", "更新时间 (UTC+8)"].map(str::to_owned), "the columns shown, and which clock");
+    assert_eq!(text(&rows[0]), ["渠道编码", "准入状态", "更新时间 (UTC+8)"].map(str::to_owned), "the columns shown, and which clock");
     assert_eq!(rows.len(), 101, "what was searched for, beyond one page");
     assert_eq!(text(&rows[1])[0], "S-000100 · 㼆𠮷鿃营业厅");
     let (_, plain) = taken(&look, "/channels", Format::Csv).await;
@@ -261,4 +298,41 @@ story!(a_file_begun_by_a_leaver_is_never_ended_and_its_pieces_go, kit => {
     assert_eq!(ended.state, State::Ended);
     assert_eq!(make::sweep(&kit.app).await.unwrap(), 1);
     assert_eq!(code(page::file(&kit.app, &administrator, id).await), "export.gone");
+});
+
+story!(a_list_in_clear_needs_a_case_and_another_person_and_says_whose_copy_it_is, kit => {
+    let officer = hired(&kit, "P-1", Role::PrivacyOfficer).await;
+    let officer = Actor { trained_until: Some(kit.app.clock.now().plus_ms(HOUR_MS)), ..officer };
+    let look = look(&kit.app, &officer);
+    let clerk = kit.clerk(kit.outlet("S-0001", ChannelKind::SocialOutlet).await);
+    let number = kit.numbers(1, 1).await[0];
+    kit.reserved(&clerk, number, 1).await.unwrap();
+    let asked = Wish { clear: "1".into(), case: "T-20931".into(), ..wish("/orders", Format::Csv) };
+    let (_, masked) = taken(&look, "/orders", Format::Csv).await;
+    let masked = String::from_utf8(masked).unwrap();
+    assert!(masked.contains("****"), "{masked}");
+    for (lacks, expected) in [
+        (Wish { case: String::new(), ..asked.clone() }, "export.case"),
+        (Wish { purpose: "report".into(), ..asked.clone() }, "export.clear_purpose"),
+        (Wish { list: "/channels".into(), ..asked.clone() }, "people.denied"),
+    ] {
+        assert_eq!(code(page::ask(&look, &lacks).await), expected);
+    }
+    let administrator = Look { actor: hired(&kit, "A-1", Role::CarrierAdministrator).await, ..look.clone() };
+    assert_eq!(code(page::ask(&administrator, &asked).await), "export.not_clear");
+    let Made::Second(request) = page::ask(&look, &asked).await.unwrap() else { panic!("nobody agreed yet") };
+    assert!(matches!(page::ask(&look, &asked).await.unwrap(), Made::Second(same) if same == request), "asked for once");
+    assert_eq!(code(second::answer(&kit.app, &officer, request, second::Answer::Approve, String::new()).await), "second.own_request");
+    approve(&kit, request).await;
+    // The approval is for this list and this form.
+    let other = Wish { list: "/orders?state=reserved".into(), ..asked.clone() };
+    assert!(matches!(page::ask(&look, &other).await.unwrap(), Made::Second(id) if id != request));
+    let Made::Job(id) = page::ask(&look, &asked).await.unwrap() else { panic!("agreed") };
+    assert_eq!(entries(&kit.app, "export.clear").await, 1);
+    assert!(matches!(page::ask(&look, &asked).await.unwrap(), Made::Second(again) if again != request), "it serves once");
+    work(&kit.app).await;
+    let file = String::from_utf8(bytes(page::file(&kit.app, &officer, id).await.unwrap()).await).unwrap();
+    assert!(!file.contains("****"), "{file}");
+    let mark = format!("{} {} {id}", officer.number, kit.app.clock.now().display());
+    assert_eq!(file.matches(&mark).count(), 2, "before the lines and behind them: {file}");
 });

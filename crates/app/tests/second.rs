@@ -87,6 +87,7 @@ fn ask(kit: &Kit, key: &str) -> Ask {
             key: key.into(),
             field: "document_number".into(),
             object: "199****0001".into(),
+            page: "/orders".into(),
             subject: Some(SubjectId(kit.app.ids.next(kit::start()))),
             region: kit::CITY.into(),
         },

@@ -90,8 +90,8 @@ pub enum Command {
         /// Seconds each measurement of a store takes
         #[arg(long, default_value_t = 5)]
         seconds: u64,
-        /// Orders stored while the audit queue is measured
-        #[arg(long, default_value_t = 1_000_000)]
+        /// Orders stored while the audit queue and the pages are measured
+        #[arg(long, alias = "rows", default_value_t = 1_000_000)]
         orders: u32,
     },
     /// Check this machine and this installation
@@ -156,6 +156,21 @@ pub enum WorldCommand {
         #[arg(long, default_value = "demo")]
         password: String,
     },
+    /// The bridge to an ID reader on a clerk's machine
+    Reader {
+        /// Port on the loopback; 0 takes a free one
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Token a page has to show, as in capture.reader_token
+        #[arg(long, default_value = "demo")]
+        token: String,
+        /// Pages of this origin only, such as https://localhost:8443; without it, of any
+        #[arg(long)]
+        origin: Option<String>,
+        /// Behave so: card, slow:MS, no-card, busy, refuse, no-reader
+        #[arg(long)]
+        behaviour: Option<String>,
+    },
     /// A network element in the shape of TMF640
     Network {
         /// Port on the loopback; 0 takes a free one
@@ -182,6 +197,8 @@ pub enum Group {
     Registration,
     /// Calls answered over UDP, against a bare echo
     Sip,
+    /// Every list page with that many orders and log entries stored, with the filters people use
+    Pages,
     /// All of them
     All,
 }
@@ -196,6 +213,7 @@ impl Group {
             Self::Audit => "audit",
             Self::Registration => "registration",
             Self::Sip => "sip",
+            Self::Pages => "pages",
             Self::All => "all",
         }
     }

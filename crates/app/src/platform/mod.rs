@@ -12,6 +12,7 @@ pub mod network;
 pub mod notify;
 pub mod people;
 pub mod purpose;
+pub mod reveal;
 pub mod second;
 pub mod verify;
 pub mod web;

@@ -8,6 +8,7 @@ use crate::App;
 /// 用途代码. Stable: they stand in the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LookPurpose)]
 pub enum Purpose {
     /// 登记审核
     Audit,
@@ -19,11 +20,18 @@ pub enum Purpose {
     LawfulRequest,
     /// 监督检查
     Inspection,
+    /// 报表统计: of a file, never of a look at one person.
+    Report,
+    /// 整改核对: of a file, never of a look at one person.
+    Rectification,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 5] = [Self::Audit, Self::CustomerCall, Self::Complaint, Self::LawfulRequest, Self::Inspection];
+    pub const ALL: [Self; 7] =
+        [Self::Audit, Self::CustomerCall, Self::Complaint, Self::LawfulRequest, Self::Inspection, Self::Report, Self::Rectification];
+    /// What one person's data may be looked at for.
+    pub const OF_A_LOOK: [Self; 5] = [Self::Audit, Self::CustomerCall, Self::Complaint, Self::LawfulRequest, Self::Inspection];
 
     /// Stable name.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +41,8 @@ impl Purpose {
             Self::Complaint => "complaint",
             Self::LawfulRequest => "lawful_request",
             Self::Inspection => "inspection",
+            Self::Report => "report",
+            Self::Rectification => "rectification",
         }
     }
 

@@ -545,6 +545,8 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Created before.
     pub before: Option<Timestamp>,
+    /// Submitted before.
+    pub submitted_before: Option<Timestamp>,
     /// Drawn for a second look and not yet looked at.
     pub recheck: bool,
     /// Oldest first by time of submission, or newest first.
@@ -604,6 +606,9 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
     if let Some(from) = filter.from {
         add("o.created_at >= ?", Param::from(from.0), values);
     }
+    if let Some(before) = filter.submitted_before {
+        add("o.submitted_at < ?", Param::from(before.0), values);
+    }
     if let Some(before) = filter.before {
         add("o.created_at < ?", Param::from(before.0), values);
     }
@@ -646,7 +651,8 @@ fn of_risk(risk: Risk, RiskBounds { face, mobile, iot }: RiskBounds) -> String {
 
 /// The condition of the partial index that holds the states of a queue, word for word: SQLite uses it for nothing else.
 fn queue_of(filter: &Filter) -> Option<&'static str> {
-    let within = |states: &[State]| filter.oldest_first && filter.states.iter().all(|state| states.contains(state));
+    // Of a single state few orders are open: they are sooner read from its small index and sorted than found among everything ever registered.
+    let within = |states: &[State]| (filter.oldest_first || states.len() == 1) && filter.states.iter().all(|state| states.contains(state));
     [
         ("state IN (4, 5)", [State::Submitted, State::Auditing].as_slice()),
         ("state = 6", &[State::Returned]),

@@ -1,7 +1,8 @@
 //! Reading the log. Reading it is a right of its own, and itself recorded by the caller.
 
 use chuangsha_kernel::{
-    id::{OrganisationId, StaffId},
+    id::{OrganisationId, StaffId, SubjectId},
+    role::Action,
     time::Timestamp,
 };
 use chuangsha_store::{Param, Row, Tx, params};
@@ -93,6 +94,37 @@ pub fn of_case(app: &App, tx: &mut Tx, case: Uuid) -> Result<Vec<Seen>> {
         .collect()
 }
 
+/// Entries about the data of a person, by whichever of their subjects, newest first: those of the given actions; an action ends in a dot where
+/// all that begin so are meant.
+pub fn of_subjects(app: &App, tx: &mut Tx, subjects: &[SubjectId], actions: &[&str], after: Option<Uuid>, limit: i64) -> Result<Vec<Seen>> {
+    let key = app.audit_key_if_any(tx)?;
+    let marks = subjects.iter().map(|subject| app.subject_mark(*subject)).collect::<Result<Vec<_>>>()?;
+    let mut values: Vec<Param> = Vec::new();
+    let mut sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE (1 = 0");
+    for mark in &marks {
+        values.push(Param::from(mark.as_slice()));
+        sql.push_str(&format!(" OR subject_mark = ${}", values.len()));
+    }
+    sql.push_str(") AND (1 = 0");
+    for action in actions {
+        values.push(Param::from(*action));
+        let at = values.len();
+        sql.push_str(&if action.ends_with('.') {
+            format!(" OR substr(action, 1, length(${at})) = ${at}")
+        } else {
+            format!(" OR action = ${at}")
+        });
+    }
+    sql.push(')');
+    if let Some(after) = &after {
+        values.push(Param::from(after));
+        sql.push_str(&format!(" AND id < ${}", values.len()));
+    }
+    values.push(Param::from(limit));
+    sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len()));
+    tx.query(&sql, &values)?.iter().map(|row| seen(row, key.as_deref())).collect()
+}
+
 /// What a list of entries shows.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -115,15 +147,30 @@ pub struct Filter {
 /// Counted no further: an exact count of millions is not worth its time.
 pub const COUNT_CAP: i64 = 10_000;
 
+/// The least id an entry of that moment can have: ids begin with the time they were made at, so a span of time is a span of the primary key.
+fn first_id(at: Timestamp) -> [u8; 16] {
+    (u128::from(at.0.max(0).unsigned_abs()) << 80).to_be_bytes()
+}
+
+/// The span of the primary key a filter's days cover.
+type Span = (Option<[u8; 16]>, Option<[u8; 16]>);
+
+fn span(filter: &Filter) -> Span {
+    (filter.from.map(first_id), filter.before.map(first_id))
+}
+
 /// Where-clause of a filter and its values.
-fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
+fn conditions<'a>(filter: &'a Filter, (first, last): &'a Span, values: &mut Vec<Param<'a>>) -> String {
     let mut sql = String::from("1 = 1");
     let mut add = |text: &str, value: Param<'a>| {
         values.push(value);
         sql.push_str(" AND ");
         sql.push_str(&text.replace('?', &format!("${}", values.len())));
     };
-    if !filter.action.is_empty() {
+    // A whole name has an index of its own; of a beginning there are so many that the newest page is soon full.
+    if Action::parse(&filter.action).is_some() {
+        add("action = ?", Param::from(filter.action.as_str()));
+    } else if !filter.action.is_empty() {
         add("substr(action, 1, length(?)) = ?", Param::from(filter.action.as_str()));
     }
     if let Some(staff) = &filter.staff {
@@ -138,13 +185,20 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
     if let Some(before) = filter.before {
         add("at < ?", Param::from(before.0));
     }
+    if let Some(first) = first {
+        add("id >= ?", Param::from(first.as_slice()));
+    }
+    if let Some(last) = last {
+        add("id < ?", Param::from(last.as_slice()));
+    }
     sql
 }
 
 /// How many entries a filter finds, counted up to [`COUNT_CAP`].
 pub fn count(tx: &mut Tx, filter: &Filter) -> Result<i64> {
+    let span = span(filter);
     let mut values = Vec::new();
-    let sql = conditions(filter, &mut values);
+    let sql = conditions(filter, &span, &mut values);
     values.push(Param::from(COUNT_CAP));
     let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM audit_entry WHERE {sql} LIMIT ${}) AS found", values.len());
     Ok(tx.query_one(&sql, &values)?.int(0)?)
@@ -153,8 +207,9 @@ pub fn count(tx: &mut Tx, filter: &Filter) -> Result<i64> {
 /// One page, newest first.
 pub fn list(app: &App, tx: &mut Tx, filter: &Filter) -> Result<Vec<Seen>> {
     let key = app.audit_key_if_any(tx)?;
+    let span = span(filter);
     let mut values = Vec::new();
-    let mut sql = conditions(filter, &mut values);
+    let mut sql = conditions(filter, &span, &mut values);
     if let Some(after) = &filter.after {
         values.push(Param::from(after.as_bytes().as_slice()));
         sql.push_str(&format!(" AND id < ${}", values.len()));
@@ -162,4 +217,12 @@ pub fn list(app: &App, tx: &mut Tx, filter: &Filter) -> Result<Vec<Seen>> {
     values.push(Param::from(filter.limit.clamp(1, 201)));
     let sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE {sql} ORDER BY id DESC LIMIT ${}", values.len());
     tx.query(&sql, &values)?.iter().map(|row| seen(row, key.as_deref())).collect()
+}
+
+/// How many people revealed at least `many` fields since: the entries of that time only are read, for ids grow with time.
+pub fn heavy_readers(tx: &mut Tx<'_>, since: Timestamp, many: i64) -> Result<i64> {
+    let first = first_id(since);
+    let sql = "SELECT COUNT(*) FROM (SELECT staff FROM audit_entry WHERE id >= $1 AND action = 'reveal.field' AND staff IS NOT NULL \
+               GROUP BY staff HAVING COUNT(*) >= $2) AS readers";
+    Ok(tx.query_one(sql, &params![first.as_slice(), many])?.int(0)?)
 }

@@ -382,6 +382,12 @@ pub fn resource(tx: &mut Tx<'_>, id: StaffId) -> Result<(Resource, bool)> {
     Ok((organisation.resource(Some(id)), row.str(1)? == "active"))
 }
 
+/// The roles a member of staff holds now, or held when they left.
+pub fn roles(tx: &mut Tx<'_>, id: StaffId) -> Result<Option<RoleSet>> {
+    let row = tx.query_opt("SELECT roles FROM staff WHERE id = $1", &params![&id.0])?;
+    row.map(|row| Ok(RoleSet::from_bits(row.int(0)?))).transpose()
+}
+
 /// Under which epochs somebody works here: their organisation, their own epoch and its. `None`: they left, or it does not work.
 pub fn epochs(tx: &mut Tx<'_>, id: StaffId) -> Result<Option<(OrganisationId, i64, i64)>> {
     let row = tx.query_opt(

@@ -13,9 +13,10 @@ use crate::platform::purpose::Purpose;
 /// Declares a closed list of stable codes.
 macro_rules! code_list {
     ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $code:literal),* $(,)? }) => {
-        $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        pub enum $name { $($(#[$item_doc])* #[serde(rename = $code)] $item),* }
+        #[serde(rename_all = "snake_case")]
+        $(#[$doc])*
+        pub enum $name { $($(#[$item_doc])* $item),* }
 
         impl $name {
             /// Every one.
@@ -36,6 +37,7 @@ macro_rules! code_list {
 
 code_list! {
     /// 高敏操作: what a second person is asked for. Another one is one line here and its words.
+    #[schema(as = SecondKind)]
     Kind {
         /// 查看明文: one field of one person.
         RevealField = "reveal_field",
@@ -48,6 +50,7 @@ code_list! {
 
 code_list! {
     /// 高敏原因: why one person alone is not enough.
+    #[schema(as = SecondCause)]
     Cause {
         /// 重点保护用户
         Protected = "protected",
@@ -102,6 +105,7 @@ impl State {
 /// What people see of a state: time and leaving end a request without anybody writing it down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SecondState)]
 pub enum Shown {
     /// 待批
     Pending,

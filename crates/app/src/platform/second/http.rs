@@ -63,6 +63,7 @@ async fn find(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) -> Res
 /// What an approver says.
 #[derive(Debug, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SecondWords)]
 pub struct Words {
     /// Why; a refusal needs 2 to 200 characters.
     #[serde(default)]

@@ -56,6 +56,8 @@ pub struct What {
     pub field: String,
     /// The thing as both people know it, masked: `199****0001`, an order's code, a list and its filter.
     pub object: String,
+    /// The page it is done on, once approved.
+    pub page: String,
     /// Whose data, where it is one person's.
     #[serde(skip)]
     pub subject: Option<SubjectId>,
@@ -322,6 +324,8 @@ pub struct RequestView {
     pub field: String,
     /// The thing, masked.
     pub object: String,
+    /// Where the requester uses an approval: a path of the console.
+    pub page: String,
     /// 工号 of who asks.
     pub number: String,
     /// Their organisation, Chinese.
@@ -367,6 +371,7 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, stored: &Stored, now: Timestamp) 
         words: sealed.words,
         field: sealed.what.field,
         object: sealed.what.object,
+        page: sealed.what.page,
         number: app.staff_number(tx, request.by.staff)?,
         organisation_zh: from.zh,
         organisation_en: from.en,

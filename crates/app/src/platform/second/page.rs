@@ -28,7 +28,7 @@ use crate::{
             page, page_with,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Empty, Facts, Tab, Tabs, Tag, Tone, code, fact, status},
-            see_other,
+            safe_path, see_other,
             shell::Shell,
             table::{Act, Cell, Column, Line},
         },
@@ -75,6 +75,8 @@ pub fn purpose_words(w: &Words, purpose: Purpose) -> &'static str {
         Purpose::Complaint => w.purpose_complaint,
         Purpose::LawfulRequest => w.purpose_lawful_request,
         Purpose::Inspection => w.purpose_inspection,
+        Purpose::Report => w.purpose_report,
+        Purpose::Rectification => w.purpose_rectification,
     }
 }
 
@@ -187,6 +189,11 @@ impl Listing for Requests {
         })
     }
 
+    /// What is asked for and why is sealed; a file of it serves nobody.
+    fn exports(&self) -> bool {
+        false
+    }
+
     fn empty(&self, w: &'static Words, _asked: &Asked) -> Empty {
         Empty { title: w.second_empty.into(), hint: w.second_empty_hint.into(), action: None }
     }
@@ -258,6 +265,9 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
             buttons.push(Button::Dialog(name.to_owned(), title.to_owned()));
             dialogs.push(Dialog { id: name.to_owned(), title: title.to_owned(), open, form });
         }
+    }
+    if request.mine && request.state == Shown::Approved && !request.page.is_empty() {
+        buttons.push(Button::Page(safe_path(&request.page).to_owned(), w.second_use.to_owned()));
     }
     if request.mine && matches!(request.state, Shown::Pending | Shown::Approved) {
         buttons.push(Button::Step(format!("/second/{id}/withdrawal"), w.second_withdraw.to_owned()));
