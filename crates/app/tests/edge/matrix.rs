@@ -519,7 +519,9 @@ async fn every_role_on_every_route_near_and_far_and_what_it_sees() {
                         wrong.push(format!("{what}: {pointer} is not {shown:?}"));
                     }
                 }
-                if (path.ends_with("/reveals") || path.ends_with("/reveal")) && may != (text.contains(CUSTOMER[0]) && answer.status.is_success()) {
+                if (path.ends_with("/reveals") || path.ends_with("/reveal"))
+                    && may != (text.contains(CUSTOMER[0]) && answer.status.is_success())
+                {
                     wrong.push(format!("{what}: {} of a field in clear", answer.status));
                 }
                 if !one {

@@ -36,8 +36,14 @@ pub fn lines(format: Format, lines: &[Vec<String>]) -> Vec<u8> {
 /// A cell a spreadsheet would take for a formula gets an apostrophe in front. Full-width signs count: some programs narrow them on opening;
 /// and so do signs behind blanks, which some programs cut.
 pub fn guarded(text: &str) -> Cow<'_, str> {
-    let blank = |letter: &char| letter.is_whitespace() || letter.is_control() || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    let blank = |letter: &char| {
+        letter.is_whitespace() || letter.is_control() || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+    };
     let formula = |letter: char| matches!(letter, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '﹦' | '﹢' | '﹣' | '﹫');
     let control = text.starts_with(['\t', '\r', '\n']);
-    if control || text.chars().find(|letter| !blank(letter)).is_some_and(formula) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+    if control || text.chars().find(|letter| !blank(letter)).is_some_and(formula) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }

@@ -189,7 +189,8 @@ pub fn begin(tx: &mut Tx<'_>, job: Uuid, name: &str, expires: Timestamp) -> Resu
 /// The file of a job, where it is ready and still there.
 pub fn file_of(app: &App, tx: &mut Tx<'_>, job: Uuid, now: Timestamp) -> Result<Option<FileView>> {
     let most = app.number_rule("protection.export_downloads", now, "")?.value;
-    let sql = "SELECT name, size, expires, downloads FROM export_file WHERE job = $1 AND ready = 1 AND destroyed_at IS NULL AND expires > $2";
+    let sql =
+        "SELECT name, size, expires, downloads FROM export_file WHERE job = $1 AND ready = 1 AND destroyed_at IS NULL AND expires > $2";
     let row = tx.query_opt(sql, &params![&job, now])?;
     row.map(|row| Ok(FileView { name: row.text(0)?, size: row.int(1)?, expires: row.timestamp(2)?, left: (most - row.int(3)?).max(0) }))
         .transpose()

@@ -143,10 +143,8 @@ impl About {
         ];
         facts.extend(filters(look, listing, asked));
         facts.push((w.export_masking.to_owned(), w.export_masked.to_owned()));
-        let heads = shown(listing, look, asked)
-            .into_iter()
-            .map(|(_, title, class)| (title, if class == "number" { 12 } else { 24 }))
-            .collect();
+        let heads =
+            shown(listing, look, asked).into_iter().map(|(_, title, class)| (title, if class == "number" { 12 } else { 24 })).collect();
         Self { title: listing.title(w).to_owned(), sheet: w.export_sheet.to_owned(), facts, heads, mark: String::new() }
     }
 

@@ -233,7 +233,9 @@ fn footer(about: &About) -> String {
 }
 
 fn facts(about: &About) -> String {
-    let mut text = format!(r#"{SHEET}<cols><col min="1" max="1" width="24" customWidth="1"/><col min="2" max="2" width="60" customWidth="1"/></cols><sheetData>"#);
+    let mut text = format!(
+        r#"{SHEET}<cols><col min="1" max="1" width="24" customWidth="1"/><col min="2" max="2" width="60" customWidth="1"/></cols><sheetData>"#
+    );
     for (number, (label, value)) in (1..).zip(&about.facts) {
         row(&mut text, number, [label.as_str(), value.as_str()].into_iter(), 1);
     }

@@ -259,7 +259,8 @@ fn file_facts(w: &'static Words, file: &FileView) -> Facts {
 }
 
 fn stopped(id: &str, language: Language) -> Option<crate::platform::web::form::Wrong> {
-    let code = code::ALL.iter().chain(export::code::ALL).copied().find(|code| code.id == id).unwrap_or(&crate::platform::failure::code::FORBIDDEN);
+    let code =
+        code::ALL.iter().chain(export::code::ALL).copied().find(|code| code.id == id).unwrap_or(&crate::platform::failure::code::FORBIDDEN);
     let problem = Problem::new(code).with("rule", id).with("most", "");
     Some(crate::platform::web::form::Wrong::of(&problem, language))
 }
