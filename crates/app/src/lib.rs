@@ -8,6 +8,7 @@ pub mod resources;
 pub mod routes;
 pub mod rulebook;
 pub mod start;
+pub mod subscribers;
 #[cfg(test)]
 pub(crate) mod testkit;
 
@@ -67,6 +68,16 @@ impl Default for Operator {
     }
 }
 
+/// 现场采集: what the capture app needs at the counter.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CaptureConfig {
+    /// Origin of the reader's bridge on the clerk's own machine, `http://127.0.0.1:17510`; empty: none. The page may connect there and nowhere else.
+    pub reader_bridge: String,
+    /// What that bridge wants to be shown.
+    pub reader_token: String,
+}
+
 /// What the application needs to know of its surroundings.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -77,11 +88,18 @@ pub struct AppConfig {
     pub log_origin: String,
     /// Limits of pictures.
     pub images: ImageLimits,
+    /// Capture app.
+    pub capture: CaptureConfig,
 }
 
 impl Default for AppConfig {
     fn default() -> Self {
-        Self { operator: Operator::default(), log_origin: "chuangsha.local/audit".into(), images: ImageLimits::default() }
+        Self {
+            operator: Operator::default(),
+            log_origin: "chuangsha.local/audit".into(),
+            images: ImageLimits::default(),
+            capture: CaptureConfig::default(),
+        }
     }
 }
 
@@ -153,10 +171,14 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "registration", version: 1, sql: registration::DDL },
     Migration { module: "resources", version: 1, sql: resources::DDL },
     Migration { module: "figures", version: 1, sql: figures::DDL },
+    Migration { module: "second", version: 1, sql: platform::second::DDL },
+    Migration { module: "reveal", version: 1, sql: platform::reveal::DDL },
     Migration { module: "views", version: 1, sql: platform::web::views::DDL },
     Migration { module: "jobs", version: 1, sql: platform::jobs::DDL },
     Migration { module: "exports", version: 1, sql: platform::export::DDL },
     Migration { module: "kept", version: 1, sql: platform::web::kept::DDL },
+    Migration { module: "channel_place", version: 1, sql: channels::place::DDL },
+    Migration { module: "offline", version: 1, sql: registration::offline::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

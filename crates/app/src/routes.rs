@@ -2,6 +2,7 @@
 
 use axum::{Router, middleware::map_response, response::IntoResponse, routing::any};
 use chuangsha_kernel::problem::Problem;
+use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -12,10 +13,10 @@ use crate::{
         edge::{self, EdgeConfig},
         export,
         failure::{self, Failure},
-        jobs, network, people,
+        jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources,
+    registration, resources, subscribers,
 };
 
 /// What the JSON interface says of itself.
@@ -32,10 +33,13 @@ fn json() -> OpenApiRouter<App> {
         OpenApiRouter::new()
             .merge(people::http::routes())
             .merge(registration::http::routes())
+            .merge(subscribers::http::routes())
+            .merge(registration::offline::http::routes())
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
             .merge(network::http::routes())
+            .merge(second::http::routes())
             .merge(audit::http::routes()),
     )
 }
@@ -50,8 +54,12 @@ pub fn router(app: &App, edge: &EdgeConfig) -> Router {
     let api = json().split_for_parts().0.layer(map_response(failure::in_own_words));
     // An unknown address below /api is told to a program, any other to a person.
     let unknown_page = frame::framed(Router::new().fallback(missing), app).with_state(app.clone());
-    let routes =
-        api.route("/api/{*rest}", any(missing)).merge(frame::framed(pages(), app)).merge(switch::pages()).fallback_service(unknown_page);
+    let routes = api
+        .route("/api/{*rest}", any(missing))
+        .merge(frame::framed(pages(), app))
+        .merge(switch::pages())
+        .merge(registration::page::field::shell_pages().layer(CompressionLayer::new()))
+        .fallback_service(unknown_page);
     edge::wrap(routes, app, edge)
 }
 
@@ -59,11 +67,13 @@ pub fn router(app: &App, edge: &EdgeConfig) -> Router {
 fn pages() -> Router<App> {
     Router::new()
         .merge(registration::page::pages())
+        .merge(subscribers::page::pages())
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
+        .merge(second::page::pages())
         .merge(audit::page::pages())
         .merge(jobs::page::pages())
         .merge(jobs::batch::pages())
@@ -80,9 +90,12 @@ pub const LISTS: &[&dyn Listing] = &[
     &channels::page::Channels,
     &people::page::People,
     &network::page::DeadLetters,
+    &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &second::page::Requests,
     &jobs::page::Jobs,
+    &second::page::Requests,
 ];
 
 /// The list at a path.

@@ -142,7 +142,7 @@ story!(sixty_four_auditors_race_for_one_order, kit => {
     }
     let runners = (0..CLIENTS).map(|_| {
         let (app, auditor) = (kit.app.clone(), kit.auditor());
-        async move { audit_desk::claim_next(&app, &auditor).await }
+        async move { audit_desk::claim_next(&app, &auditor, table::Filter::default()).await }
     });
     let (won, answers) = race(runners).await;
     assert_eq!(answers, tally([("ok", 8), ("registration.queue_empty", CLIENTS - 8)]));

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test that fails stops")]
 
 use chuangsha_app::{
-    platform::failure::Failure,
+    platform::{failure::Failure, reveal::Reveal},
     registration::{
         audit_desk,
         desk::{self, Capture, Delivery, NewOrder},
@@ -522,9 +522,9 @@ story!(masks_hold_and_a_look_is_written_down_first, kit => {
         assert!(!seen.contains(secret), "an order shows what it masks");
     }
     let agent = kit.actor(chuangsha_kernel::role::Role::HotlineAgent, chuangsha_app::platform::people::OrganisationKind::CarrierHq, kit.hq, "");
-    let ask = |words: &str| view::Reveal { role: "holder".into(), field: "document_number".into(), purpose: "audit".into(), words: words.into() };
+    let ask = |words: &str| Reveal { field: "document_number".into(), purpose: "audit".into(), words: words.into(), ..Reveal::default() };
     assert_eq!(code(view::reveal(&kit.app, &auditor, order.id, ask("核对末位")).await.map(|_| ())), "people.denied", "an auditor has no need");
-    assert_eq!(code(view::reveal(&kit.app, &agent, order.id, ask("")).await.map(|_| ())), "registration.words_missing");
+    assert_eq!(code(view::reveal(&kit.app, &agent, order.id, ask("")).await.map(|_| ())), "protection.words_missing");
     let revealed = view::reveal(&kit.app, &agent, order.id, ask("核对末位")).await.unwrap();
     assert_eq!(revealed.value, id_number);
     for _ in 0..revealed.left_today {

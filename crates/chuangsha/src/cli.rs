@@ -189,6 +189,21 @@ pub enum WorldCommand {
         #[arg(long, default_value = "demo")]
         password: String,
     },
+    /// The bridge to an ID reader on a clerk's machine
+    Reader {
+        /// Port on the loopback; 0 takes a free one
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Token a page has to show, as in capture.reader_token
+        #[arg(long, default_value = "demo")]
+        token: String,
+        /// Pages of this origin only, such as https://localhost:8443; without it, of any
+        #[arg(long)]
+        origin: Option<String>,
+        /// Behave so: card, slow:MS, no-card, busy, refuse, no-reader
+        #[arg(long)]
+        behaviour: Option<String>,
+    },
     /// A network element in the shape of TMF640
     Network {
         /// Port on the loopback; 0 takes a free one

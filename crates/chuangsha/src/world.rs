@@ -1,7 +1,9 @@
 //! 模拟器: the simulators of the outside world, run by hand.
 
 use chuangsha_kernel::{codes, problem::Problem};
-use chuangsha_world::{network, network::NetworkElement, smsc::Smsc, verification, verification::VerificationAuthority};
+use chuangsha_world::{
+    network, network::NetworkElement, reader, reader::ReaderBridge, smsc::Smsc, verification, verification::VerificationAuthority,
+};
 
 use crate::{
     cli::WorldCommand,
@@ -32,6 +34,12 @@ pub fn run(say: &Say, command: &WorldCommand) -> Outcome {
             WorldCommand::Smsc { port, system_id, password } => {
                 let simulator = Smsc::start_at(system_id, password, *port).await.map_err(|error| taken(*port, &error))?;
                 running(say, "sms.smpp_peer", &simulator.address().to_string()).await?;
+            }
+            WorldCommand::Reader { port, token, origin, behaviour } => {
+                let behaviour = behaviour.as_deref().map(reader_behaviour).transpose()?;
+                let simulator = ReaderBridge::start_at(token, origin.as_deref(), *port).await.map_err(|error| taken(*port, &error))?;
+                simulator.behave(behaviour.unwrap_or(reader::Behaviour::Card));
+                running(say, "capture.reader_bridge", &simulator.url()).await?;
             }
             WorldCommand::Network { port, behaviour } => {
                 let behaviour = behaviour.as_deref().map(network_behaviour).transpose()?;
@@ -81,6 +89,20 @@ fn verification_behaviour(word: &str) -> Result<verification::Behaviour, Problem
     behaviour.ok_or_else(|| unknown(word, "match mismatch not-found score:0-1000 slow:MS status:503 garbage wrong-question no-evidence"))
 }
 
+fn reader_behaviour(word: &str) -> Result<reader::Behaviour, Problem> {
+    use reader::Behaviour::{Busy, Card, NoCard, NoReader, Refuse, Slow};
+    let behaviour = match word.split(':').next().unwrap_or_default() {
+        "card" => Some(Card),
+        "slow" => number(word).map(Slow),
+        "no-card" => Some(NoCard),
+        "busy" => Some(Busy),
+        "refuse" => Some(Refuse),
+        "no-reader" => Some(NoReader),
+        _ => None,
+    };
+    behaviour.ok_or_else(|| unknown(word, "card slow:MS no-card busy refuse no-reader"))
+}
+
 fn network_behaviour(word: &str) -> Result<network::Behaviour, Problem> {
     use network::Behaviour::{Done, Fail, Garbage, Late, LatePolls, LostAnswer, Refuse, Slow};
     let behaviour = match word.split(':').next().unwrap_or_default() {
@@ -104,10 +126,13 @@ mod tests {
     fn behaviours_are_read_by_name() {
         assert_eq!(verification_behaviour("slow:50").unwrap(), verification::Behaviour::Slow(50));
         assert_eq!(verification_behaviour("not-found").unwrap(), verification::Behaviour::NotFound);
+        assert_eq!(reader_behaviour("slow:9000").unwrap(), reader::Behaviour::Slow(9_000));
+        assert_eq!(reader_behaviour("no-card").unwrap(), reader::Behaviour::NoCard);
         assert_eq!(network_behaviour("late").unwrap(), network::Behaviour::Late);
         assert_eq!(network_behaviour("late:3").unwrap(), network::Behaviour::LatePolls(3));
         for wrong in ["", "slow", "slow:soon", "maybe"] {
             assert_eq!(verification_behaviour(wrong).unwrap_err().code.id, "world.unknown_behaviour", "{wrong}");
+            assert_eq!(reader_behaviour(wrong).unwrap_err().code.id, "world.unknown_behaviour", "{wrong}");
             assert_eq!(network_behaviour(wrong).unwrap_err().code.id, "world.unknown_behaviour", "{wrong}");
         }
     }

@@ -176,6 +176,12 @@ vocabulary! {
         RulesView = "rules.view",
         /// 查看用户
         SubscriberView = "subscriber.view",
+        /// 列为重点保护
+        SubscriberProtect = "subscriber.protect",
+        /// 查看用户的访问记录
+        SubscriberAccess = "subscriber.access",
+        /// 金库授权审批
+        SecondApprove = "second.approve",
         /// 转派审核
         OrderAssign = "order.assign",
         /// 查看本人作业

@@ -156,8 +156,21 @@ impl Kit {
 
     /// The same application, with the same keys and surroundings, started anew on another store that already has its schema.
     pub async fn app_on(&self, store: Store) -> App {
+        let again = self.parts(store, self.app.config.clone());
+        again.poll_epochs().await.unwrap();
+        again
+    }
+
+    /// The same application on the same store, otherwise configured.
+    pub fn app_with(&self, change: impl FnOnce(&mut AppConfig)) -> App {
+        let mut config = self.app.config.clone();
+        change(&mut config);
+        self.parts(self.app.store.clone(), config)
+    }
+
+    fn parts(&self, store: Store, config: AppConfig) -> App {
         let app = &self.app;
-        let again = App::new(Parts {
+        App::new(Parts {
             vault: app.vault.clone(),
             rules: Arc::clone(&app.rules),
             matrix: Arc::clone(&app.matrix),
@@ -168,21 +181,24 @@ impl Kit {
             verifier: Arc::clone(&app.verifier),
             network: Arc::clone(&app.network),
             sms: Arc::clone(&app.sms),
-            config: app.config.clone(),
+            config,
             audit_key: OnceLock::new(),
             integrator: tokio::sync::Mutex::default(),
             bell: Arc::default(),
             ids: Arc::clone(&app.ids),
             store,
-        });
-        again.poll_epochs().await.unwrap();
-        again
+        })
     }
 
-    /// A member of staff with an account, by number.
+    /// A member of staff of headquarters with an account, by number.
     pub async fn staff(&self, number: &'static str, role: Role) -> StaffId {
+        self.staff_of(number, role, self.hq).await
+    }
+
+    /// A member of staff of an organisation with an account, by number.
+    pub async fn staff_of(&self, number: &'static str, role: Role, organisation: OrganisationId) -> StaffId {
         let id = StaffId(self.app.ids.next(start()));
-        let (app, organisation) = (self.app.clone(), self.hq);
+        let app = self.app.clone();
         self.app
             .write(move |tx| {
                 let new = chuangsha_app::platform::people::staff::NewStaff {
@@ -285,7 +301,7 @@ impl Kit {
                     let id = app.ids.next(start());
                     let number = table::PoolNumber {
                         id,
-                        index: app.vault.blind(chuangsha_vault::Field::Phone, &digits)?.0.to_vec(),
+                        index: app.vault.blind(chuangsha_vault::Field::Phone, &format!("86{digits}"))?.0.to_vec(),
                         sealed: app.seal_pool_number(tx, id, &digits)?,
                         region: CITY.to_owned(),
                         product: Product::Voice,

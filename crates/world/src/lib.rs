@@ -8,6 +8,7 @@ mod listen;
 pub mod network;
 pub mod pictures;
 pub mod random;
+pub mod reader;
 pub mod smsc;
 pub mod verification;
 

@@ -31,6 +31,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(visit))
         .routes(routes!(train))
         .routes(routes!(switch_mode))
+        .routes(routes!(set_place))
 }
 
 /// An outlet as a program reads it.
@@ -135,6 +136,24 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ListQuer
 pub struct Applied {
     /// Id.
     pub id: Uuid,
+}
+
+/// Where an outlet stands (WGS 84).
+#[derive(Debug, Clone, Copy, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceOf {
+    /// Degrees north, -90 to 90.
+    pub latitude: f64,
+    /// Degrees east, -180 to 180.
+    pub longitude: f64,
+}
+
+/// Records where an outlet stands: the capture app stops when the device is too far from it.
+#[utoipa::path(put, path = "/channels/{id}/place", tag = "channels", params(("id" = Uuid, Path)), request_body = PlaceOf, responses((status = 204)))]
+async fn set_place(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<PlaceOf>) -> Result<StatusCode> {
+    let at = super::place::Coordinates::new(input.latitude, input.longitude).map_err(refuse)?;
+    super::place::set(&app, &actor, OrganisationId(id), at).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Enters an outlet's application.

@@ -23,6 +23,7 @@ use crate::{
 pub mod channel;
 pub mod http;
 pub mod page;
+pub mod place;
 
 pub use channel::{Channel, Clause, Refusal, State, Step, Violation};
 

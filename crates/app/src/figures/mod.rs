@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::platform::failure::Result;
 
+pub mod alerts;
 pub mod http;
 pub mod page;
 
@@ -133,14 +134,14 @@ pub fn table(tx: &mut Tx, from: Date, until: Date, region: &str) -> Result<Table
     Ok(table)
 }
 
-/// One metric day by day, for a sparkline.
-pub fn series(tx: &mut Tx, metric: Metric, from: Date, until: Date, region: &str) -> Result<Vec<(String, i64)>> {
+/// One metric day by day, for a sparkline; of one kind of outlet, or of all.
+pub fn series(tx: &mut Tx, metric: Metric, (from, until): (Date, Date), region: &str, channel: Option<i64>) -> Result<Vec<(String, i64)>> {
     tx.query(
         "SELECT day, SUM(value) FROM (
-            SELECT day, region, metric, value FROM figure WHERE day >= $1 AND day <= $2
-            UNION ALL SELECT day, region, metric, delta FROM figure_delta WHERE day >= $1 AND day <= $2
-         ) AS counts WHERE metric = $4 AND ($3 = '' OR substr(region, 1, 2) = $3 OR region = $3) GROUP BY day ORDER BY day",
-        &params![&from.to_string(), &until.to_string(), region, metric as i64],
+            SELECT day, region, channel_kind, metric, value FROM figure WHERE day >= $1 AND day <= $2
+            UNION ALL SELECT day, region, channel_kind, metric, delta FROM figure_delta WHERE day >= $1 AND day <= $2
+         ) AS counts WHERE metric = $4 AND ($5 = 0 OR channel_kind = $5) AND ($3 = '' OR substr(region, 1, 2) = $3 OR region = $3) GROUP BY day ORDER BY day",
+        &params![&from.to_string(), &until.to_string(), region, metric as i64, channel.unwrap_or(0)],
     )?
     .iter()
     .map(|row| Ok((row.text(0)?, row.int(1)?)))

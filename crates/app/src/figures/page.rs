@@ -12,15 +12,20 @@ use axum::{
 use chuangsha_kernel::{role::Action, rulebook::ChannelKind};
 use jiff::{ToSpan, civil::Date};
 
-use super::{Metric, rate};
+use super::{
+    Metric,
+    alerts::{self, Alert, Where},
+    rate,
+};
 use crate::{
     App,
     platform::{
         actor::Actor,
         failure::Result,
         web::{
-            chart::{Bar, Lines, Series, Spark},
+            chart::{Bar, Bars, Lines, Series, Spark, Tile, TileMap},
             form::{Choice, Input},
+            list::Look,
             page,
             parts::{Card, Change, Empty, Tone},
             shell::Shell,
@@ -28,7 +33,10 @@ use crate::{
         },
         words::Words,
     },
-    registration::page::{channel_choices, city_choices, region_name},
+    registration::{
+        page::{channel_choices, city_choices, region_name},
+        view,
+    },
 };
 
 /// 总览
@@ -47,6 +55,12 @@ pub struct Overview {
     pub cards: Vec<Card>,
     /// 地市 × 渠道
     pub cities: Table,
+    /// 地市方格图: the same rates, one tile a city.
+    pub map: TileMap,
+    /// How far the orders of the period came.
+    pub funnel: Bars,
+    /// What calls for somebody now.
+    pub alerts: Vec<Alert>,
     /// Days in a line.
     pub trend: Lines,
 }
@@ -108,10 +122,10 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
             Ok::<_, crate::platform::failure::Failure>(Found {
                 period: super::table(tx, from, today, &in_region)?,
                 base: super::table(tx, BEGINNING, today, &in_region)?,
-                submitted: super::series(tx, Metric::Submitted, trend_from, today, &in_region)?,
-                approved: super::series(tx, Metric::Approved, trend_from, today, &in_region)?,
-                new: super::series(tx, Metric::NewCustomers, trend_from, today, &in_region)?,
-                new_real: super::series(tx, Metric::NewRealName, trend_from, today, &in_region)?,
+                submitted: super::series(tx, Metric::Submitted, (trend_from, today), &in_region, channel)?,
+                approved: super::series(tx, Metric::Approved, (trend_from, today), &in_region, channel)?,
+                new: super::series(tx, Metric::NewCustomers, (trend_from, today), &in_region, channel)?,
+                new_real: super::series(tx, Metric::NewRealName, (trend_from, today), &in_region, channel)?,
             })
         })
         .await?;
@@ -144,7 +158,7 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
     let new_rates = by_day(&found.new)
         .iter()
         .zip(by_day(&found.new_real))
-        .map(|(all, real)| if *all > 0.0 { real * 100.0 / all } else { 100.0 })
+        .map(|(all, real)| if *all > 0.0 { real * 100.0 / all } else { f64::NAN })
         .collect::<Vec<_>>();
     let plain = |label: &str, value: String, unit: &str, href: String, tone: Tone| Card {
         label: label.to_owned(),
@@ -174,6 +188,35 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
         None => Tone::Quiet,
     };
     let count = |value: i64| thousands(value.max(0).unsigned_abs());
+    let look = Look::of(&app, &actor, &shell);
+    let place = Where { city: &asked.city, channel: &asked.channel };
+    let (waiting, late) = match actor.could(&app, Action::OrderView) {
+        true => (
+            view::count(&app, &actor, alerts::waiting(&place), view::COUNT_CAP).await?,
+            alerts::overdue(&app, &actor, &place, app.clock.now()).await?,
+        ),
+        false => (0, 0),
+    };
+    let queue = Address::new("/orders", [("state", "submitted"), ("city", asked.city.as_str()), ("channel", asked.channel.as_str())]);
+    let alerts = alerts::alerts(&look, place).await?;
+    let stages = [
+        (w.submitted, Metric::Submitted),
+        (w.approved, Metric::Approved),
+        (w.activated, Metric::NewCustomers),
+        (w.returned, Metric::Returned),
+        (w.rejected, Metric::Rejected),
+    ];
+    let funnel = Bars::new(
+        w,
+        "funnel",
+        w.funnel,
+        w.funnel_about,
+        stages.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        vec![Series { name: w.menu_orders.into(), values: stages.iter().map(|(_, metric)| counted(*metric).max(0) as f64).collect() }],
+        0,
+        false,
+    );
+    let map = TileMap::new(w, "map", w.city_map, w.city_map_about, w.rate_base, tiles(&app, &shell, &found.base, &asked), 2);
     let cards = vec![
         Card {
             spark: new_rate.and_then(|_| Spark::new(format!("{} {}", w.rate_new, w.trend), &new_rates)),
@@ -192,11 +235,15 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
                 w.rate_base,
                 percent(base_rate),
                 if base_rate.is_some() { w.unit_percent } else { "" },
-                orders("activated"),
+                "#cities".to_owned(),
                 tone_of(base_rate, 9_500),
             )
         },
-        plain(w.card_unregistered, count(base(Metric::Base) - base(Metric::BaseRealName)), "", orders(""), Tone::Warning),
+        plain(w.card_unregistered, count(base(Metric::Base) - base(Metric::BaseRealName)), "", "#cities".to_owned(), Tone::Warning),
+        Card {
+            note: if late > 0 { shell.say(w.overdue_of_it, count(late)) } else { String::new() },
+            ..plain(w.card_waiting, count(waiting), w.unit_orders, queue.to_string(), if late > 0 { Tone::Bad } else { Tone::Active })
+        },
         Card {
             change: against_yesterday(&submitted),
             spark: Spark::new(format!("{} {}", w.submitted, w.trend), &submitted),
@@ -207,7 +254,6 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
             spark: Spark::new(format!("{} {}", w.approved, w.trend), &approved),
             ..plain(w.approved, count(counted(Metric::Approved)), w.unit_orders, orders("activated"), Tone::Quiet)
         },
-        plain(w.rejected, count(counted(Metric::Rejected)), w.unit_orders, orders("rejected"), Tone::Quiet),
     ];
     let cities = cities(&app, &shell, &found.base, &asked);
     let search = Search {
@@ -227,7 +273,7 @@ async fn overview(State(app): State<App>, actor: Actor, shell: Shell, Query(aske
         ],
         kept: Vec::new(),
     };
-    Ok(page(&Overview { w, lead: w.overview_lead.into(), search, cards, cities, trend, shell }))
+    Ok(page(&Overview { w, lead: w.overview_lead.into(), search, cards, cities, map, funnel, alerts, trend, shell }))
 }
 
 /// `9623` → `96.23`
@@ -297,4 +343,24 @@ fn cities(app: &App, shell: &Shell, base: &super::Table, asked: &Asked) -> Table
         batch: None,
         state: None,
     }
+}
+
+/// One tile for each city in the order of their codes, so that a city keeps its place.
+fn tiles(app: &App, shell: &Shell, base: &super::Table, asked: &Asked) -> Vec<Tile> {
+    const COLUMNS: usize = 4;
+    let channel = ChannelKind::parse(&asked.channel).map(|kind| kind as i64);
+    let mut sums: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for ((region, _), metrics) in base.iter().filter(|((_, kind), _)| channel.is_none_or(|channel| channel == *kind)) {
+        let cell = sums.entry(region).or_default();
+        cell.0 += metrics.get(&Metric::BaseRealName).copied().unwrap_or(0);
+        cell.1 += metrics.get(&Metric::Base).copied().unwrap_or(0);
+    }
+    let tile = |(index, (region, (real, all))): (usize, (&str, (i64, i64)))| Tile {
+        column: u8::try_from(index % COLUMNS).unwrap_or(0),
+        row: u8::try_from(index / COLUMNS).unwrap_or(u8::MAX),
+        name: region_name(app, shell.language, region),
+        value: rate(real, all).map_or(f64::NAN, |rate| rate as f64 / 100.0),
+        href: Address::new("/overview", [("city", region), ("days", asked.days.as_str()), ("channel", asked.channel.as_str())]).to_string(),
+    };
+    sums.into_iter().enumerate().map(tile).collect()
 }

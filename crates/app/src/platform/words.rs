@@ -1,3 +1,4 @@
+// long: one table, so that a missing word does not compile
 //! 用语: every word of the console, Chinese and English side by side. A missing one does not compile.
 
 use chuangsha_kernel::problem::Language;
@@ -50,7 +51,6 @@ words! {
     save: "保存", "Save";
     confirm: "确定", "Confirm";
     log_out: "退出", "Sign out";
-    log_in: "登录", "Sign in";
     text_large: "大字", "Large text";
     text_normal: "标准字", "Normal text";
     appearance: "显示", "Display";
@@ -107,7 +107,6 @@ words! {
     nothing_found: "没有符合条件的记录", "Nothing matches";
     nothing_found_hint: "放宽条件后再查询，或点“重置”。", "Widen the conditions and search again, or press Reset.";
     open: "查看", "Open";
-    edit: "修改", "Edit";
     remove: "删除", "Remove";
     add: "新建", "New";
     since_yesterday: "较昨日", "vs yesterday";
@@ -146,16 +145,11 @@ words! {
     work_mine: "我的待办", "Waiting for me";
     work_empty: "没有待办", "Nothing waits for you";
     work_empty_hint: "新任务到达后会出现在这里。", "New tasks appear here.";
-    work_none_hint: "从菜单开始。", "Start from the menu.";
     waited: "等待", "Waited";
     held_by: "领取人", "Held by";
     held_by_me: "我", "me";
-    next_step: "下一步", "Next step";
     card_waiting: "待审核", "Waiting for audit";
-    card_overdue: "超时", "Overdue";
     card_returned: "退回待重采", "Returned to recapture";
-    card_today: "今日提交", "Submitted today";
-    card_dead: "开通死信", "Dead letters";
     card_drafts: "未完成登记", "Unfinished orders";
     overdue_of_it: "超时 {}", "{} overdue";
     api_title: "接口说明", "Interface";
@@ -178,7 +172,6 @@ words! {
     rate_new: "新入网实名率", "Real-name rate, new";
     rate_base: "在网实名率", "Real-name rate, base";
     card_approved: "今日通过", "Approved today";
-    card_rejected: "今日驳回", "Rejected today";
     card_unregistered: "存量未实名", "Base not registered";
     city_channel: "地市 × 渠道 实名率", "Real-name rate by city and channel";
     rank: "排名", "Rank";
@@ -236,7 +229,6 @@ words! {
     contact_phone: "联系电话", "Contact phone";
     passport_country: "签发国代码", "Issuing state code";
     passport_country_hint: "护照填三位字母代码。", "Three letters, for passports.";
-    mrz: "机读码", "Machine-readable zone";
     front: "证件正面", "Document, front";
     back: "证件背面", "Document, back";
     photo: "现场照片", "Live photo";
@@ -265,13 +257,9 @@ words! {
     proxy_hint: "代理人与客户本人的证件都要查验并登记。", "Both documents are seen and recorded.";
     agent_name: "代理人姓名", "Agent's name";
     agent_number: "代理人证件号码", "Agent's document number";
-    group_title: "单位信息", "Organisation";
     group_name: "单位名称", "Organisation name";
     group_code: "统一社会信用代码", "Unified social credit code";
-    handler_name: "经办人姓名", "Handling person's name";
-    handler_number: "经办人证件号码", "Handling person's document number";
     clause_signed: "协议已载明实名登记义务", "The agreement carries the real-name clause";
-    user_is_holder: "以下证件为号码实际使用人", "The document below is that of the actual user";
     rules_here: "本步规则", "Rules of this step";
     rule_original: "查验有效证件原件", "See the original valid document";
     rule_no_document: "不出示有效证件，不得售卡", "No document, no sale";
@@ -383,7 +371,6 @@ words! {
     keys_help: "快捷键说明", "Key help";
     key_move: "在列表中上下移动", "Move in the list";
     key_open: "打开所选", "Open the chosen one";
-    key_picture: "切换影像", "Choose a picture";
     vote_approve: "同意通过", "Vote to approve";
     vote_reject: "同意驳回", "Vote to reject";
     vote: "二级审核", "Second-level decision";
@@ -402,7 +389,6 @@ words! {
     facts: "依据", "Facts";
     from_network: "来源网络", "From network";
     capture_offers_none: "本市暂无空闲号码", "No free number in this city";
-    capture_gone: "此单不能再采集", "This order takes no more captures";
     pictures_missing: "还需影像", "Pictures still needed";
     pictures_ready: "影像齐全", "All pictures are there";
     rates_none: "尚无数据", "No figures yet";
@@ -444,17 +430,12 @@ words! {
 
     channels_lead: "准入、培训与受理范围；状态变化即时生效。", "Admission, training and what each may do; changes take effect at once.";
     channel_code: "渠道编码", "Code";
-    channel_name: "渠道名称", "Name";
     channel_kind: "渠道类型", "Kind";
     channel_state: "准入状态", "Admission";
     channel_clauses: "合同条款", "Contract clauses";
-    channel_clerks: "经办人数", "Clerks";
     channel_trained: "培训有效", "Training valid";
     channel_level: "层级", "Level";
     channel_level_one: "一级（不得发展下级）", "First level (no sub-agents)";
-    channel_suspend: "暂停", "Suspend";
-    channel_terminate: "终止合作", "Terminate";
-    channel_activate: "启用", "Activate";
     channel_change: "变更状态", "Change state";
     channel_change_lead: "暂停或终止后，该渠道全部人员立即失去会话与权限。", "When suspended or terminated, everybody of the channel loses sessions and rights at once.";
     channel_orders: "登记单", "Orders";
@@ -523,17 +504,14 @@ words! {
     factor_none: "未设置", "None";
     staff_active: "在岗", "Active";
     staff_left: "离职", "Left";
-    staff_locked: "已锁定", "Locked";
     staff_leave: "办理离职", "Record as leaver";
     staff_leave_lead: "全部会话、数据流与密钥在一秒内失效。", "All sessions, streams and keys end within a second.";
-    staff_unlock: "解锁", "Unlock";
     sessions: "会话", "Sessions";
     my_sessions: "我的会话", "My sessions";
     sessions_lead: "不认识的会话请立即结束，并修改密码。", "End what you do not know, and change your password.";
     session_started: "登录时间", "Signed in";
     session_seen: "最近使用", "Last used";
     session_from: "来源网络", "From network";
-    session_this: "本会话", "This session";
     session_end: "结束", "End";
 
     dead_lead: "多次重试仍未成功的开通命令；查明原因后重试。", "Activation commands that failed after all retries; find the cause, then retry.";
@@ -547,16 +525,12 @@ words! {
     dead_attempts: "尝试次数", "Attempts";
     dead_error: "最后错误", "Last error";
     dead_since: "进入时间", "Since";
-    dead_retried: "已重新排入发送", "Queued again";
 
     audit_lead: "只增不改；每一步都有签名检查点，可由外部校验。", "Only ever grows; signed checkpoints let anyone outside verify it.";
     audit_size: "日志条数", "Entries";
     audit_checkpoint: "最近检查点", "Last checkpoint";
     audit_root: "根哈希", "Root hash";
     audit_pending: "待编号", "Not yet in the tree";
-    audit_verified: "链完整性", "Chain";
-    audit_intact: "已校验", "Verified";
-    audit_broken: "校验失败", "Broken";
     audit_sequence: "链高", "Index";
     audit_action: "操作", "Action";
     audit_case: "对象", "Case";
@@ -579,6 +553,78 @@ words! {
     done_delivered: "已交付核对", "Compared at delivery";
     queue_done: "队列已处理完", "Nothing left in the queue";
 
+    // 金库授权与用户 360: second person, subscribers
+    menu_second: "金库授权", "Second person";
+    second_lead: "高敏操作须另一组织的人批准；批准只用一次。", "High-risk acts need another person of another organisation; an approval serves once.";
+    second_waiting: "待批", "Waiting";
+    second_mine: "我的申请", "My requests";
+    second_decided: "我审批的", "Decided by me";
+    second_request: "申请金库授权", "Ask for a second person";
+    second_one: "金库授权申请", "Request for a second person";
+    second_cause: "高敏原因", "Why two";
+    second_requester: "申请人", "Asked by";
+    second_approver: "审批人", "Decided by";
+    second_made: "申请时间", "Asked";
+    second_until: "有效至", "Good until";
+    second_used_at: "使用时间", "Used";
+    second_approve: "批准", "Approve";
+    second_approve_lead: "批准后申请人可用一次；您的批准写入审计日志。", "The requester may use it once; your approval goes into the audit log.";
+    second_refuse: "拒绝", "Refuse";
+    second_refuse_lead: "说明会告知申请人。", "The requester is told the reason.";
+    second_withdraw: "撤回", "Withdraw";
+    second_use: "去使用", "Use it";
+    second_empty: "没有申请", "No requests";
+    second_empty_hint: "新的申请会出现在这里。", "New requests appear here.";
+    second_kind_reveal_field: "查看明文", "Show a field in clear";
+    second_kind_reveal_image: "查看影像", "Show an image";
+    second_kind_export_clear: "明文导出", "Export in clear";
+    second_cause_protected: "重点保护用户", "Protected subscriber";
+    second_cause_minor: "未成年人", "Under age";
+    second_cause_bulk: "一小时内查看人数过多", "Too many persons within an hour";
+    second_cause_far: "外省用户", "Other province";
+    second_cause_clear: "含明文", "In clear";
+    second_state_pending: "待批", "Waiting";
+    second_state_approved: "已批准", "Approved";
+    second_state_refused: "已拒绝", "Refused";
+    second_state_withdrawn: "已撤回", "Withdrawn";
+    second_state_used: "已使用", "Used";
+    second_state_expired: "已过期", "Expired";
+    second_state_ended: "已失效", "Void";
+    case_reference: "关联工单", "Case";
+    case_hint: "来电核实、投诉、依法协助、检查须填，如 T-20931。", "Needed for a call, a complaint, a request by law, an inspection, such as T-20931.";
+    done_second_asked: "已提交金库授权申请", "Asked for a second person";
+    done_second_approved: "已批准", "Approved";
+    done_second_refused: "已拒绝", "Refused";
+    done_second_withdrawn: "已撤回", "Withdrawn";
+    reveal_words: "说明", "Reason";
+    menu_subscribers: "用户", "Subscribers";
+    subscribers_lead: "按完整号码或证件号码查询；每次查询都写入访问记录。", "By full number or document number; every look-up goes into the access record.";
+    subscriber: "用户", "Subscriber";
+    subscriber_search: "查询用户", "Look up a subscriber";
+    subscriber_search_lead: "不支持按姓名或部分号码查询。", "There is no search by name or by part of a number.";
+    subscriber_by: "查询方式", "By";
+    subscriber_by_number: "手机号码", "Mobile number";
+    subscriber_value: "号码", "Full number";
+    subscriber_value_hint: "填写完整的手机号码或证件号码。", "The whole mobile number or document number.";
+    subscriber_number: "号码信息", "Number";
+    subscriber_channel: "登记渠道", "Registered at";
+    subscriber_since: "入网时间", "In service since";
+    subscriber_protected: "重点保护", "Protected";
+    subscriber_protect: "列为重点保护", "Protect";
+    subscriber_protect_lead: "此后查看其明文须金库授权。", "From then on a look in clear needs a second person.";
+    subscriber_unprotect: "取消重点保护", "End protection";
+    subscriber_unprotect_lead: "此后查看其明文不再因此须金库授权。", "From then on a look in clear needs no second person for this reason.";
+    subscriber_restricted: "限制办理至", "Restricted until";
+    service_in: "在网", "In service";
+    service_ended: "已终止", "Ended";
+    real_name_yes: "已实名", "Registered";
+    real_name_no: "未实名", "Not registered";
+    quota_slot: "占用名额", "Slot";
+    valid_for_life: "长期", "For life";
+    withheld_until: "暂不公开至", "Not told before";
+    look_searched: "查询用户", "Looked up";
+    look_opened: "查看资料", "Opened the record";
+    look_masked: "脱敏资料", "Masked data";
     // 码号台账 the ledger
     menu_ledger: "码号台账", "Ledger";
     ledger_lead: "语音专线与 95、96、400 号码：谁在用、做什么、可显示哪些主叫、谁负责。", "Voice trunks and 95, 96, 400 numbers: who uses them, for what, what they may show, who answers for them.";
@@ -627,6 +673,24 @@ words! {
     ledger_would_enter: "将新增", "Would enter";
     ledger_known: "已存在", "Already there";
     ledger_rejected: "退回", "Rejected";
+    // ---- overview
+    activated: "已开通", "Activated";
+    returned: "退回", "Returned";
+    funnel: "登记漏斗", "From submission to activation";
+    funnel_about: "所选时间内各环节的登记单数。", "Orders at each stage in the chosen period.";
+    city_map: "地市实名率分布", "Real-name rate by city";
+    city_map_about: "每格一个地市，按行政区划代码排列；点击查看该地市。", "One tile a city, in the order of their codes; follow one to its figures.";
+    alerts: "预警", "Alerts";
+    alerts_none: "目前没有需要处理的预警。", "Nothing calls for attention now.";
+    alert_late: "超时", "Overdue";
+    alert_fault: "故障", "Fault";
+    alert_watch: "关注", "Watch";
+    alert_overdue: "{} 张登记单超过审核时限", "{} orders are past the audit clock";
+    alert_dead: "{} 条网络指令、短信或核验请求未送达", "{} commands, messages or checks were given up";
+    alert_reveals: "今日查看明文达到 {} 次的人员：{} 人", "People with {} or more reveals today: {}";
+    alert_warned: "{} 个网点处于警告状态", "{} outlets are under a warning";
+    print: "打印", "Print";
+
     // ---- audit review
     assign: "转派", "Assign";
     assignee: "转派给（工号）", "Assign to (staff no.)";
@@ -698,7 +762,6 @@ words! {
     format_csv_gb18030: "CSV GB18030（旧版 WPS、监管工具）", "CSV GB18030 (older programs)";
     format_csv: "CSV UTF-8（供程序读取）", "CSV UTF-8 (for programs)";
     purpose_report: "报表统计", "Report";
-    purpose_inspection: "监督检查", "Inspection";
     purpose_rectification: "整改核对", "Rectification";
     export_format: "文件格式", "Form of file";
     export_lead: "{}：共 {} 条符合条件。导出当前显示的列，个人信息保持脱敏；导出记入审计日志。", "{}: {} lines match. The columns shown are taken, personal data stays masked, and it is on record.";
@@ -711,11 +774,103 @@ words! {
     export_masking: "个人信息", "Personal data";
     export_masked: "脱敏", "masked";
     export_sheet: "说明", "About";
+    export_clear: "含明文（须另一人批准，文件带水印）", "In clear (another person approves; the file is marked)";
+    export_clear_hint: "姓名、号码等以明文写入文件；用途限投诉处理、依法协助、监督检查，须填工单号。", "Names and numbers stand in the file as they are; for a complaint, a request by law or an inspection, with its case.";
+    export_case: "工单号（明文导出必填）", "Case (needed in clear)";
+    export_in_clear: "明文", "in clear";
     done_batch: "已完成 {} 条，失败 {} 条", "{} done, {} failed";
     done_batch_failed: "已完成 {} 条，失败 {} 条；明细见“我的作业”", "{} done, {} failed; see My jobs for which and why";
     // ---- kept forms ----
     kept_lead: "您之前填写的内容已保留，请核对后重新提交。密码和图片须重新填写。", "What you typed was kept. Check it and send it again; passwords and pictures have to be given anew.";
     kept_texts: "您之前填写的内容", "What you typed before";
+
+    // ---- taking people in ----
+    joiner_new: "新建人员", "New person";
+    joiner_take_in: "建立账号", "Create the account";
+    joiner_lead: "只能在您管理的单位内建立账号。岗位须与单位类别相符，互斥的岗位不能由同一人担任。", "Accounts are created in the organisations you manage. Roles must fit the organisation; roles that exclude each other are not one person's.";
+    joiner_number_hint: "1 至 20 个字母、数字或连字符；离职人员的工号不再使用。", "1 to 20 letters, digits or hyphens; a leaver's number is not used again.";
+    joiner_find: "单位名称", "Name of the organisation";
+    joiner_find_hint: "填写名称的一部分；找到多个时再从列表中选择。", "Part of the name; where several fit, a list is offered.";
+    joiner_password: "首次口令", "First password";
+    joiner_password_lead: "首次口令只显示这一次。请当面告知本人；首次登录时须更改口令并登记第二因素。", "The first password is shown this once. Tell it to the person; at first sign-in it is changed and a second factor is enrolled.";
+    // 金库授权与用户 360: second person, subscribers
+    purpose_inspection: "监督检查", "Inspection";
+
+    // 现场采集 App: the capture app of clerks, with and without the network.
+    field_app: "现场采集", "Field capture";
+    field_lead: "一屏一事，断网可用：登记单在本机加密暂存，联网后只上传一次。审核通过前不会开通。", "One task a screen, with or without the network: orders wait sealed on this device and are uploaded once. Nothing is activated before the audit.";
+    field_open: "现场采集（可离线）", "Field capture (works offline)";
+    field_install: "安装到本机", "Install";
+    field_console: "控制台", "Console";
+    field_no_script: "此页需要 JavaScript。不用脚本请走", "This page needs JavaScript. Without it, use";
+    field_online: "已联网", "Online";
+    field_offline: "未联网：登记单加密暂存在本机", "Offline: orders wait sealed on this device";
+    field_queued: "{} 件待上传", "{} waiting for upload";
+    field_queue: "待上传", "Waiting for upload";
+    field_queue_empty: "没有待上传的登记单。", "Nothing waits for upload.";
+    field_done: "已上传", "Uploaded";
+    field_waiting: "等待上传", "Waiting";
+    field_refused: "未被受理", "Not taken";
+    field_captured_at: "采集于 {}（本机时间）", "Captured {} (this device's clock)";
+    field_edit: "修改", "Correct";
+    field_remove: "删除", "Delete";
+    field_remove_ask: "删除这件登记单？", "Delete this order?";
+    field_remove_lead: "删除后不能恢复，客户须重新到场采集。", "It cannot be brought back: the customer would have to come again.";
+    field_upload_now: "立即上传", "Upload now";
+    field_refresh: "更新规则与号码", "Update rules and numbers";
+    field_resume: "继续未完成的采集", "Go on with the unfinished capture";
+    field_leave: "返回，稍后继续", "Back, go on later";
+    field_limits_lead: "本机限额：", "Limits of this device:";
+    field_limits: "最多 {} 件，最长 {} 小时；规则每 {} 小时更新；离网点不超过 {} 米。", "at most {} orders, {} hours old; rules renewed every {} hours; within {} metres of the outlet.";
+    field_frozen: "已停止采集", "Capture has stopped";
+    field_frozen_first: "请先联网登录一次，取得规则与号码。", "Go online and sign in once, to fetch rules and numbers.";
+    field_frozen_count: "本机已有 {} 件待上传，达到限额。请联网上传。", "{} orders wait on this device, which is the limit. Go online to upload them.";
+    field_frozen_age: "最早的一件已等待 {} 小时，超过限额。请联网上传。", "The oldest order has waited {} hours, more than the limit. Go online to upload it.";
+    field_frozen_rules: "规则已 {} 小时未更新。请联网更新。", "The rules are {} hours old. Go online to update them.";
+    field_frozen_far: "距网点 {} 米，超出允许范围。请回到网点。", "This device is {} metres from its outlet: too far. Return to the outlet.";
+    field_frozen_place: "无法取得位置：请允许本页使用位置。", "The place is not known: allow this page to use the location.";
+    field_frozen_clock: "本机时钟相差 {} 分钟。请校准时钟后联网更新。", "This device's clock is {} minutes off. Set it, then update online.";
+    field_place_unset: "网点未登记坐标，不检查距离。", "The outlet's place is not recorded; distance is not checked.";
+    field_missing: "本页不是安全连接（HTTPS），以下不可用：摄像头、本机加密暂存、离线、安装。请选取照片文件，并保持联网直接提交。", "This page is not on a secure connection (HTTPS). Not available: camera, sealed storage, offline work, installing. Choose picture files, stay online and submit directly.";
+    field_not_kept: "未能上传，且本页不能暂存：请保持此页打开并重试。", "Not uploaded, and this page cannot keep it: leave it open and try again.";
+    field_storage_full: "本机存储已满：这一件未能暂存，已暂存的都在。请先上传或清理空间，再点一次“提交”。", "Storage is full: this order was not kept, those before it are safe. Upload or free some space, then submit again.";
+    field_sign_in: "登录已结束。登记单仍在本机，登录后继续上传。", "You are signed out. The orders are still here; upload goes on after you sign in.";
+    field_sign_in_go: "登录", "Sign in";
+    field_other_person: "本机换了登录人，前一人的 {} 件暂存已删除。", "Another person signed in: {} orders of the one before were deleted.";
+    field_sign_out_ask: "还有未上传的登记单，仍要退出吗？", "Orders wait for upload. Sign out all the same?";
+    field_sign_out_lead: "退出会删除本机全部暂存的登记单。", "Signing out deletes every order kept on this device.";
+    field_updated: "已有新版本，本次采集完成后请刷新。", "A new version is ready: reload once this capture is done.";
+    field_kept: "已加密暂存，联网后自动上传。", "Sealed on this device; it is uploaded when the network is back.";
+    field_taken: "已上传：{}", "Uploaded: {}";
+    field_number_lead: "号码在上传时才占用。请客户按意愿依次选，最多 5 个；上传前可能被他人选走。", "A number is held only from the upload on. Let the customer pick up to five in order of preference; others may take one before then.";
+    field_wishes: "意向号码（按点选先后）", "Numbers wished for, in the order picked";
+    field_any_number: "所选号码都已被占用时，可由系统选本市任一空闲号码", "If all of them are taken, any free number of this city will do";
+    field_no_number: "请选择号码，或同意由系统选号。", "Pick a number, or accept any free one.";
+    field_read: "读卡", "Read the card";
+    field_reading: "正在读卡……", "Reading …";
+    field_read_done: "已读卡，请核对。", "Card read; please compare.";
+    field_reader_ready: "读卡器：已连接", "Reader: connected";
+    field_reader_off: "读卡器：未连接", "Reader: not connected";
+    field_reader_no_card: "未检测到证件，请放好证件后重试。", "No card on the reader: place it and try again.";
+    field_reader_busy: "读卡器正忙，请稍候重试。", "The reader is busy: try again in a moment.";
+    field_reader_refused: "读卡桥接拒绝了请求，请联系管理员核对令牌与来源。", "The reader bridge refused: ask the administrator to check token and origin.";
+    field_reader_slow: "读卡超时，请重试。", "Reading took too long: try again.";
+    field_file: "选取文件", "Choose a file";
+    field_file_bad: "此文件不是可用的图片。", "This file is no usable picture.";
+    field_hint_dark: "太暗", "Too dark";
+    field_hint_glare: "有反光", "Glare";
+    field_hint_blur: "模糊", "Blurred";
+    field_hint_frame: "请将证件对准边框", "Fit the document into the frame";
+    field_hint_good: "画面清晰，可以拍摄", "Sharp and clear: take it";
+    field_need_field: "请填写：{}", "Please fill in: {}";
+    field_need_picture: "缺少影像：{}", "A picture is missing: {}";
+    field_bad_number: "证件号码校验位不符，请核对。", "The check digit of the document number does not match.";
+    field_expired: "证件已过有效期。", "The document has expired.";
+    field_need_tick: "请勾选：已查验原件、已宣读提示。", "Tick both: original seen, warning read.";
+    offline_capture: "离线采集", "Captured offline";
+    offline_device_time: "采集时间（设备）", "Captured (device's clock)";
+    offline_server_time: "收到时间（服务器）", "Received (server's clock)";
+    offline_clock_off: "设备时钟偏差 {}", "Device clock off by {}";
 }
 
 #[cfg(test)]

@@ -147,65 +147,66 @@ pub async fn open(app: &App, actor: &Actor, input: NewOrder) -> Result<OrderId> 
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
     let store = app.clone();
-    store
-        .write(move |tx| {
-            let channel = channels::of_organisation(tx, actor.organisation)?.ok_or(Refusal::ChannelNotActive)?;
-            actor.require(&app, Action::OrderReserve, &app.resource(actor.organisation, &channel.region, Some(actor.staff)))?;
-            if !channel.may_register() {
-                return Err(Refusal::ChannelNotActive.into());
-            }
-            if !channel.takes(input.mode) || !channels::mode_open(tx, &app, &channel.region, input.mode, now)?.value {
-                return Err(Refusal::ModeClosed { mode: input.mode }.into());
-            }
-            let number = table::number(tx, input.number)?;
-            if number.state != NumberState::Free as i64 || number.product != input.product {
-                return Err(Refusal::NumberTaken.into());
-            }
-            let id = OrderId(app.ids.next(now));
-            let hold = app.clock_rule("registration.reservation", now)?;
-            let order = Order {
-                id,
-                code: code_of(id, now),
-                state: State::Draft,
-                version: 1,
-                customer: input.customer,
-                product: input.product,
-                mode: input.mode,
-                region: channel.region.clone(),
-                captured_by: actor.who(),
-                subject: None,
-                person_key: None,
-                slot: None,
-                document: None,
-                by_proxy: false,
-                check: super::order::Check::Waiting,
-                face_score: None,
-                lease: None,
-                decided_by: None,
-                first_vote: None,
-                defects: Vec::new(),
-                reason: None,
-                created_at: now,
-                expires_at: now.plus_ms(hold.value),
-                submitted_at: None,
-                updated_at: now,
-            };
-            table::insert(tx, &order, number.id, channel.kind as i64)?;
-            table::move_number(tx, number.id, NumberState::Free, NumberState::Held, Some(id.0))?;
-            let entry = Entry {
-                action: "order.reserve",
-                case_kind: "order",
-                case: Some(id.0),
-                step: ">draft",
-                article: &hold.article,
-                pack: &hold.pack_version,
-                facts: "{}",
-                ..Entry::default()
-            };
-            app.audit(tx, By::Actor(&actor), &entry, now)?;
-            Ok(id)
-        })
-        .await
+    store.write(move |tx| open_in(&app, tx, &actor, &input, now)).await
+}
+
+/// [`open`] within a transaction of the caller's.
+pub(super) fn open_in(app: &App, tx: &mut Tx, actor: &Actor, input: &NewOrder, now: Timestamp) -> Result<OrderId> {
+    let channel = channels::of_organisation(tx, actor.organisation)?.ok_or(Refusal::ChannelNotActive)?;
+    actor.require(app, Action::OrderReserve, &app.resource(actor.organisation, &channel.region, Some(actor.staff)))?;
+    if !channel.may_register() {
+        return Err(Refusal::ChannelNotActive.into());
+    }
+    if !channel.takes(input.mode) || !channels::mode_open(tx, app, &channel.region, input.mode, now)?.value {
+        return Err(Refusal::ModeClosed { mode: input.mode }.into());
+    }
+    let number = table::number(tx, input.number)?;
+    if number.state != NumberState::Free as i64 || number.product != input.product {
+        return Err(Refusal::NumberTaken.into());
+    }
+    let id = OrderId(app.ids.next(now));
+    let hold = app.clock_rule("registration.reservation", now)?;
+    let order = Order {
+        id,
+        code: code_of(id, now),
+        state: State::Draft,
+        version: 1,
+        customer: input.customer,
+        product: input.product,
+        mode: input.mode,
+        region: channel.region.clone(),
+        captured_by: actor.who(),
+        subject: None,
+        person_key: None,
+        slot: None,
+        document: None,
+        by_proxy: false,
+        check: super::order::Check::Waiting,
+        face_score: None,
+        lease: None,
+        decided_by: None,
+        first_vote: None,
+        defects: Vec::new(),
+        reason: None,
+        created_at: now,
+        expires_at: now.plus_ms(hold.value),
+        submitted_at: None,
+        updated_at: now,
+    };
+    table::insert(tx, &order, number.id, channel.kind as i64)?;
+    table::move_number(tx, number.id, NumberState::Free, NumberState::Held, Some(id.0))?;
+    let entry = Entry {
+        action: "order.reserve",
+        case_kind: "order",
+        case: Some(id.0),
+        step: ">draft",
+        article: &hold.article,
+        pack: &hold.pack_version,
+        facts: "{}",
+        ..Entry::default()
+    };
+    app.audit(tx, By::Actor(actor), &entry, now)?;
+    Ok(id)
 }
 
 /// `A-20261122-7K3QX`: the day and five characters of the id, without the ones people confuse.
@@ -216,90 +217,113 @@ fn code_of(id: OrderId, now: Timestamp) -> String {
     format!("A-{}-{tail}", now.day().strftime("%Y%m%d"))
 }
 
+/// The parties of a reservation, parsed: what can be refused before any transaction is.
+pub(super) struct Asking {
+    entry: EntryMode,
+    parties: Vec<Parsed>,
+}
+
+impl Asking {
+    /// # Errors
+    /// The first field that is not of its form, named `role.field`.
+    pub(super) fn read(app: &App, input: &Reservation, today: Date) -> Result<Self> {
+        let entry = EntryMode::parse(&input.entry).ok_or(Refusal::FieldInvalid { field: "entry" })?;
+        let mut parties = vec![parse(app, "holder", &input.holder, today)?];
+        for (role, party) in [("agent", &input.agent), ("organisation", &input.organisation), ("handler", &input.handler)] {
+            if let Some(party) = party {
+                parties.push(parse(app, role, party, today)?);
+            }
+        }
+        Ok(Self { entry, parties })
+    }
+}
+
 /// Names the holder, takes a slot of their quota.
 pub async fn reserve(app: &App, actor: &Actor, id: OrderId, input: Reservation) -> Result<Order> {
     let now = app.clock.now();
-    let today = now.day();
-    let entry = EntryMode::parse(&input.entry).ok_or(Refusal::FieldInvalid { field: "entry" })?;
-    let by_proxy = input.agent.is_some();
-    let mut parties = vec![parse(app, "holder", &input.holder, today)?];
-    for (role, party) in [("agent", &input.agent), ("organisation", &input.organisation), ("handler", &input.handler)] {
-        if let Some(party) = party {
-            parties.push(parse(app, role, party, today)?);
-        }
-    }
+    let asking = std::sync::Arc::new(Asking::read(app, &input, now.day())?);
     let (app, actor) = (app.clone(), actor.clone());
     let store = app.clone();
-    let parties = std::sync::Arc::new(parties);
-    store
-        .write(move |tx| {
-            let order = own_order(&app, tx, &actor, id, Action::OrderReserve, Some(input.version))?;
-            let channel = channels::of_organisation(tx, order.captured_by.organisation)?.ok_or(Refusal::ChannelNotActive)?;
-            let holder = parties.first().ok_or(Refusal::FieldInvalid { field: "holder" })?;
-            if order.customer == Customer::Group && !(parties.iter().any(|p| p.role == "organisation") && parties.iter().any(|p| p.role == "handler")) {
-                return Err(Refusal::OrganisationMissing.into());
-            }
-            let mut named = Vec::with_capacity(parties.len());
-            for party in parties.iter() {
-                named.push(name_party(&app, tx, party, now)?);
-            }
-            let (key, person) = named[0];
-            if named.iter().zip(parties.iter()).any(|((other, _), party)| party.role == "agent" && *other == key) {
-                return Err(Refusal::AgentIsHolder.into());
-            }
-            let operator = app.config.operator.code.clone();
-            let class = order.product.quota_class();
-            let used = table::slots(tx, &operator, &key, class)?;
-            let slot = table::free_slot(&used);
-            let limit = app.number_rule(order.product.limit_rule(), now, &order.region)?;
-            let allowed = app.rules.document_allowed(holder.document.kind(), channel.kind, entry, today);
-            let agent_allowed = parties
-                .iter()
-                .filter(|party| party.role == "agent")
-                .all(|party| app.rules.document_allowed(party.document.kind(), channel.kind, entry, today).value);
-            let active = channels::admission(&app, &channel, now)?;
-            let trained = app.flag_rule("channel.trained_clerk", now, actor.trained_until.is_some_and(|until| until > now))?;
-            let mode_open = channels::mode_open(tx, &app, &order.region, order.mode, now)?;
-            let proxy_allowed = app
-                .rules
-                .flag("registration.proxy_allowed", today, &Place::region(&order.region))
-                .map_err(Failure::internal)?
-                .map(|admitted| admitted && agent_allowed);
-            let hold = app.clock_rule("registration.reservation", now)?;
-            let number = table::number_of(tx, id)?;
-            let facts = ReserveFacts {
-                channel_active: &active,
-                clerk_trained: &trained,
-                mode_open: &mode_open,
-                document_allowed: &allowed,
-                proxy_allowed: &proxy_allowed,
-                slots_used: used.len() as i64,
-                limit: &limit,
-                listed: person.listed_until > now,
-                number_free: number.holder == Some(id.0),
-                document_valid: true,
-                hold_ms: &hold,
-            };
-            let step = Step::Reserve(
-                Named { subject: person.subject, person_key: key, document: holder.document.kind(), by_proxy, slot },
-                facts,
-            );
-            let facts = serde_json::json!({
-                "channel_active": active.value, "clerk_trained": trained.value, "mode_open": mode_open.value,
-                "document": holder.document.kind().as_str(), "entry": entry.as_str(), "document_allowed": allowed.value,
-                "by_proxy": by_proxy, "proxy_allowed": proxy_allowed.value, "slots_used": used.len(), "limit": limit.value, "slot": slot,
-                "listed": facts.listed, "number_free": facts.number_free, "rules": [active.rule, trained.rule, mode_open.rule, allowed.rule, limit.rule],
-            })
-            .to_string();
-            let new = carry(&app, tx, By::Actor(&actor), &order, step, Because { action: "order.reserve", why: "", facts: &facts }, now)?;
-            for (party, (_, person)) in parties.iter().zip(&named) {
-                let sealed = seal_party(&app, tx, party, person.subject)?;
-                table::put_party(tx, id, &sealed)?;
-            }
-            table::set_capture(tx, id, Some(entry as i64), None)?;
-            Ok(new)
-        })
-        .await
+    store.write(move |tx| reserve_in(&app, tx, &actor, id, input.version, &asking, now)).await
+}
+
+/// [`reserve`] within a transaction of the caller's.
+pub(super) fn reserve_in(
+    app: &App,
+    tx: &mut Tx,
+    actor: &Actor,
+    id: OrderId,
+    version: i64,
+    asking: &Asking,
+    now: Timestamp,
+) -> Result<Order> {
+    let today = now.day();
+    let Asking { entry, parties } = asking;
+    let (entry, by_proxy) = (*entry, parties.iter().any(|party| party.role == "agent"));
+    let order = own_order(app, tx, actor, id, Action::OrderReserve, Some(version))?;
+    let channel = channels::of_organisation(tx, order.captured_by.organisation)?.ok_or(Refusal::ChannelNotActive)?;
+    let holder = parties.first().ok_or(Refusal::FieldInvalid { field: "holder" })?;
+    if order.customer == Customer::Group
+        && !(parties.iter().any(|p| p.role == "organisation") && parties.iter().any(|p| p.role == "handler"))
+    {
+        return Err(Refusal::OrganisationMissing.into());
+    }
+    let mut named = Vec::with_capacity(parties.len());
+    for party in parties.iter() {
+        named.push(name_party(app, tx, party, now)?);
+    }
+    let (key, person) = named[0];
+    if named.iter().zip(parties.iter()).any(|((other, _), party)| party.role == "agent" && *other == key) {
+        return Err(Refusal::AgentIsHolder.into());
+    }
+    let operator = app.config.operator.code.clone();
+    let class = order.product.quota_class();
+    let used = table::slots(tx, &operator, &key, class)?;
+    let slot = table::free_slot(&used);
+    let limit = app.number_rule(order.product.limit_rule(), now, &order.region)?;
+    let allowed = app.rules.document_allowed(holder.document.kind(), channel.kind, entry, today);
+    let agent_allowed = parties
+        .iter()
+        .filter(|party| party.role == "agent")
+        .all(|party| app.rules.document_allowed(party.document.kind(), channel.kind, entry, today).value);
+    let active = channels::admission(app, &channel, now)?;
+    let trained = app.flag_rule("channel.trained_clerk", now, actor.trained_until.is_some_and(|until| until > now))?;
+    let mode_open = channels::mode_open(tx, app, &order.region, order.mode, now)?;
+    let proxy_allowed = app
+        .rules
+        .flag("registration.proxy_allowed", today, &Place::region(&order.region))
+        .map_err(Failure::internal)?
+        .map(|admitted| admitted && agent_allowed);
+    let hold = app.clock_rule("registration.reservation", now)?;
+    let number = table::number_of(tx, id)?;
+    let facts = ReserveFacts {
+        channel_active: &active,
+        clerk_trained: &trained,
+        mode_open: &mode_open,
+        document_allowed: &allowed,
+        proxy_allowed: &proxy_allowed,
+        slots_used: used.len() as i64,
+        limit: &limit,
+        listed: person.listed_until > now,
+        number_free: number.holder == Some(id.0),
+        document_valid: true,
+        hold_ms: &hold,
+    };
+    let step = Step::Reserve(Named { subject: person.subject, person_key: key, document: holder.document.kind(), by_proxy, slot }, facts);
+    let facts = serde_json::json!({
+        "channel_active": active.value, "clerk_trained": trained.value, "mode_open": mode_open.value,
+        "document": holder.document.kind().as_str(), "entry": entry.as_str(), "document_allowed": allowed.value,
+        "by_proxy": by_proxy, "proxy_allowed": proxy_allowed.value, "slots_used": used.len(), "limit": limit.value, "slot": slot,
+        "listed": facts.listed, "number_free": facts.number_free, "rules": [active.rule, trained.rule, mode_open.rule, allowed.rule, limit.rule],
+    })
+    .to_string();
+    let new = carry(app, tx, By::Actor(actor), &order, step, Because { action: "order.reserve", why: "", facts: &facts }, now)?;
+    for (party, (_, person)) in parties.iter().zip(&named) {
+        let sealed = seal_party(app, tx, party, person.subject)?;
+        table::put_party(tx, id, &sealed)?;
+    }
+    table::set_capture(tx, id, Some(entry as i64), None)?;
+    Ok(new)
 }
 
 fn parse(app: &App, role: &'static str, input: &PartyInput, today: Date) -> Result<Parsed> {

@@ -16,7 +16,7 @@ use super::{
     order::{Defect, ImageKind, Product, RejectReason, State as OrderState},
     person::{self, Link, Restriction},
     table::Filter,
-    view::{self, OrderView, Reveal, Revealed, RowView},
+    view::{self, OrderView, RowView},
 };
 use crate::{
     App,
@@ -26,6 +26,7 @@ use crate::{
         edge::cursor::{Cursor, Page},
         failure::Result,
         people::http::Body,
+        reveal::{Reveal, Revealed},
     },
 };
 
@@ -51,6 +52,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(recheck))
         .routes(routes!(timeline))
         .routes(routes!(reveal))
+        .routes(routes!(ask_second))
         .routes(routes!(same_person))
         .routes(routes!(link))
         .routes(routes!(restrict))
@@ -160,7 +162,7 @@ async fn offers(State(app): State<App>, actor: Actor, Query(query): Query<OfferQ
     Ok(Json(desk::offers(&app, &actor, query.product, query.after, 20).await?))
 }
 
-/// An order just opened.
+/// A thing just made.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct Opened {
     /// Id.
@@ -405,6 +407,18 @@ async fn timeline(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) ->
 async fn reveal(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<Reveal>) -> Result<Response> {
     let revealed = view::reveal(&app, &actor, OrderId(id), input).await?;
     Ok(Json(revealed).into_response())
+}
+
+/// Asks a second person for a field that one person alone may not see.
+#[utoipa::path(post, path = "/registrations/{id}/reveals/second-person", tag = "protection", params(("id" = Uuid, Path)), request_body = Reveal, responses((status = 201, body = Opened)))]
+async fn ask_second(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    Body(input): Body<Reveal>,
+) -> Result<(StatusCode, Json<Opened>)> {
+    let id = view::ask_second(&app, &actor, OrderId(id), input).await?;
+    Ok((StatusCode::CREATED, Json(Opened { id })))
 }
 
 /// Other orders of the same person.

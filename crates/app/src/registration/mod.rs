@@ -7,11 +7,13 @@ pub mod desk;
 pub mod ending;
 pub mod gate;
 pub mod http;
+pub mod offline;
 pub mod order;
 pub mod page;
 pub mod person;
 pub mod refusal;
 pub mod replay;
+pub mod subscription;
 pub mod table;
 pub mod view;
 

@@ -817,6 +817,20 @@ pub struct Decision {
     pub pack: String,
 }
 
+/// Whether a kind of document has a back that is photographed too.
+pub const fn has_back(kind: DocumentKind) -> bool {
+    matches!(
+        kind,
+        DocumentKind::ResidentId
+            | DocumentKind::TemporaryId
+            | DocumentKind::HongKongMacauResidencePermit
+            | DocumentKind::TaiwanResidencePermit
+            | DocumentKind::ForeignPermanentResident
+            | DocumentKind::HongKongMacauTravelPermit
+            | DocumentKind::TaiwanTravelPermit
+    )
+}
+
 impl Order {
     /// The only way an order changes state.
     ///
@@ -960,18 +974,7 @@ impl Order {
 
     /// The pictures this order cannot do without (R-REG-3, L-REG-4, L-REG-15).
     pub fn images_needed(&self, face_declined: bool) -> impl Iterator<Item = ImageKind> {
-        let back = matches!(
-            self.document,
-            Some(
-                DocumentKind::ResidentId
-                    | DocumentKind::TemporaryId
-                    | DocumentKind::HongKongMacauResidencePermit
-                    | DocumentKind::TaiwanResidencePermit
-                    | DocumentKind::ForeignPermanentResident
-                    | DocumentKind::HongKongMacauTravelPermit
-                    | DocumentKind::TaiwanTravelPermit
-            )
-        );
+        let back = self.document.is_some_and(has_back);
         [
             (ImageKind::DocumentFront, true),
             (ImageKind::DocumentBack, back),

@@ -74,6 +74,14 @@ pub enum Refusal {
     QueueEmpty,
     #[error("a reason is needed")]
     WordsMissing,
+    #[error("the device's times cannot be")]
+    OfflineDeviceTime,
+    #[error("the order was captured too long ago")]
+    OfflineTooOld { hours: i64 },
+    #[error("the device's rules were too old when the order was captured")]
+    OfflineRulesStale { hours: i64 },
+    #[error("another order came under the same id")]
+    OfflineDiffers,
     #[error("the field is missing or not of its form")]
     FieldInvalid { field: &'static str },
 }
@@ -114,6 +122,10 @@ pub mod code {
         ASSIGNEE_UNFIT = "registration.assignee_unfit", 422, "该工号不能审核此登记单", "This member of staff may not audit this order", "请填写其他组织在岗审核员的工号", "Give the staff number of a working auditor of another organisation";
         QUEUE_EMPTY = "registration.queue_empty", 404, "队列中没有待审核的登记单", "Nothing waits in the queue", "稍后再来", "Come back later";
         WORDS_MISSING = "registration.words_missing", 422, "请填写说明", "A few words are needed", "用一句话说明原因（2 至 200 字）", "Say why in one sentence (2 to 200 characters)";
+        OFFLINE_DEVICE_TIME = "registration.offline_device_time", 422, "设备时间不可能：采集时间晚于上传时间，或早于规则下发时间", "The device's times cannot be: captured after it was sent, or before its rules were given", "请校准设备时钟，并请客户到场重新采集", "Set the device's clock and capture again with the customer present";
+        OFFLINE_TOO_OLD = "registration.offline_too_old", 422, "离线采集已超过 {hours} 小时", "This order was captured more than {hours} hours ago", "请删除该单，并请客户到场重新采集", "Delete it and capture again with the customer present";
+        OFFLINE_RULES_STALE = "registration.offline_rules_stale", 422, "采集时设备上的规则已超过 {hours} 小时未更新", "When this was captured the rules on the device were older than {hours} hours", "请联网更新后，由客户到场重新采集", "Go online, then capture again with the customer present";
+        OFFLINE_DIFFERS = "registration.offline_differs", 409, "同一编号已上传过另一份内容", "Another order was uploaded under the same id", "已上传的登记单不变；请在登记单列表中查看", "The one uploaded stays as it is; find it in the list of orders";
         FIELD_INVALID = "registration.field_invalid", 422, "字段缺失或格式不对", "The field is missing or not of its form", "请按提示的格式填写该字段", "Fill the field in the form shown beside it";
     }
 }
@@ -163,6 +175,10 @@ impl Refuse for Refusal {
             Self::AssigneeUnfit => Problem::new(&c::ASSIGNEE_UNFIT).field("assignee"),
             Self::QueueEmpty => Problem::new(&c::QUEUE_EMPTY),
             Self::WordsMissing => Problem::new(&c::WORDS_MISSING).field("words"),
+            Self::OfflineDeviceTime => Problem::new(&c::OFFLINE_DEVICE_TIME),
+            Self::OfflineTooOld { hours } => Problem::new(&c::OFFLINE_TOO_OLD).with("hours", hours),
+            Self::OfflineRulesStale { hours } => Problem::new(&c::OFFLINE_RULES_STALE).with("hours", hours),
+            Self::OfflineDiffers => Problem::new(&c::OFFLINE_DIFFERS),
             Self::FieldInvalid { field } => Problem::new(&c::FIELD_INVALID).field(*field),
         }
     }

@@ -545,6 +545,8 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Created before.
     pub before: Option<Timestamp>,
+    /// Submitted before.
+    pub submitted_before: Option<Timestamp>,
     /// Drawn for a second look and not yet looked at.
     pub recheck: bool,
     /// Oldest first by time of submission, or newest first.
@@ -603,6 +605,9 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
     }
     if let Some(from) = filter.from {
         add("o.created_at >= ?", Param::from(from.0), values);
+    }
+    if let Some(before) = filter.submitted_before {
+        add("o.submitted_at < ?", Param::from(before.0), values);
     }
     if let Some(before) = filter.before {
         add("o.created_at < ?", Param::from(before.0), values);

@@ -1,15 +1,16 @@
 //! What people see of an order: masked, unless a field is revealed with a reason, and the revealing is written down first.
 
 use chuangsha_kernel::{
-    document::DocumentKind,
+    document::{Document, DocumentKind},
     id::OrderId,
     mask,
     name::{Address, PersonName},
     phone::Phone,
-    role::Action,
+    problem::Problem,
+    role::{Action, Role},
     time::Timestamp,
 };
-use chuangsha_store::{Tx, params};
+use chuangsha_store::Tx;
 use chuangsha_vault::{DataKey, Domain};
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use super::{
     Refusal,
     desk::{IMAGE, place},
     order::{ImageKind, Order, Product, RiskBounds},
+    subscription,
     table::{self, Filter, Party},
 };
 use crate::{
@@ -26,6 +28,8 @@ use crate::{
         audit::{self, By, Entry},
         failure::{Failure, Result},
         keys,
+        purpose::Purpose,
+        reveal::{self, Reveal, Revealed, Thing},
     },
 };
 
@@ -130,10 +134,25 @@ pub struct OrderView {
     pub updated_at: String,
     /// The pictures a capture still needs.
     pub images_needed: Vec<ImageKind>,
+    /// Captured without the network: both clocks.
+    pub offline: Option<OfflineView>,
     /// Milliseconds since it was submitted.
     pub waited_ms: Option<i64>,
     /// The clock of the audit, milliseconds (rule pack).
     pub due_ms: i64,
+}
+
+/// 离线采集: when the device says it was, and when it came.
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+pub struct OfflineView {
+    /// RFC 3339, by the device's clock.
+    pub captured_at: String,
+    /// RFC 3339, by the server's clock.
+    pub received_at: String,
+    /// How far the device's clock was ahead when it sent, milliseconds.
+    pub clock_off_ms: i64,
+    /// Further than the rule allows.
+    pub clock_wrong: bool,
 }
 
 /// A lease as others see it.
@@ -156,7 +175,8 @@ fn opened(key: Option<&DataKey>, place: chuangsha_vault::Place, sealed: &[u8]) -
 /// What stands where the person's key was destroyed.
 const DESTROYED: &str = "***";
 
-fn masked_party(app: &App, tx: &mut Tx, party: &Party) -> Result<PartyView> {
+/// A party as everybody sees it who may see it at all.
+pub(crate) fn masked_party(app: &App, tx: &mut Tx, party: &Party) -> Result<PartyView> {
     let key = app.key_if_any(tx, party.subject.0, Domain::Identity)?;
     let key = key.as_ref();
     let name = opened(key, place::NAME, &party.name)?.and_then(|text| PersonName::parse(&text).ok()).map(|name| name.masked());
@@ -227,6 +247,15 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
         }),
         _ => None,
     };
+    let offline = match super::offline::table::of_order(tx, order.id)? {
+        None => None,
+        Some(upload) => Some(OfflineView {
+            captured_at: upload.captured_at.rfc3339(),
+            received_at: upload.received_at.rfc3339(),
+            clock_off_ms: upload.skew_ms(),
+            clock_wrong: upload.skew_ms().abs() > app.clock_rule(super::offline::limits::SKEW, now)?.value,
+        }),
+    };
     let needed = order.images_needed(declined).filter(|kind| !images.iter().any(|image| image.kind == *kind)).collect();
     Ok(OrderView {
         id: order.id.0,
@@ -260,6 +289,7 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
         submitted_at: order.submitted_at.map(Timestamp::rfc3339),
         updated_at: order.updated_at.rfc3339(),
         images_needed: needed,
+        offline,
         waited_ms: order.submitted_at.map(|at| (now.0 - at.0).max(0)),
         due_ms: due.value,
     })
@@ -349,7 +379,22 @@ pub async fn count(app: &App, actor: &Actor, filter: Filter, cap: i64) -> Result
 }
 
 /// Orders this person may see, narrowed by the filter.
-pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Page> {
+pub async fn list(app: &App, actor: &Actor, filter: Filter) -> Result<Page> {
+    list_as(app, actor, filter, false).await
+}
+
+/// As [`list`], with names and numbers as they are: for a file two people agreed to, and which is on record before it is read.
+///
+/// # Errors
+/// `people.denied` for whoever may take no file in clear.
+pub(crate) async fn list_clear(app: &App, actor: &Actor, filter: Filter) -> Result<Page> {
+    if !actor.could(app, Action::ExportClear) {
+        actor.require(app, Action::ExportClear, &actor.here())?;
+    }
+    list_as(app, actor, filter, true).await
+}
+
+async fn list_as(app: &App, actor: &Actor, mut filter: Filter, clear: bool) -> Result<Page> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
     let store = app.clone();
@@ -370,10 +415,25 @@ pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Page> 
                 let at = if filter.oldest_first { last.order.submitted_at.unwrap_or_default() } else { last.order.created_at };
                 (at.0, last.order.id.0)
             });
-            let rows = listed.iter().map(|row| row_view(&app, tx, &actor, row, (now, due, bounds))).collect::<Result<Vec<_>>>()?;
+            let mut rows = listed.iter().map(|row| row_view(&app, tx, &actor, row, (now, due, bounds))).collect::<Result<Vec<_>>>()?;
+            if clear {
+                for (view, row) in rows.iter_mut().zip(&listed) {
+                    unmask(&app, tx, row, view)?;
+                }
+            }
             Ok(Page { rows, total, next })
         })
         .await
+}
+
+/// Puts what was masked in clear.
+fn unmask(app: &App, tx: &mut Tx, row: &table::Listed, view: &mut RowView) -> Result<()> {
+    if let Some((subject, sealed)) = &row.name {
+        let key = app.key_if_any(tx, subject.0, Domain::Identity)?;
+        view.name = opened(key.as_ref(), place::NAME, sealed)?.unwrap_or_else(|| DESTROYED.to_owned());
+    }
+    view.number = app.open_pool_number(tx, row.number_id, &row.number_sealed)?;
+    Ok(())
 }
 
 /// Now, the clock of the audit in milliseconds, what risk is measured by.
@@ -433,96 +493,86 @@ pub async fn timeline(app: &App, actor: &Actor, id: OrderId) -> Result<Vec<audit
         .await
 }
 
-/// 查看明文: one field, a purpose, words. Written to the log before it is shown; counted against a budget.
-#[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Reveal {
-    /// `holder`, `agent`, `organisation` or `handler`.
-    pub role: String,
-    /// `name`, `document_number`, `address` or `phone`.
-    pub field: String,
-    /// Purpose code: `audit`, `customer_call`, `complaint`, `lawful_request`.
-    pub purpose: String,
-    /// Why, in words.
-    pub words: String,
+/// Fields of a party that may be revealed, and where each lies.
+pub const FIELDS: [&str; 4] = ["document_number", "name", "address", "phone"];
+
+/// What the log and a second person are told of an order's field, once this person may reveal it at all.
+fn thing(app: &App, tx: &mut Tx, actor: &Actor, id: OrderId, asked: &Reveal) -> Result<Thing> {
+    let order = visible(app, tx, actor, id, Action::RevealField)?;
+    let party = party_of(tx, id, asked)?;
+    Ok(Thing {
+        case_kind: "order",
+        case: id.0,
+        subjects: subscription::subjects_of(tx, party.subject)?,
+        region: order.region.clone(),
+        object: order.code.clone(),
+        page: format!("/orders/{id}"),
+        born: born(app, tx, &party)?,
+    })
 }
 
-/// A field in clear, for 60 seconds.
-#[derive(Clone, serde::Serialize, utoipa::ToSchema)]
-pub struct Revealed {
-    /// The field in clear.
-    pub value: String,
-    /// Hide it after so many seconds.
-    pub seconds: i64,
-    /// Reveals left today.
-    pub left_today: i64,
+/// The party asked for, when the field is one it has.
+fn party_of(tx: &mut Tx, id: OrderId, asked: &Reveal) -> Result<Party> {
+    let party = table::parties(tx, id)?.into_iter().find(|party| party.role == asked.role());
+    let known = party.filter(|party| FIELDS.contains(&asked.field.as_str()) && (asked.field != "phone" || party.phone.is_some()));
+    known.ok_or_else(|| Problem::new(&reveal::code::FIELD_UNKNOWN).field("field").into())
 }
 
-/// Purposes a reveal may have.
-pub const PURPOSES: [&str; 4] = ["audit", "customer_call", "complaint", "lawful_request"];
+/// Birth date of a party, where the document tells one.
+pub(crate) fn born(app: &App, tx: &mut Tx, party: &Party) -> Result<Option<jiff::civil::Date>> {
+    let key = app.key_if_any(tx, party.subject.0, Domain::Identity)?;
+    let number = opened(key.as_ref(), place::NUMBER, &party.number)?;
+    Ok(number.and_then(|number| Document::parse(party.document, &number, app.rules.provinces()).ok()).and_then(|document| document.birth()))
+}
 
-/// Shows one field in clear.
-pub async fn reveal(app: &App, actor: &Actor, id: OrderId, input: Reveal) -> Result<Revealed> {
-    let now = app.clock.now();
-    let words = super::desk::words(input.words.clone())?;
-    if !PURPOSES.contains(&input.purpose.as_str()) {
-        return Err(Refusal::FieldInvalid { field: "purpose" }.into());
-    }
-    if !["name", "document_number", "address", "phone"].contains(&input.field.as_str()) {
-        return Err(Refusal::FieldInvalid { field: "field" }.into());
-    }
-    let (app, actor) = (app.clone(), actor.clone());
-    let store = app.clone();
-    // Two transactions on purpose: the entry is durable before the value exists anywhere outside its seal.
-    let (writer, asker, asked) = (app.clone(), actor.clone(), input.clone());
-    let left = store
-        .write(move |tx| {
-            let order = visible(&writer, tx, &asker, id, Action::RevealField)?;
-            let budget = writer.number_rule("protection.reveals_per_day", now, &order.region)?;
-            let since = Timestamp::start_of(now.day());
-            let used = tx
-                .query_one(
-                    "SELECT COUNT(*) FROM audit_entry WHERE staff = $1 AND at >= $2 AND action = 'reveal.field'",
-                    &params![asker.staff.as_bytes(), since.0],
-                )?
-                .int(0)?;
-            if used >= budget.value {
-                return Err(Failure::from(chuangsha_kernel::problem::Problem::new(&super::view::code::REVEALS_SPENT).with("limit", budget.value)));
-            }
-            let facts = serde_json::json!({ "role": asked.role, "field": asked.field, "purpose": asked.purpose, "used": used, "budget": budget.value }).to_string();
-            let entry = Entry {
-                action: "reveal.field",
-                case_kind: "order",
-                case: Some(id.0),
-                step: &format!("{}.{}", asked.role, asked.field),
-                why: &words,
-                article: &budget.article,
-                pack: &budget.pack_version,
-                facts: &facts,
-                subject: order.subject,
-            };
-            writer.audit(tx, By::Actor(&asker), &entry, now)?;
-            Ok(budget.value - used - 1)
-        })
-        .await?;
-    store
-        .read(move |tx| {
-            visible(&app, tx, &actor, id, Action::RevealField)?;
-            let party = table::parties(tx, id)?.into_iter().find(|party| party.role == input.role).ok_or(Refusal::NotFound)?;
-            let key = app.key_if_any(tx, party.subject.0, Domain::Identity)?;
-            let value = match input.field.as_str() {
-                "name" => opened(key.as_ref(), place::NAME, &party.name)?,
-                "document_number" => opened(key.as_ref(), place::NUMBER, &party.number)?,
-                "address" => opened(key.as_ref(), place::ADDRESS, &party.address)?,
-                _ => match &party.phone {
-                    Some(sealed) => opened(key.as_ref(), place::PHONE, sealed)?,
-                    None => None,
-                },
-            };
-            let value = value.ok_or(Refusal::NotFound)?;
-            Ok(Revealed { value, seconds: 60, left_today: left })
-        })
-        .await
+/// One field of a party in clear. Whoever calls this has written the look down.
+pub(crate) fn clear(app: &App, tx: &mut Tx, party: &Party, field: &str) -> Result<String> {
+    let key = app.key_if_any(tx, party.subject.0, Domain::Identity)?;
+    let key = key.as_ref();
+    let value = match field {
+        "name" => opened(key, place::NAME, &party.name)?,
+        "document_number" => opened(key, place::NUMBER, &party.number)?,
+        "address" => opened(key, place::ADDRESS, &party.address)?,
+        _ => party.phone.as_deref().map(|sealed| opened(key, place::PHONE, sealed)).transpose()?.flatten(),
+    };
+    // A destroyed person has nothing left to show.
+    value.ok_or_else(|| Refusal::NotFound.into())
+}
+
+/// Shows one field of an order in clear.
+///
+/// # Errors
+/// As [`reveal::reveal`].
+pub async fn reveal(app: &App, actor: &Actor, id: OrderId, asked: Reveal) -> Result<Revealed> {
+    let (guard, asker, wanted) = (app.clone(), actor.clone(), asked.clone());
+    let (opener, again, field) = (app.clone(), actor.clone(), asked.clone());
+    reveal::reveal(
+        app,
+        actor,
+        &asked,
+        move |tx| thing(&guard, tx, &asker, id, &wanted),
+        move |tx| {
+            visible(&opener, tx, &again, id, Action::RevealField)?;
+            let party = party_of(tx, id, &field)?;
+            clear(&opener, tx, &party, &field.field)
+        },
+    )
+    .await
+}
+
+/// Asks a second person for a field of an order.
+///
+/// # Errors
+/// As [`reveal::ask_second`].
+pub async fn ask_second(app: &App, actor: &Actor, id: OrderId, asked: Reveal) -> Result<Uuid> {
+    let (guard, asker, wanted) = (app.clone(), actor.clone(), asked.clone());
+    reveal::ask_second(app, actor, &asked, move |tx| thing(&guard, tx, &asker, id, &wanted)).await
+}
+
+/// What is left of this person's reveals today, as an order's page shows it.
+pub async fn budget(app: &App, actor: &Actor, region: String) -> Result<reveal::Budget> {
+    let (now, reader, actor) = (app.clock.now(), app.clone(), actor.clone());
+    app.read(move |tx| reveal::budget(&reader, tx, &actor, &region, now)).await
 }
 
 /// One picture in clear, for the viewer of an auditor; looking is written down first.
@@ -532,10 +582,14 @@ pub async fn image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind) -> Re
     let (image, key) = app
         .store
         .write(move |tx| {
-            let order = visible(&writer, tx, &asker, id, Action::ImageView)?;
+            visible(&writer, tx, &asker, id, Action::ImageView)?;
             let image = table::images(tx, id)?.into_iter().find(|image| image.kind == kind).ok_or(Refusal::NotFound)?;
             let key = writer.key_if_any(tx, image.subject.0, Domain::Documents)?.ok_or(Refusal::NotFound)?;
-            let facts = serde_json::json!({ "image": kind.as_str(), "sha256": hex::encode(&image.sha256) }).to_string();
+            let purpose = registers_or_audits(&asker).then_some(Purpose::Audit);
+            let facts = serde_json::json!({
+                "image": kind.as_str(), "sha256": hex::encode(&image.sha256), "purpose": purpose, "post": asker.roles.names(),
+            })
+            .to_string();
             let entry = Entry {
                 action: "image.view",
                 case_kind: "order",
@@ -544,7 +598,7 @@ pub async fn image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind) -> Re
                 article: "R-PIP-3",
                 pack: &writer.rules.version,
                 facts: &facts,
-                subject: order.subject,
+                subject: Some(image.subject),
                 ..Entry::default()
             };
             writer.audit(tx, By::Actor(&asker), &entry, now)?;
@@ -557,6 +611,11 @@ pub async fn image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind) -> Re
         return Err(Failure::internal("a stored picture does not match its hash"));
     }
     Ok(plain.to_vec())
+}
+
+/// Whoever captures or audits looks at pictures for that; anybody else's reason is not known here.
+fn registers_or_audits(actor: &Actor) -> bool {
+    [Role::Clerk, Role::Auditor, Role::SeniorAuditor].into_iter().any(|role| actor.roles.has(role))
 }
 
 /// Other orders of the same person, for the auditor to compare (R-LIM-1).
@@ -575,14 +634,21 @@ pub async fn same_person(app: &App, actor: &Actor, id: OrderId) -> Result<Vec<Ro
         .await
 }
 
+/// Orders of a person, newest first, those this reader may see.
+pub(crate) fn rows_of_person(app: &App, tx: &mut Tx, actor: &Actor, person: &[u8; 16]) -> Result<Vec<RowView>> {
+    let now = app.clock.now();
+    let due = app.clock_rule("registration.audit_clock", now)?.value;
+    let bounds = risk_bounds(app, now)?;
+    let found = table::of_person(tx, person, OrderId(Uuid::nil()), 50)?;
+    let may = |row: &&table::Listed| {
+        let order = &row.order;
+        actor.may(app, Action::OrderView, &app.resource(order.captured_by.organisation, &order.region, Some(order.captured_by.staff)))
+    };
+    let bounds = risk_bounds(app, now)?;
+    found.iter().filter(may).map(|row| row_view(app, tx, actor, row, (now, due, bounds))).collect()
+}
+
 /// Kinds of document, for a form.
 pub fn document_kinds() -> impl Iterator<Item = DocumentKind> {
     DocumentKind::ALL.iter().copied().filter(|kind| *kind != DocumentKind::OrganisationCode)
-}
-
-/// Codes of this file.
-pub mod code {
-    chuangsha_kernel::codes! {
-        REVEALS_SPENT = "protection.reveals_spent", 429, "今日查看明文次数已用完（{limit} 次）", "Today's reveals are spent ({limit})", "确有需要请联系个人信息保护负责人", "If your work needs more, ask the privacy officer";
-    }
 }

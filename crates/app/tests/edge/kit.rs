@@ -167,6 +167,8 @@ impl Things {
             ("{kind}", "document_front".into()),
             ("{language}", "en".into()),
             ("{size}", "large".into()),
+            ("{theme}", "dark".into()),
+            ("{file}", "icon-192.png".into()),
             ("{name}", asset.into()),
         ];
         let filled = gaps.into_iter().fold(path.to_owned(), |path, (gap, value)| path.replace(gap, &value));
@@ -234,6 +236,8 @@ impl Answer {
 /// Sends one request. Whatever comes back must carry what every answer carries: each story of this folder checks it with every answer it gets.
 pub async fn send(router: &Router, what: &str, request: Request<Body>) -> Answer {
     let fixed = request.uri().path().starts_with("/static/") && *request.method() == Method::GET;
+    // The capture app alone speaks to the document reader beside it and asks where it is.
+    let field = request.uri().path() == "/app/" && *request.method() == Method::GET;
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let answer = Answer { status: parts.status, headers: parts.headers, body: to_bytes(body, 1 << 26).await.unwrap().to_vec() };
@@ -244,8 +248,9 @@ pub async fn send(router: &Router, what: &str, request: Request<Body>) -> Answer
     {
         assert!(policy.split(';').any(|directive| directive.trim() == part), "{what}: {part} is not in {policy}");
     }
+    let strict = policy.split(';').filter(|directive| !(field && directive.trim().starts_with("connect-src"))).collect::<String>();
     for loose in ["unsafe", "*", "http:", "https:", "data:"] {
-        assert!(!policy.contains(loose), "{what}: {loose} in {policy}");
+        assert!(!strict.contains(loose), "{what}: {loose} in {policy}");
     }
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
@@ -258,7 +263,7 @@ pub async fn send(router: &Router, what: &str, request: Request<Body>) -> Answer
     }
     assert!(answer.header("strict-transport-security").starts_with("max-age="), "{what}");
     let allowed = answer.header("permissions-policy");
-    for part in ["camera=(self)", "geolocation=(self)", "microphone=()", "payment=()", "usb=()"] {
+    for part in ["camera=(self)", if field { "geolocation=(self)" } else { "geolocation=()" }, "microphone=()", "payment=()", "usb=()"] {
         assert!(allowed.contains(part), "{what}: {part} is not in {allowed}");
     }
     let kept = if fixed && answer.status.is_success() { "public, max-age=31536000, immutable" } else { "no-store" };
@@ -279,7 +284,10 @@ pub async fn send(router: &Router, what: &str, request: Request<Body>) -> Answer
         for inline in ["<style", "style=\"", "javascript:", " onclick=", " onload=", " onsubmit="] {
             assert!(!page.contains(inline), "{what}: {inline}");
         }
-        assert!(!page.replace("<script defer src=\"/static/", "").contains("<script"), "{what}: a script of its own");
+        assert!(
+            !page.replace("<script defer src=\"/static/", "").replace("<script type=\"application/json\"", "").contains("<script"),
+            "{what}: a script of its own"
+        );
     }
     answer
 }

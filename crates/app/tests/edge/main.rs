@@ -8,6 +8,7 @@
     reason = "a test that fails stops"
 )]
 
+mod bad_input;
 mod headers;
 mod json;
 

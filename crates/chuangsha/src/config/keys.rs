@@ -223,6 +223,14 @@ pub static KEYS: &[Key] = &[
     key("sms.http_url", HTTP, r#""""#, "HTTP 短信网关", "HTTP SMS gateway"),
     secret("sms.http_token", Shape::Text, "HTTP 短信网关令牌", "Access token of the HTTP SMS gateway"),
     key(
+        "capture.reader_bridge",
+        HTTP,
+        r#""""#,
+        "采集页读卡桥接的来源，如 http://127.0.0.1:17510；空则不用。页面只可连接此来源",
+        "Origin of the reader bridge on clerks' machines, such as http://127.0.0.1:17510; empty: none. The capture page may connect there only",
+    ),
+    secret("capture.reader_token", Shape::Text, "读卡桥接要求出示的令牌", "Token the reader bridge wants to be shown"),
+    key(
         "log.format",
         Shape::Choice(&["auto", "text", "json"]),
         r#""auto""#,

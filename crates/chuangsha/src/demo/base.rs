@@ -42,6 +42,8 @@ use crate::{say::Say, serve::parts};
 pub const SUBSCRIBERS: u32 = 50_000;
 /// Numbers nobody has yet, for clerks to offer.
 pub const FREE_NUMBERS: u32 = 2_200;
+/// Of so many subscribers in a row the first holds the numbers of the next two as well: people with several numbers.
+pub const EVERY: u32 = 12;
 /// Registrations older than this count as registered on its day: the overview looks back a quarter.
 const OLDEST_DAYS: i64 = 90;
 /// Two clerks work for the online shop of the first city, so that orders are delivered to the door as well.
@@ -54,6 +56,15 @@ struct Seeding<'a, 'c> {
     organisations: HashMap<String, (OrganisationId, DemoOrganisation)>,
     outlets: HashMap<String, ChannelKind>,
     figures: BTreeMap<Cell, [i64; 4]>,
+    several: Option<Several>,
+}
+
+/// Somebody who holds several numbers.
+struct Several {
+    of: DemoSubscriber,
+    subject: SubjectId,
+    key: [u8; 16],
+    slots: i64,
 }
 
 /// Fills the empty record.
@@ -73,7 +84,8 @@ pub async fn seed(say: &Say, app: &App, subscribers: u32, free: u32) -> std::res
 
 fn fill(app: &App, tx: &mut Tx<'_>, hash: &str, now: Timestamp, (subscribers, free): (u32, u32), bar: &ProgressBar) -> Result<Vec<Login>> {
     let province = DemoProvince::new(SEED);
-    let mut seeding = Seeding { app, tx, now, organisations: HashMap::new(), outlets: HashMap::new(), figures: BTreeMap::new() };
+    let mut seeding =
+        Seeding { app, tx, now, organisations: HashMap::new(), outlets: HashMap::new(), figures: BTreeMap::new(), several: None };
     for one in province.organisations() {
         seeding.organisation(one)?;
     }
@@ -237,30 +249,42 @@ impl Seeding<'_, '_> {
 
     /// The holder, sealed under their own key, with their slot of the quota.
     fn person(&mut self, one: &DemoSubscriber, holder: uuid::Uuid, since: Timestamp) -> Result<(SubjectId, [u8; 16])> {
+        let place_in_row = one.index % EVERY;
+        let known = self.several.take().filter(|_| (1..3).contains(&place_in_row));
+        let of = known.as_ref().map_or(one, |known| &known.of).clone();
         let broken = |_| Failure::internal("a demo document is no document");
-        let mut document = Document::parse(one.document, &one.number, self.app.rules.provinces()).map_err(broken)?;
-        if let Some(country) = one.country {
+        let mut document = Document::parse(of.document, &of.number, self.app.rules.provinces()).map_err(broken)?;
+        if let Some(country) = of.country {
             document = document.with_country(country).map_err(broken)?;
         }
-        let key = self.app.vault.blind(Field::PersonKey, document.person_key().as_str())?.0;
-        let subject = SubjectId(self.app.ids.next(since));
-        table::add_person(self.tx, &key, subject, since)?;
-        table::take_slot(self.tx, &self.app.config.operator.code, &key, Product::Voice.quota_class(), 1, holder, true)?;
+        let (subject, key, slot) = match known {
+            Some(known) => (known.subject, known.key, known.slots + 1),
+            None => {
+                let key = self.app.vault.blind(Field::PersonKey, document.person_key().as_str())?.0;
+                let subject = SubjectId(self.app.ids.next(since));
+                table::add_person(self.tx, &key, subject, since)?;
+                (subject, key, 1)
+            }
+        };
+        table::take_slot(self.tx, &self.app.config.operator.code, &key, Product::Voice.quota_class(), slot, holder, true)?;
         let data = self.app.key_of(self.tx, subject.0, Domain::Identity)?;
         let party = Party {
             role: "holder".to_owned(),
             subject,
-            document: one.document,
+            document: of.document,
             number_index: self.app.vault.blind(Field::DocumentNumber, document.number())?.as_bytes().to_vec(),
-            name: keys::seal(&data, place::NAME, &one.name)?,
+            name: keys::seal(&data, place::NAME, &of.name)?,
             number: keys::seal(&data, place::NUMBER, document.number())?,
-            address: keys::seal(&data, place::ADDRESS, &one.address)?,
+            address: keys::seal(&data, place::ADDRESS, &of.address)?,
             phone: None,
-            valid_from: Some(one.issued.to_string()),
-            valid_until: one.until.map(|day| day.to_string()),
+            valid_from: Some(of.issued.to_string()),
+            valid_until: of.until.map(|day| day.to_string()),
         };
         // The base was registered before this system: its subscription stands where an order would.
         table::put_party(self.tx, OrderId(holder), &party)?;
+        if place_in_row < 2 {
+            self.several = Some(Several { of, subject, key, slots: slot });
+        }
         Ok((subject, key))
     }
 

@@ -2,6 +2,7 @@
 
 mod base;
 pub mod ledger;
+mod looks;
 pub mod orders;
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use chuangsha_kernel::{
     role::{OrganisationKind, Role, RoleSet},
     time::{Clock, SystemClock},
 };
-use chuangsha_world::{network::NetworkElement, smsc::Smsc, verification::VerificationAuthority};
+use chuangsha_world::{network::NetworkElement, reader::ReaderBridge, smsc::Smsc, verification::VerificationAuthority};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -30,6 +31,7 @@ pub const PASSWORD: &str = "Window-Screen-2026";
 const MARKER: &str = "demo.json";
 const SMSC_ACCOUNT: &str = "chuangsha";
 const SMSC_PASSWORD: &str = "demo";
+const READER_TOKEN: &str = "demo";
 
 /// Who can sign in: kept beside the data, so that a second start prints it again without looking anything up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -86,6 +88,8 @@ struct Marker {
     orders: bool,
     #[serde(default)]
     ledger: bool,
+    #[serde(default)]
+    looks: bool,
 }
 
 impl Marker {
@@ -123,6 +127,7 @@ pub struct World {
     _verification: VerificationAuthority,
     network: NetworkElement,
     _smsc: Smsc,
+    _reader: ReaderBridge,
 }
 
 impl World {
@@ -139,6 +144,7 @@ impl World {
         let verification = VerificationAuthority::start(SEED).await.map_err(parts::not_started)?;
         let network = NetworkElement::start().await.map_err(parts::not_started)?;
         let smsc = Smsc::start(SMSC_ACCOUNT, SMSC_PASSWORD).await.map_err(parts::not_started)?;
+        let reader = ReaderBridge::start(READER_TOKEN).await.map_err(parts::not_started)?;
         let mut point = |key: &'static str, value: &str| {
             if settings.set_text(key).is_none() {
                 settings.put(key, value, "--demo");
@@ -146,6 +152,8 @@ impl World {
         };
         point("verification.url", &verification.url());
         point("network.url", &network.url());
+        point("capture.reader_bridge", &reader.url());
+        point("capture.reader_token", READER_TOKEN);
         point("operator.code", "demo");
         point("operator.name_zh", "示范电信");
         point("operator.name_en", "MODEL TELECOM");
@@ -160,7 +168,7 @@ impl World {
                 settings.put(key, value, "--demo");
             }
         }
-        Ok(Self { _verification: verification, network, _smsc: smsc })
+        Ok(Self { _verification: verification, network, _smsc: smsc, _reader: reader })
     }
 }
 
@@ -209,6 +217,11 @@ pub async fn seed_orders(say: &Say, app: &App, world: &World, data: &Path) -> Re
             .await
             .map_err(parts::failed)?;
         marker.ledger = true;
+        marker.write(data)?;
+    }
+    if !marker.looks {
+        looks::seed(app, &marker.logins).await.map_err(parts::failed)?;
+        marker.looks = true;
         marker.write(data)?;
     }
     Ok(())

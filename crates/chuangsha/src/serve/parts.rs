@@ -6,7 +6,7 @@ use std::{
 };
 
 use chuangsha_app::{
-    App, AppConfig, MIGRATIONS, Operator, Parts,
+    App, AppConfig, CaptureConfig, MIGRATIONS, Operator, Parts,
     platform::{
         failure::Failure,
         images::{ImageLimits, MarkFont, Objects},
@@ -144,6 +144,10 @@ fn app_config(settings: &Settings) -> AppConfig {
             stored_side: u32::try_from(number("images.stored_side")).unwrap_or(u32::MAX),
             quality: u8::try_from(number("images.quality")).unwrap_or(u8::MAX),
             ..ImageLimits::default()
+        },
+        capture: CaptureConfig {
+            reader_bridge: text("capture.reader_bridge").trim_end_matches('/').to_owned(),
+            reader_token: text("capture.reader_token"),
         },
     }
 }

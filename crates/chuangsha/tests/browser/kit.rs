@@ -36,11 +36,13 @@ pub struct Setup {
     pub scripts: bool,
     pub dark: bool,
     pub language: &'static str,
+    /// The camera is refused when a page asks for it.
+    pub camera_refused: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { width: 1440, height: 1000, scripts: true, dark: false, language: "zh-CN" }
+        Self { width: 1440, height: 1000, scripts: true, dark: false, language: "zh-CN", camera_refused: false }
     }
 }
 
@@ -71,9 +73,10 @@ impl Browser {
             "--no-default-browser-check",
             "--no-pings",
             "--ignore-certificate-errors",
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+            // plain.test is this machine under a name that no browser trusts without TLS.
+            "--host-resolver-rules=MAP plain.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
             "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
+            if setup.camera_refused { "--use-fake-ui-for-media-stream=deny" } else { "--use-fake-ui-for-media-stream" },
             "--hide-scrollbars",
             "--force-device-scale-factor=1",
         ] {
@@ -94,15 +97,33 @@ impl Browser {
         // A headless window is never narrower than 500: the size of the page is set as a device is emulated.
         browser.resize(setup.height).await;
         // Pictures and checks of contrast must not depend on how far an animation has come.
-        let theme = if setup.dark { "dark" } else { "light" };
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }, { "name": "prefers-reduced-motion", "value": "reduce" }] });
-        browser.command("Emulation.setEmulatedMedia", media).await;
+        browser.media(if setup.dark { "dark" } else { "light" }, true).await;
         browser
     }
 
-    async fn resize(&self, height: u32) {
-        let metrics = json!({ "width": self.setup.width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+    /// The theme and the motion the device asks for.
+    pub async fn media(&self, theme: &str, still: bool) {
+        let motion = if still { "reduce" } else { "no-preference" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": theme }, { "name": "prefers-reduced-motion", "value": motion }] });
+        self.command("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Size of the page.
+    pub async fn size(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.command("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// Puts a cookie as the server would.
+    pub async fn cookie(&self, name: &str, value: &str, url: &str) {
+        let cookie =
+            json!({ "name": name, "value": value, "url": url, "path": "/", "secure": true, "httpOnly": true, "sameSite": "Strict" });
+        let set = self.command("Network.setCookie", cookie).await;
+        assert_eq!(set["success"], json!(true), "{name} is a cookie of {url}");
+    }
+
+    async fn resize(&self, height: u32) {
+        self.size(self.setup.width, height).await;
     }
 
     async fn connect(port: u16, wanted: ChromeCapabilities) -> WebDriver {
@@ -212,16 +233,6 @@ impl Browser {
         found.json().as_array().unwrap().iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Elements that stick out of the page sideways.
-    pub async fn overflowing(&self) -> Vec<String> {
-        let script = "const width = document.documentElement.clientWidth; \
-            if (document.documentElement.scrollWidth <= width) return []; \
-            return [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest('.scroll, .menu, .tabs, .viewer-stage, .unseen, .skip')) \
-            .slice(0, 5).map((one) => one.tagName + '.' + one.className + ' ' + Math.round(one.getBoundingClientRect().right));";
-        let found = self.page.execute(script, vec![]).await.unwrap();
-        found.json().as_array().unwrap().iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
-    }
-
     pub async fn run(&self, script: &str) -> Value {
         self.page.execute(script, vec![]).await.unwrap().json().clone()
     }
@@ -232,7 +243,7 @@ pub async fn pause(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
 }
 
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target")
 }
 

@@ -1,6 +1,10 @@
 //! The console in a real Chromium: the whole story from the counter to the network with a fake camera, keys, both languages, no scripts,
 //! accessibility and weight. Pictures of every page go to `target/screenshots`.
 
+mod capture_app;
+mod everywhere;
 mod kit;
 mod place;
+mod review;
 mod story;
+mod weather;

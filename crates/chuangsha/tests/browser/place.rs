@@ -2,19 +2,26 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
+    time::Instant,
 };
 
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
 use chuangsha_app::{
-    App, AppConfig, MIGRATIONS, Parts,
+    App, AppConfig, CaptureConfig, MIGRATIONS, Parts,
     channels::{self, channel},
     platform::{
+        actor::Actor,
         edge::EdgeConfig,
         images::Objects,
         network::{Tmf640, Tmf640Settings, http_client},
         notify::Console,
         people::{
-            People, PeopleConfig,
+            Credentials, Origin, People, PeopleConfig,
             organisation::{self, NewOrganisation},
             password::{self, Password},
             staff::NewStaff,
@@ -38,13 +45,20 @@ use chuangsha_store::{Config, Store};
 use chuangsha_vault::{Field, LocalAgent, Suite, Vault};
 use chuangsha_world::{
     network::NetworkElement,
+    reader::ReaderBridge,
     verification::{self, VerificationAuthority},
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::weather::Weather;
+
 /// Everybody's password here.
 pub const PASSWORD: &str = "a demo password";
+const READER_TOKEN: &str = "a reader token";
+
+/// Route and milliseconds of every request.
+pub type Spent = Arc<Mutex<Vec<(String, f64)>>>;
 
 /// The running province.
 pub struct Place {
@@ -52,6 +66,12 @@ pub struct Place {
     pub app: App,
     _authority: VerificationAuthority,
     pub network: NetworkElement,
+    pub reader: ReaderBridge,
+    pub weather: Weather,
+    router: axum::Router,
+    serving: (CancellationToken, tokio::task::JoinHandle<()>),
+    /// Milliseconds the server spent on each page and step, by its route.
+    pub spent: Spent,
     stop: CancellationToken,
     _jobs: JoinSet<()>,
     _folder: tempfile::TempDir,
@@ -59,6 +79,7 @@ pub struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.serving.0.cancel();
         self.stop.cancel();
     }
 }
@@ -76,6 +97,7 @@ impl Place {
         let authority = VerificationAuthority::start(1).await.unwrap();
         authority.always(Some(verification::Behaviour::Match));
         let network = NetworkElement::start().await.unwrap();
+        let reader = ReaderBridge::start_at(READER_TOKEN, Some(&url), 0).await.unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let ids = Arc::new(Ids::seeded(3));
         let people = PeopleConfig { host: "localhost".to_owned(), origin: url.clone(), demo: true };
@@ -94,7 +116,10 @@ impl Place {
             )),
             network: Arc::new(Tmf640::new(http_client().unwrap(), Tmf640Settings { url: network.url(), ..Tmf640Settings::default() })),
             sms: Arc::new(Console),
-            config: AppConfig::default(),
+            config: AppConfig {
+                capture: CaptureConfig { reader_bridge: reader.url(), reader_token: READER_TOKEN.to_owned() },
+                ..AppConfig::default()
+            },
             audit_key: OnceLock::new(),
             integrator: tokio::sync::Mutex::default(),
             bell: Arc::default(),
@@ -106,19 +131,65 @@ impl Place {
         app.poll_epochs().await.unwrap();
         let stop = CancellationToken::new();
         let jobs = start::spawn(&app, "browser", &stop).unwrap();
-        let router = routes::router(&app, &EdgeConfig::default());
-        let ended = stop.clone();
-        tokio::spawn(async move {
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            axum::serve(listener, service).with_graceful_shutdown(async move { ended.cancelled().await }).await.unwrap();
-        });
-        Self { url, app, _authority: authority, network, stop, _jobs: jobs, _folder: folder }
+        let weather = Weather::default();
+        let spent = Spent::default();
+        let measuring = axum::middleware::from_fn_with_state(Arc::clone(&spent), measured);
+        let router = weather.over(routes::router(&app, &EdgeConfig::default()).layer(measuring));
+        let serving = serve(listener, router.clone());
+        Self { url, app, _authority: authority, network, reader, weather, spent, router, serving, stop, _jobs: jobs, _folder: folder }
+    }
+
+    /// Nobody answers any more, as when the network is gone.
+    pub async fn go_dark(&mut self) {
+        self.serving.0.cancel();
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(3), &mut self.serving.1).await;
+        self.serving.1.abort();
+    }
+
+    /// The server answers again, where it did before.
+    pub async fn come_back(&mut self) {
+        let port = self.url.rsplit_once(':').unwrap().1;
+        let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await.unwrap();
+        self.serving = serve(listener, self.router.clone());
+    }
+
+    /// A member of staff as the application knows them once they are signed in with everything their role needs.
+    pub async fn actor_of(&self, number: &str) -> Actor {
+        let code = self.code(number);
+        let credentials = Credentials { number: number.to_owned(), password: PASSWORD.to_owned(), code: Some(code) };
+        let origin = Origin { address: "127.0.0.1".to_owned(), device: None };
+        self.app.sign_in(credentials, origin).await.unwrap().actor
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> &str {
+        self.url.rsplit_once(':').unwrap().1
     }
 
     /// The code a member of staff's generator shows now.
     pub fn code(&self, number: &str) -> String {
         totp::code(&totp::demo_secret(number), self.app.clock.now()).unwrap()
     }
+}
+
+fn serve(listener: tokio::net::TcpListener, router: axum::Router) -> (CancellationToken, tokio::task::JoinHandle<()>) {
+    let stop = CancellationToken::new();
+    let ended = stop.clone();
+    let task = tokio::spawn(async move {
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).with_graceful_shutdown(async move { ended.cancelled().await }).await.unwrap();
+    });
+    (stop, task)
+}
+
+/// How long the server took for a request, ids left out of the route.
+async fn measured(State(spent): State<Spent>, request: Request, next: Next) -> Response {
+    let parts = request.uri().path().split('/').map(|part| if part.parse::<uuid::Uuid>().is_ok() { "{id}" } else { part });
+    let route = format!("{} {}", request.method(), parts.collect::<Vec<_>>().join("/"));
+    let started = Instant::now();
+    let response = next.run(request).await;
+    spent.lock().unwrap().push((route, started.elapsed().as_secs_f64() * 1e3));
+    response
 }
 
 /// The number of the `twin`th person of one kind.
@@ -182,12 +253,12 @@ async fn found(app: &App) {
                     updated_at: now,
                 },
             )?;
-            for line in 0..40_u32 {
+            for line in 0..260_u32 {
                 let digits = format!("1990000{line:04}");
                 let id = app.ids.next(now);
                 let number = PoolNumber {
                     id,
-                    index: app.vault.blind(Field::Phone, &digits)?.0.to_vec(),
+                    index: app.vault.blind(Field::Phone, &format!("86{digits}"))?.0.to_vec(),
                     sealed: app.seal_pool_number(tx, id, &digits)?,
                     region: "990100".to_owned(),
                     product: Product::Voice,

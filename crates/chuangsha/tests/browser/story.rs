@@ -1,14 +1,14 @@
-//! The story: capture, audit, activation; then every page in both languages.
+//! The story: capture, audit, activation, with a camera and keys, and without scripts.
 
 use chuangsha_world::pictures;
 use serde_json::json;
 
 use crate::{
     kit::{Browser, Setup, pause},
-    place::{PASSWORD, Place, twin_of},
+    place::{PASSWORD, Place},
 };
 
-async fn sign_in(browser: &Browser, place: &Place, number: &str) {
+pub async fn sign_in(browser: &Browser, place: &Place, number: &str) {
     browser.go(&format!("{}/login", place.url)).await;
     browser.fill("#f-number", number).await;
     browser.fill("#f-password", PASSWORD).await;
@@ -84,7 +84,7 @@ async fn capture(browser: &Browser, place: &Place, number: &str) -> String {
 }
 
 /// Waits until the order's page says so.
-async fn becomes(browser: &Browser, place: &Place, order: &str, words: &str) {
+pub async fn becomes(browser: &Browser, place: &Place, order: &str, words: &str) {
     for _ in 0..200 {
         browser.go(&format!("{}{order}", place.url)).await;
         if browser.text(".head .tag").await.contains(words) {
@@ -159,86 +159,6 @@ async fn from_the_counter_to_the_network_with_a_camera_and_keys() {
     }
 }
 
-/// Pages of a role: name and address.
-type Tour = &'static [(&'static str, &'static str)];
-
-const CLERK: Tour = &[("work", "/"), ("capture", "/capture"), ("orders", "/orders"), ("me", "/me"), ("missing", "/no/such/page")];
-const AUDITOR: Tour = &[("audit", "/audit"), ("audit-all", "/audit?queue=all")];
-const MANAGER: Tour = &[("overview", "/overview"), ("channels", "/channels"), ("people", "/people")];
-const OPERATOR: Tour = &[("network", "/network")];
-const INSPECTOR: Tour = &[("log", "/log")];
-
-/// Walks one role's pages: no breach of WCAG, nothing sticks out, a picture of each.
-async fn walk(browser: &Browser, place: &Place, number: &str, tour: &[(&str, &str)], suffix: &str, wrong: &mut Vec<String>) {
-    browser.go(&format!("{}/login", place.url)).await;
-    if browser.has(".menu").await {
-        browser.click(".top form button").await;
-        browser.arrived("/login").await;
-    }
-    check(browser, &format!("login-{suffix}"), wrong).await;
-    sign_in(browser, place, number).await;
-    for (name, path) in tour {
-        browser.go(&format!("{}{path}", place.url)).await;
-        check(browser, &format!("{name}-{suffix}"), wrong).await;
-    }
-}
-
-async fn check(browser: &Browser, name: &str, wrong: &mut Vec<String>) {
-    browser.find("h1").await;
-    browser.shot(name).await;
-    wrong.extend(browser.breaches().await.into_iter().map(|breach| format!("{name}: {breach}")));
-    wrong.extend(browser.overflowing().await.into_iter().map(|element| format!("{name}: sticks out: {element}")));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_page_is_clean_in_both_languages_themes_and_widths() {
-    let place = Place::open().await;
-    let clerk = Browser::start(Setup::default()).await;
-    sign_in(&clerk, &place, "2207").await;
-    let held = capture(&clerk, &place, "990101199001011230").await;
-    let waiting = capture(&clerk, &place, "990101199202021224").await;
-    drop(clerk);
-    let mut wrong = Vec::new();
-    let setups = [
-        ("zh-1440", Setup::default()),
-        ("en-390", Setup { width: 390, height: 844, language: "en", ..Setup::default() }),
-        ("en-dark-1440", Setup { language: "en", dark: true, ..Setup::default() }),
-        ("zh-390", Setup { width: 390, height: 844, ..Setup::default() }),
-    ];
-    for (twin, (suffix, setup)) in setups.into_iter().enumerate() {
-        let of = |number: &str| twin_of(number, twin + 1);
-        let browser = Browser::start(setup).await;
-        let order = [
-            ("order", held.clone()),
-            ("order-documents", format!("{held}?tab=documents")),
-            ("order-timeline", format!("{held}?tab=timeline")),
-            ("order-waiting", waiting.clone()),
-        ];
-        let mut tour = CLERK.to_vec();
-        tour.extend(order.iter().map(|(name, path)| (*name, path.as_str())));
-        walk(&browser, &place, &of("2207"), &tour, suffix, &mut wrong).await;
-        walk(&browser, &place, &of("1187"), AUDITOR, suffix, &mut wrong).await;
-        if browser.has("[data-line] form button").await {
-            browser.click("[data-line] form button").await;
-        }
-        browser.go(&format!("{}/audit", place.url)).await;
-        check(&browser, &format!("audit-case-{suffix}"), &mut wrong).await;
-        browser.click(".decide form:last-child button").await;
-        browser.go(&format!("{}{held}?tab=access", place.url)).await;
-        check(&browser, &format!("order-access-{suffix}"), &mut wrong).await;
-        walk(&browser, &place, &of("1024"), MANAGER, suffix, &mut wrong).await;
-        for (list, name) in [("/channels", "channel"), ("/people", "person")] {
-            browser.go(&format!("{}{list}", place.url)).await;
-            browser.click("td.main a").await;
-            check(&browser, &format!("{name}-{suffix}"), &mut wrong).await;
-        }
-        walk(&browser, &place, &of("3001"), OPERATOR, suffix, &mut wrong).await;
-        walk(&browser, &place, &of("3002"), INSPECTOR, suffix, &mut wrong).await;
-        drop(browser);
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
 /// The number field and what is beside it, typed; pictures from files. No camera, no pad.
 async fn capture_from_files(browser: &Browser, place: &Place, number: &str) -> String {
     let files = Files::new();
@@ -267,10 +187,10 @@ async fn capture_from_files(browser: &Browser, place: &Place, number: &str) -> S
 }
 
 /// Drawn pictures in a folder of their own.
-struct Files(tempfile::TempDir);
+pub struct Files(tempfile::TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let card = pictures::Card { name: "Demo", number: "990101199303031237", address: "Demo", valid: "2020-01-01 2040-01-01", seed: 5 };
         let drawn = [
@@ -286,8 +206,13 @@ impl Files {
         Self(folder)
     }
 
-    async fn attach(&self, browser: &Browser, field: &str) {
-        let path = self.0.path().join(field);
+    /// Where a picture lies.
+    pub fn path(&self, field: &str) -> std::path::PathBuf {
+        self.0.path().join(field)
+    }
+
+    pub async fn attach(&self, browser: &Browser, field: &str) {
+        let path = self.path(field);
         browser.find(&format!("[name={field}]")).await.send_keys(path.display().to_string()).await.unwrap();
     }
 }

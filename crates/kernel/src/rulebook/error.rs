@@ -105,8 +105,8 @@ pub mod code {
         MISSING_EXPLANATION = "rules.missing_explanation", 422, "{pack} {rule}：缺少中文或英文说明", "{pack} {rule}: no explanation in Chinese or English",
             "请填写 zh 和 en", "Fill in zh and en";
         UNKNOWN_UNIT = "rules.unknown_unit", 422, "{pack} {rule}：不识别的单位“{detail}”", "{pack} {rule}: unknown unit \"{detail}\"",
-            "请使用 count、percent、second、minute、hour、day、working_day、month、year、byte、pixel、megabyte、flag、text、list 或 window",
-            "Use count, percent, second, minute, hour, day, working_day, month, year, byte, pixel, megabyte, flag, text, list or window";
+            "请使用 count、percent、second、minute、hour、day、working_day、month、year、byte、pixel、metre、megabyte、flag、text、list 或 window",
+            "Use count, percent, second, minute, hour, day, working_day, month, year, byte, pixel, metre, megabyte, flag, text, list or window";
         DIRECTION = "rules.direction", 422, "{pack} {rule}：收紧方向“{detail}”不正确或与单位不符", "{pack} {rule}: \"{detail}\" is no direction for this unit",
             "数值用 lower 或 higher；是/否用 deny 或 require；选项用 later；列表用 more；不可改用 fixed；可自定用 free",
             "Use lower or higher for numbers, deny or require for flags, later for choices, more for lists, fixed for what nobody may change, free for what anybody may";

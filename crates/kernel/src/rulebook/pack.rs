@@ -175,6 +175,8 @@ words! {
         Byte = "byte",
         /// 像素
         Pixel = "pixel",
+        /// 米
+        Metre = "metre",
         /// MB of traffic
         Megabyte = "megabyte",
         /// 是/否

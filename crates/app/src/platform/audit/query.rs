@@ -1,7 +1,7 @@
 //! Reading the log. Reading it is a right of its own, and itself recorded by the caller.
 
 use chuangsha_kernel::{
-    id::{OrganisationId, StaffId},
+    id::{OrganisationId, StaffId, SubjectId},
     time::Timestamp,
 };
 use chuangsha_store::{Param, Row, Tx, params};
@@ -93,6 +93,37 @@ pub fn of_case(app: &App, tx: &mut Tx, case: Uuid) -> Result<Vec<Seen>> {
         .collect()
 }
 
+/// Entries about the data of a person, by whichever of their subjects, newest first: those of the given actions; an action ends in a dot where
+/// all that begin so are meant.
+pub fn of_subjects(app: &App, tx: &mut Tx, subjects: &[SubjectId], actions: &[&str], after: Option<Uuid>, limit: i64) -> Result<Vec<Seen>> {
+    let key = app.audit_key_if_any(tx)?;
+    let marks = subjects.iter().map(|subject| app.subject_mark(*subject)).collect::<Result<Vec<_>>>()?;
+    let mut values: Vec<Param> = Vec::new();
+    let mut sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE (1 = 0");
+    for mark in &marks {
+        values.push(Param::from(mark.as_slice()));
+        sql.push_str(&format!(" OR subject_mark = ${}", values.len()));
+    }
+    sql.push_str(") AND (1 = 0");
+    for action in actions {
+        values.push(Param::from(*action));
+        let at = values.len();
+        sql.push_str(&if action.ends_with('.') {
+            format!(" OR substr(action, 1, length(${at})) = ${at}")
+        } else {
+            format!(" OR action = ${at}")
+        });
+    }
+    sql.push(')');
+    if let Some(after) = &after {
+        values.push(Param::from(after));
+        sql.push_str(&format!(" AND id < ${}", values.len()));
+    }
+    values.push(Param::from(limit));
+    sql.push_str(&format!(" ORDER BY id DESC LIMIT ${}", values.len()));
+    tx.query(&sql, &values)?.iter().map(|row| seen(row, key.as_deref())).collect()
+}
+
 /// What a list of entries shows.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -162,4 +193,12 @@ pub fn list(app: &App, tx: &mut Tx, filter: &Filter) -> Result<Vec<Seen>> {
     values.push(Param::from(filter.limit.clamp(1, 201)));
     let sql = format!("SELECT {COLUMNS} FROM audit_entry WHERE {sql} ORDER BY id DESC LIMIT ${}", values.len());
     tx.query(&sql, &values)?.iter().map(|row| seen(row, key.as_deref())).collect()
+}
+
+/// How many people revealed at least `many` fields since: the entries of that time only are read, for ids grow with time.
+pub fn heavy_readers(tx: &mut Tx<'_>, since: Timestamp, many: i64) -> Result<i64> {
+    let first = Uuid::from_u128(u128::from(since.0.max(0).unsigned_abs()) << 80);
+    let sql = "SELECT COUNT(*) FROM (SELECT staff FROM audit_entry WHERE id >= $1 AND action = 'reveal.field' AND staff IS NOT NULL \
+               GROUP BY staff HAVING COUNT(*) >= $2) AS readers";
+    Ok(tx.query_one(sql, &params![&first, many])?.int(0)?)
 }

@@ -12,6 +12,28 @@ use axum::{
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob:; \
      form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'; worker-src 'self'";
 
+/// A page that may reach further than the rest: put it into an answer's extensions.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// One more origin its scripts may connect to; empty: none.
+    pub connect: String,
+    /// It may ask where the device is.
+    pub geolocation: bool,
+}
+
+impl Reach {
+    fn policy(&self) -> Option<HeaderValue> {
+        let plain = !self.connect.is_empty() && self.connect.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-[]".contains(&byte));
+        let wider = || CONTENT_SECURITY_POLICY.replacen("connect-src 'self'", &format!("connect-src 'self' {}", self.connect), 1);
+        if plain { HeaderValue::from_str(&wider()).ok() } else { None }
+    }
+}
+
+/// Camera for the capture page; everything else a browser offers is off, the place too unless a page says so.
+const PERMISSIONS: &str = "camera=(self), geolocation=(), publickey-credentials-get=(self), publickey-credentials-create=(self), microphone=(), \
+                           display-capture=(), payment=(), usb=(), serial=(), bluetooth=(), hid=(), midi=()";
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
 const ALWAYS: [(HeaderName, &str); 8] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -22,12 +44,7 @@ const ALWAYS: [(HeaderName, &str); 8] = [
     (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    // Camera and place are for the capture page; everything else a browser offers is off.
-    (
-        HeaderName::from_static("permissions-policy"),
-        "camera=(self), geolocation=(self), publickey-credentials-get=(self), publickey-credentials-create=(self), microphone=(), \
-         display-capture=(), payment=(), usb=(), serial=(), bluetooth=(), hid=(), midi=()",
-    ),
+    (PERMISSIONS_POLICY, PERMISSIONS),
 ];
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
@@ -46,6 +63,7 @@ pub async fn secure(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let fixed = response.extensions().get::<Fixed>().is_some();
     let farewell = response.extensions().get::<Farewell>().is_some();
+    let reach = response.extensions_mut().remove::<Reach>();
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -54,6 +72,15 @@ pub async fn secure(request: Request, next: Next) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
     if farewell {
         headers.insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\", \"storage\""));
+    }
+    if let Some(policy) = reach.as_ref().and_then(Reach::policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    if reach.is_some_and(|reach| reach.geolocation) {
+        let wider = PERMISSIONS.replacen("geolocation=()", "geolocation=(self)", 1);
+        if let Ok(wider) = HeaderValue::from_str(&wider) {
+            headers.insert(PERMISSIONS_POLICY, wider);
+        }
     }
     response
 }

@@ -36,9 +36,16 @@ const PAGES: usize = 10;
 const PART: Place = Place::new("export_file", "part");
 
 /// The lines of a page, as they go into a file, and the cursor of what follows.
-async fn page(look: &Look, listing: &dyn Listing, asked: &Asked, after: Option<String>) -> Result<(Vec<Vec<String>>, Option<String>)> {
+async fn page(
+    look: &Look,
+    listing: &dyn Listing,
+    asked: &Asked,
+    after: Option<String>,
+    clear: bool,
+) -> Result<(Vec<Vec<String>>, Option<String>)> {
     let places: Vec<usize> = shown(listing, look, asked).into_iter().map(|(place, ..)| place).collect();
-    let found = listing.rows(look, asked, Window { after, limit: PAGE, count: false }).await?;
+    let window = Window { after, limit: PAGE, count: false };
+    let found = if clear { listing.rows_clear(look, asked, window).await? } else { listing.rows(look, asked, window).await? };
     Ok((found.lines.iter().map(|line| cells(look.w, &places, line)).collect(), found.next))
 }
 
@@ -62,7 +69,7 @@ pub fn stream(look: Look, listing: &'static dyn Listing, asked: Asked, format: F
                 _ if look.actor.alive.is_cancelled() => return Err(Problem::new(&jobs::code::LEFT).into()),
                 Next::Head => (maker.head(), Next::Page(None)),
                 Next::Page(after) => {
-                    let (lines, following) = page(&look, listing, &asked, after).await?;
+                    let (lines, following) = page(&look, listing, &asked, after, false).await?;
                     (maker.lines(&lines), following.map_or(Next::Tail, |cursor| Next::Page(Some(cursor))))
                 }
                 Next::Tail => (maker.tail(), Next::Over),
@@ -94,7 +101,8 @@ pub async fn turn(look: &Look, mut job: Job) -> Result<Outcome> {
     let mut bytes = if progress.parts == 0 { maker.head() } else { Vec::new() };
     let mut read = 0_i64;
     for _ in 0..PAGES {
-        let (lines, next) = page(look, listing, &asked, Some(job.cursor.clone()).filter(|cursor| !cursor.is_empty())).await?;
+        let (lines, next) =
+            page(look, listing, &asked, Some(job.cursor.clone()).filter(|cursor| !cursor.is_empty()), job.asked.clear).await?;
         read += i64::try_from(lines.len()).unwrap_or(0);
         bytes.extend(maker.lines(&lines));
         job.gathered = next.is_none();

@@ -29,14 +29,34 @@ impl<'a> Maker<'a> {
     /// How the file begins.
     pub fn head(&mut self) -> Vec<u8> {
         let heads: Vec<String> = self.about.heads.iter().map(|(head, _)| head.clone()).collect();
-        match self.format {
+        let mut bytes = match self.format {
             Format::Xlsx => xlsx::head(&mut self.stand.archive, self.about),
             format => [csv::mark(format), csv::lines(format, &[heads])].concat(),
-        }
+        };
+        bytes.extend(self.mark());
+        bytes
     }
 
-    /// More lines; each has a cell for each head.
+    /// 水印: a line that says whose copy this is, where there is one to say.
+    fn mark(&mut self) -> Vec<u8> {
+        if self.about.mark.is_empty() {
+            return Vec::new();
+        }
+        let mut line = vec![String::new(); self.about.heads.len()];
+        if let Some(first) = line.first_mut() {
+            first.clone_from(&self.about.mark);
+        }
+        self.plain(&[line])
+    }
+
+    /// More lines; each has a cell for each head. A marked file says whose it is behind them.
     pub fn lines(&mut self, lines: &[Vec<String>]) -> Vec<u8> {
+        let mut bytes = self.plain(lines);
+        bytes.extend(self.mark());
+        bytes
+    }
+
+    fn plain(&mut self, lines: &[Vec<String>]) -> Vec<u8> {
         let first = self.stand.lines;
         self.stand.lines += lines.len() as u64;
         match self.format {

@@ -8,17 +8,17 @@
 //! | make | reading a list into a file: the stream and the job |
 //! | page | asking and fetching |
 
-use std::collections::BTreeMap;
-
-use chuangsha_kernel::time::Timestamp;
+use chuangsha_kernel::{role::Action, time::Timestamp};
 
 use super::{
+    actor::Actor,
     web::{
         list::{Asked, Listing, Look},
         table::Line,
     },
     words::{Words, fill},
 };
+use crate::App;
 
 pub mod csv;
 pub mod make;
@@ -132,17 +132,21 @@ pub struct About {
 
 impl About {
     /// Of a list as somebody sees it.
-    pub fn of(look: &Look, listing: &dyn Listing, asked: &Asked, purpose: &str, words: &str, at: Timestamp) -> Self {
+    pub fn of(look: &Look, listing: &dyn Listing, asked: &Asked, wish: &Wish, at: Timestamp) -> Self {
         let w = look.w;
         let mut facts = vec![
             (w.export_list.to_owned(), listing.title(w).to_owned()),
             (w.export_by.to_owned(), look.actor.number.clone()),
             (w.export_at.to_owned(), format!("{} (UTC+8)", at.display())),
-            (w.purpose.to_owned(), purpose_words(w, purpose).to_owned()),
-            (w.purpose_words.to_owned(), words.to_owned()),
+            (w.purpose.to_owned(), purpose_words(w, &wish.purpose).to_owned()),
+            (w.purpose_words.to_owned(), wish.words.trim().to_owned()),
         ];
+        if !wish.case.trim().is_empty() {
+            facts.push((w.export_case.to_owned(), wish.case.trim().to_owned()));
+        }
         facts.extend(filters(look, listing, asked));
-        facts.push((w.export_masking.to_owned(), w.export_masked.to_owned()));
+        let masking = if wish.clear == "1" { w.export_in_clear } else { w.export_masked };
+        facts.push((w.export_masking.to_owned(), masking.to_owned()));
         let heads =
             shown(listing, look, asked).into_iter().map(|(_, title, class)| (title, if class == "number" { 12 } else { 24 })).collect();
         Self { title: listing.title(w).to_owned(), sheet: w.export_sheet.to_owned(), facts, heads, mark: String::new() }
@@ -201,6 +205,15 @@ pub struct Wish {
     pub purpose: String,
     /// Words to it.
     pub words: String,
+    /// `1`: in clear.
+    pub clear: String,
+    /// Case it is for; needed in clear.
+    pub case: String,
+}
+
+/// The columns of a list this person may take in clear, with a second person's approval: the one place that decides it.
+pub fn clear_columns(app: &App, actor: &Actor, listing: &dyn Listing) -> &'static [&'static str] {
+    if actor.could(app, Action::ExportClear) { listing.clear() } else { &[] }
 }
 
 /// What a job's turns remember.
@@ -229,15 +242,15 @@ pub struct FileView {
     pub left: i64,
 }
 
-/// What a form lacked.
-pub type Lacks = BTreeMap<&'static str, &'static str>;
-
 /// Codes of this module.
 pub mod code {
     chuangsha_kernel::codes! {
         FORMAT = "export.format", 422, "没有这种文件格式", "There is no such form of file", "请选择列出的格式", "Choose one of the forms listed";
         PURPOSE = "export.purpose", 422, "导出须写明用途", "A file needs a purpose", "请选择用途", "Choose a purpose";
         WORDS = "export.words", 422, "请说明用途", "Say what it is for", "4 至 200 个字符", "4 to 200 characters";
+        CLEAR_PURPOSE = "export.clear_purpose", 422, "明文导出限投诉处理、依法协助、监督检查", "A file in clear is for a complaint, a request by law or an inspection", "请选择其中之一，或改为脱敏导出", "Choose one of these, or take the list masked";
+        CASE = "export.case", 422, "明文导出须填写工单号", "A file in clear names its case", "请填写 2 至 40 个字符的工单号，如 T-20931", "Give the case number, 2 to 40 characters, such as T-20931";
+        NOT_CLEAR = "export.not_clear", 403, "您不能以明文导出此列表", "You may not take this list in clear", "请改为脱敏导出", "Take it masked";
         NOT_OFFERED = "export.not_offered", 422, "此列表不提供导出", "This list is not taken away as a file", "请从列表上的“导出”发起", "Start from Export on a list";
         TOO_LARGE = "export.too_large", 422, "一次导出不超过 {most} 条", "A file holds {most} lines at most", "请缩小查询条件", "Narrow the search";
         GONE = "export.gone", 410, "文件已销毁", "The file is destroyed", "请重新导出", "Export it anew";

@@ -15,7 +15,7 @@ use chuangsha_kernel::{
 use chuangsha_vault::Domain;
 use uuid::Uuid;
 
-use super::{About, Format, PURPOSES, Progress, Wish, code, make, purpose_words};
+use super::{About, Format, PURPOSES, Progress, Wish, clear_columns, code, make, purpose_words};
 use crate::{
     App,
     platform::{
@@ -23,6 +23,8 @@ use crate::{
         audit::{By, Entry},
         failure::{Failure, Result},
         jobs::{self, Job, Kind as JobKind, State, batch},
+        purpose::Reason,
+        second,
         web::{
             form::{Choice, Input, Kind, notice},
             frame::shown,
@@ -85,6 +87,13 @@ async fn screen(app: &App, actor: &Actor, shell: Shell, wish: &Wish, problem: Op
         Input::select("purpose", w.purpose, purposes).required().value(wish.purpose.as_str()).check(problem, language),
         Input::text("words", w.purpose_words).required().longest(200).value(wish.words.as_str()).check(problem, language),
     ];
+    let mut fields = fields;
+    if !clear_columns(app, actor, listing).is_empty() {
+        let value = if wish.clear == "1" { "1" } else { "" };
+        fields
+            .push(Input::new("clear", w.export_clear, Kind::Check).hint(w.export_clear_hint).value(value).wide().check(problem, language));
+        fields.push(Input::text("case", w.export_case).longest(40).value(wish.case.as_str()).check(problem, language));
+    }
     let at_once = at_once(app, total, capped)?;
     let mut count = thousands(total);
     if capped {
@@ -122,6 +131,15 @@ fn checked(wish: &Wish) -> Result<Format> {
     if !(4..=200).contains(&words.chars().count()) || words.chars().any(char::is_control) {
         return Err(Problem::new(&code::WORDS).field("words").into());
     }
+    if wish.clear == "1" {
+        if !matches!(wish.purpose.as_str(), "complaint" | "lawful_request" | "inspection") {
+            return Err(Problem::new(&code::CLEAR_PURPOSE).field("purpose").into());
+        }
+        let case = wish.case.trim();
+        if !(2..=40).contains(&case.chars().count()) || case.chars().any(char::is_control) {
+            return Err(Problem::new(&code::CASE).field("case").into());
+        }
+    }
     Ok(format)
 }
 
@@ -131,6 +149,8 @@ pub enum Made {
     File(Response),
     /// A job makes it.
     Job(Uuid),
+    /// A second person is asked first; asked for again with the approval, a job makes it.
+    Second(Uuid),
 }
 
 async fn start(Of(app): Of<App>, actor: Actor, shell: Shell, Form(wish): Form<Wish>) -> Result<Response> {
@@ -138,6 +158,7 @@ async fn start(Of(app): Of<App>, actor: Actor, shell: Shell, Form(wish): Form<Wi
     match ask(&look, &wish).await {
         Ok(Made::File(file)) => Ok(file),
         Ok(Made::Job(id)) => Ok(see_other(&format!("/jobs/{id}"))),
+        Ok(Made::Second(id)) => Ok(see_other(&format!("/second/{id}"))),
         Err(failure) => {
             let problem = shown(failure)?;
             let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
@@ -156,7 +177,14 @@ pub async fn ask(look: &Look, wish: &Wish) -> Result<Made> {
     let format = checked(wish)?;
     let asked = Asked::read_address(listing, safe_path(&wish.list));
     let (total, capped) = counted(look, listing, &asked).await?;
-    let about = About::of(look, listing, &asked, &wish.purpose, wish.words.trim(), now);
+    let clear = wish.clear == "1";
+    if clear {
+        if clear_columns(app, &look.actor, listing).is_empty() {
+            return Err(Problem::new(&code::NOT_CLEAR).into());
+        }
+        look.actor.reach(app, Action::ExportClear)?;
+    }
+    let mut about = About::of(look, listing, &asked, wish, now);
     let name = About::file_name(listing.path(), now, format);
     let address = asked.address(listing).to_string();
     let facts = serde_json::json!({
@@ -169,10 +197,11 @@ pub async fn ask(look: &Look, wish: &Wish) -> Result<Made> {
     })
     .to_string();
     // What was looked for may name somebody: it goes where words go, sealed.
-    let why = format!("{} | {address}", wish.words.trim());
+    let why = format!("{} {} | {address}", wish.case.trim(), wish.words.trim());
+    let action = if clear { Action::ExportClear } else { Action::ExportMasked };
     let entry = move |case: Option<Uuid>, app: &App, actor: &Actor, tx: &mut chuangsha_store::Tx<'_>| -> Result<()> {
         let entry = Entry {
-            action: Action::ExportMasked.as_str(),
+            action: action.as_str(),
             case_kind: if case.is_some() { "job" } else { "list" },
             case,
             step: format.as_str(),
@@ -185,7 +214,7 @@ pub async fn ask(look: &Look, wish: &Wish) -> Result<Made> {
         Ok(())
     };
     let (writer, actor) = (app.clone(), look.actor.clone());
-    if at_once(app, total, capped)? {
+    if !clear && at_once(app, total, capped)? {
         // Written before the first byte: when it cannot be written, nothing leaves.
         app.write(move |tx| entry(None, &writer, &actor, tx)).await?;
         let stream = make::stream(look.clone(), listing, asked, format, about);
@@ -193,10 +222,24 @@ pub async fn ask(look: &Look, wish: &Wish) -> Result<Made> {
     }
     let window_ms = app.clock_rule("protection.export_window", now)?.value;
     let id = app.ids.next(now);
+    let second = clear.then(|| second_of(&look.actor, wish, &about, format, &address, now, app)).transpose()?;
+    if clear {
+        about.mark = format!("{} {} {id}", look.actor.number, now.display());
+    }
     let progress = Progress { about: Some(about), ..Progress::default() };
     let progress = serde_json::to_string(&progress).map_err(Failure::internal)?;
     let (language, list, wish): (Language, _, _) = (look.language, listing.path(), wish.clone());
-    app.write(move |tx| {
+    let begun = app.write(move |tx| {
+        if let Some(ask) = &second {
+            // The approval is used up by the job it is for, in the transaction that begins it.
+            match second::find_open(&writer, tx, &actor, second::Kind::ExportClear, &ask.what, now)? {
+                Some((request, second::Shown::Approved)) => {
+                    second::take(&writer, tx, &actor, request, second::Kind::ExportClear, &ask.what.key, now)?;
+                }
+                Some((request, _)) => return Ok(Made::Second(request)),
+                None => return Ok(Made::Second(second::request_in(&writer, tx, &actor, ask, now)?)),
+            }
+        }
         if jobs::table::live(tx, actor.staff)? >= MOST_JOBS {
             return Err(Problem::new(&jobs::code::TOO_MANY_JOBS).with("most", MOST_JOBS).into());
         }
@@ -211,6 +254,8 @@ pub async fn ask(look: &Look, wish: &Wish) -> Result<Made> {
                 address: address.clone(),
                 purpose: wish.purpose.clone(),
                 words: wish.words.trim().to_owned(),
+                case: wish.case.trim().to_owned(),
+                clear,
                 ..jobs::Asked::default()
             },
             state: State::Waiting,
@@ -229,10 +274,47 @@ pub async fn ask(look: &Look, wish: &Wish) -> Result<Made> {
         };
         jobs::table::insert(&writer, tx, &job)?;
         make::begin(tx, id, &name, now.plus_ms(window_ms))?;
-        entry(Some(id), &writer, &actor, tx)
+        entry(Some(id), &writer, &actor, tx)?;
+        Ok(Made::Job(id))
+    });
+    begun.await
+}
+
+/// What a second person is asked: this list, narrowed like this, in this form, and nothing else.
+fn second_of(
+    actor: &Actor,
+    wish: &Wish,
+    about: &About,
+    format: Format,
+    address: &str,
+    now: chuangsha_kernel::time::Timestamp,
+    app: &App,
+) -> Result<second::Ask> {
+    let page = Address::new(
+        "/exports/new",
+        [
+            ("list", address),
+            ("format", format.as_str()),
+            ("purpose", &wish.purpose),
+            ("clear", "1"),
+            ("case", wish.case.trim()),
+            ("words", wish.words.trim()),
+        ],
+    );
+    let narrowed = about.facts.iter().skip(1).map(|(label, value)| format!("{label} {value}")).collect::<Vec<_>>().join(" · ");
+    Ok(second::Ask {
+        kind: second::Kind::ExportClear,
+        cause: second::Cause::Clear,
+        reason: Reason::read(app, now, &wish.purpose, &wish.case, &wish.words)?,
+        what: second::What {
+            key: format!("{} {address}", format.as_str()),
+            field: String::new(),
+            object: format!("{} · {narrowed}", about.title),
+            page: page.to_string(),
+            subject: None,
+            region: actor.region.clone(),
+        },
     })
-    .await?;
-    Ok(Made::Job(id))
 }
 
 /// A body as a file: never shown in the browser, never kept by a cache.
@@ -265,6 +347,9 @@ pub async fn file(app: &App, actor: &Actor, id: Uuid) -> Result<Response> {
     let (key, parts, found, format) = app
         .write(move |tx| {
             let job = jobs::table::find_own(&writer, tx, actor.staff, id)?;
+            if job.asked.clear {
+                actor.reach(&writer, Action::ExportClear)?;
+            }
             let gone = || Failure::from(Problem::new(&code::GONE));
             let parts = make::fetch(&writer, tx, id, now)?;
             let found = make::file_of(&writer, tx, id, now)?.ok_or_else(gone)?;

@@ -52,24 +52,21 @@ struct Posted {
 impl Posted {
     fn read(form: Vec<(String, String)>) -> Self {
         let mut posted = Self { list: String::new(), act: String::new(), all: false, chosen: Vec::new(), fields: Fields::new() };
-        let mut seen = BTreeSet::new();
         for (name, value) in form {
             match name.as_str() {
                 "list" => posted.list = value,
                 "act" => posted.act = value,
                 "all" => posted.all = value == "1",
                 // An id is address-safe; anything else is no line of a list.
-                "chosen" if value.len() <= 80 && !value.chars().any(char::is_control) => {
-                    if seen.insert(value.clone()) {
-                        posted.chosen.push(value);
-                    }
-                }
+                "chosen" if value.len() <= 80 && !value.chars().any(char::is_control) => posted.chosen.push(value),
                 _ if value.chars().count() <= 500 => {
                     posted.fields.insert(name, value);
                 }
                 _ => {}
             }
         }
+        let mut seen = BTreeSet::new();
+        posted.chosen.retain(|id| seen.insert(id.clone()));
         posted
     }
 }

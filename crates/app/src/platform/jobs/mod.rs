@@ -146,6 +146,9 @@ pub struct Asked {
     pub words: String,
     /// Case it is for.
     pub case: String,
+    /// In clear, with a second person's approval.
+    #[serde(default)]
+    pub clear: bool,
 }
 
 /// 作业

@@ -21,6 +21,7 @@ chuangsha_kernel::codes! {
     STAFF_NOT_FOUND = "people.staff_not_found", 404, "没有此人员", "There is no such member of staff", "请检查编号", "Check the id";
     STAFF_LEFT = "people.staff_left", 409, "该人员已离职", "This member of staff has left", "无需再次办理", "Nothing more is to be done";
     ORGANISATION_NOT_FOUND = "people.organisation_not_found", 404, "没有此组织", "There is no such organisation", "请检查编号", "Check the id";
+    ORGANISATION_CHOOSE = "people.organisation_choose", 422, "请选择一个单位", "Choose one organisation", "名称不唯一或没有填写；请写得更完整，或从列表中选择", "The name is missing or fits several: write more of it, or choose from the list";
     ORGANISATION_ENDED = "people.organisation_ended", 409, "该组织已终止", "This organisation has ended", "请选择在用的组织", "Choose one that is active";
     SESSION_NOT_FOUND = "people.session_not_found", 404, "没有此会话", "There is no such session", "它可能已经结束", "It may have ended already";
     KEY_NOT_FOUND = "people.key_not_found", 404, "没有此接口密钥", "There is no such API key", "它可能已被吊销", "It may have been revoked already";

@@ -8,6 +8,7 @@
 //! | extract | from a request to an [`Actor`](crate::platform::actor::Actor), and its rights |
 //! | apikey | how another system acts |
 //! | http | the JSON of all that |
+//! | page, joining | its pages |
 
 use std::sync::OnceLock;
 
@@ -31,6 +32,7 @@ pub mod code;
 pub mod epoch;
 pub mod extract;
 pub mod http;
+mod joining;
 pub mod login;
 pub mod organisation;
 pub mod page;
@@ -226,5 +228,6 @@ fn prune(tx: &mut Tx<'_>, now: Timestamp, absolute_ms: i64) -> Result<()> {
     tx.push("DELETE FROM known_device WHERE created <= $1", &params![now.plus_ms(-90 * chuangsha_kernel::time::DAY_MS)])?;
     throttle::prune(tx, now)?;
     super::edge::idempotency::prune(tx, now)?;
+    super::reveal::prune(tx, now)?;
     epoch::prune(tx, now)
 }

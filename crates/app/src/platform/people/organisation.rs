@@ -9,7 +9,7 @@ use chuangsha_kernel::{
 };
 use chuangsha_store::{Row, Tx, params};
 
-use super::{code, epoch};
+use super::{code, epoch, staff::Within};
 use crate::platform::failure::{Failure, Result};
 
 /// One organisation.
@@ -134,6 +134,26 @@ pub fn list(tx: &mut Tx<'_>, carrier: Option<OrganisationId>, after: Option<Orga
             &params![&carrier.0, &after, limit],
         )?,
         None => tx.query(&format!("SELECT {COLUMNS} FROM organisation WHERE id > $1 ORDER BY id LIMIT $2"), &params![&after, limit])?,
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Active organisations a reach covers whose name in either language holds a part; by name.
+pub fn within(tx: &mut Tx<'_>, within: &Within, part: &str, limit: i64) -> Result<Vec<Organisation>> {
+    let like = format!("%{}%", part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    const FIND: &str = "state = 'active' AND (name_zh LIKE $1 ESCAPE '\\' OR name_en LIKE $1 ESCAPE '\\')";
+    let rows = match within {
+        Within::Organisation(id) => {
+            tx.query(&format!("SELECT {COLUMNS} FROM organisation WHERE {FIND} AND id = $2 ORDER BY name_zh, id LIMIT $3"), &params![&like, &id.0, limit])?
+        }
+        Within::Region { carrier: Some(carrier), from, to } => tx.query(
+            &format!("SELECT {COLUMNS} FROM organisation WHERE {FIND} AND carrier = $2 AND region >= $3 AND region < $4 ORDER BY name_zh, id LIMIT $5"),
+            &params![&like, &carrier.0, from, to, limit],
+        )?,
+        Within::Region { carrier: None, from, to } => tx.query(
+            &format!("SELECT {COLUMNS} FROM organisation WHERE {FIND} AND region >= $2 AND region < $3 ORDER BY name_zh, id LIMIT $4"),
+            &params![&like, from, to, limit],
+        )?,
     };
     rows.iter().map(read).collect()
 }

@@ -24,6 +24,7 @@ use super::{
     code,
     extract::{Origin, SignedIn},
     http::{farewell, with_cookies},
+    joining,
     login::{Credentials, Opened},
     passkey::{self, PasskeyView},
     session::{self, Live, SessionView, Step},
@@ -44,7 +45,7 @@ use crate::{
             parts::{Empty, Facts, Tag, Tone, code as code_fact, fact, status},
             safe_path, see_other,
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line, Pager, Table},
+            table::{Act, Address, Cell, Column, Line, Pager, Table, Tool},
         },
         words::Words,
     },
@@ -66,6 +67,7 @@ pub fn pages() -> Router<App> {
         .route("/me/factors", get(enrol))
         .route("/sessions/{id}/end", post(end_session))
         .route("/people", get(list))
+        .route("/people/new", get(joining::blank).post(joining::take_in))
         .route("/people/{id}", get(person))
         .route("/people/{id}/departure", post(depart))
 }
@@ -548,6 +550,10 @@ impl Listing for People {
 
     fn empty(&self, w: &'static Words, _asked: &Asked) -> Empty {
         Empty { title: w.nothing_found.into(), hint: String::new(), action: None }
+    }
+
+    fn tools(&self, look: &Look) -> Vec<Tool> {
+        if look.actor.could(&look.app, Action::PeopleManage) { vec![("/people/new".into(), look.w.joiner_new.into())] } else { Vec::new() }
     }
 
     fn page_of(&self, id: &str) -> Option<String> {

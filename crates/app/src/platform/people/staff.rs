@@ -382,6 +382,22 @@ pub fn resource(tx: &mut Tx<'_>, id: StaffId) -> Result<(Resource, bool)> {
     Ok((organisation.resource(Some(id)), row.str(1)? == "active"))
 }
 
+/// The roles a member of staff holds now, or held when they left.
+pub fn roles(tx: &mut Tx<'_>, id: StaffId) -> Result<Option<RoleSet>> {
+    let row = tx.query_opt("SELECT roles FROM staff WHERE id = $1", &params![&id.0])?;
+    row.map(|row| Ok(RoleSet::from_bits(row.int(0)?))).transpose()
+}
+
+/// Under which epochs somebody works here: their organisation, their own epoch and its. `None`: they left, or it does not work.
+pub fn epochs(tx: &mut Tx<'_>, id: StaffId) -> Result<Option<(OrganisationId, i64, i64)>> {
+    let row = tx.query_opt(
+        "SELECT o.id, s.epoch, o.epoch FROM staff s JOIN organisation o ON o.id = s.organisation
+         WHERE s.id = $1 AND s.state = 'active' AND o.state = 'active'",
+        &params![&id.0],
+    )?;
+    row.map(|row| Ok((OrganisationId(row.uuid(0)?), row.int(1)?, row.int(2)?))).transpose()
+}
+
 /// Lets a person go: in the same transaction every session, stream and API key of theirs loses its ground.
 ///
 /// # Errors

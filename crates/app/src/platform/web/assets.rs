@@ -21,6 +21,13 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("app.js", "text/javascript; charset=utf-8", include_bytes!("assets/app.js")),
     ("viewer.js", "text/javascript; charset=utf-8", include_bytes!("assets/viewer.js")),
     ("capture.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture.js")),
+    ("capture-app.css", "text/css; charset=utf-8", include_bytes!("assets/capture-app.css")),
+    ("capture-seal.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture-seal.js")),
+    ("capture-camera.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture-camera.js")),
+    ("capture-pad.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture-pad.js")),
+    ("capture-reader.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture-reader.js")),
+    ("capture-queue.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture-queue.js")),
+    ("capture-app.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture-app.js")),
     ("passkey.js", "text/javascript; charset=utf-8", include_bytes!("assets/passkey.js")),
     ("icon.svg", "image/svg+xml", include_bytes!("assets/icon.svg")),
     // Copied by build.rs from the pinned npm package; never kept in this repository.

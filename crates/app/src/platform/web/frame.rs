@@ -224,6 +224,10 @@ fn toast(w: &'static Words, done: &str) -> Option<Toast> {
         "voted" => w.done_voted,
         "checked" => w.done_checked,
         "delivered" => w.done_delivered,
+        "second-asked" => w.done_second_asked,
+        "second-approved" => w.done_second_approved,
+        "second-refused" => w.done_second_refused,
+        "second-withdrawn" => w.done_second_withdrawn,
         "empty" => w.queue_done,
         "out" => w.signed_out,
         _ => return None,
@@ -233,16 +237,24 @@ fn toast(w: &'static Words, done: &str) -> Option<Toast> {
 
 /// The menu of a person: what no role of theirs could ever open is not in it.
 fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem> {
-    let entries: [(&'static str, &'static str, &'static str, Option<Action>); 10] = [
+    let entries: Vec<(&'static str, &'static str, &'static str, Option<Action>)> = vec![
         ("/", w.menu_work, "work", None),
         ("/overview", w.menu_overview, "overview", Some(Action::FiguresView)),
         ("/capture", w.menu_capture, "register", Some(Action::OrderReserve)),
         ("/audit", w.menu_audit_queue, "audit_queue", Some(Action::OrderClaim)),
         ("/orders", w.menu_orders, "orders", Some(Action::OrderView)),
+        ("/persons", w.menu_subscribers, "subscribers", Some(Action::SubscriberView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
         ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
+        // Whoever reveals asks here; whoever approves answers here.
+        (
+            "/second",
+            w.menu_second,
+            "second",
+            Some(if actor.could(app, Action::SecondApprove) { Action::SecondApprove } else { Action::RevealField }),
+        ),
         ("/log", w.menu_audit, "audit", Some(Action::AuditView)),
         ("/jobs", w.menu_jobs, "work", Some(Action::JobView)),
     ];

@@ -252,6 +252,14 @@ pub trait Listing: Send + Sync {
     fn page_of(&self, _id: &str) -> Option<String> {
         None
     }
+    /// Keys of the columns whose values may stand in clear in a file two people agreed to.
+    fn clear(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// As [`Listing::rows`], those columns in clear. The caller has the approval, and has written it down.
+    fn rows_clear<'a>(&'a self, _look: &'a Look, _asked: &'a Asked, _window: Window) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(ready(Err(Problem::new(&code::NOT_FOUND).into())))
+    }
     /// Whether its lines may be taken away as a file.
     fn exports(&self) -> bool {
         true

@@ -2,7 +2,7 @@
 
 use chuangsha_kernel::problem::Language;
 
-use super::chart::{Bar, Lines, Series, Spark};
+use super::chart::{Bar, Bars, Lines, Series, Spark, TileMap};
 use super::form::{Choice, Input, Kind, Wrong};
 use super::pages::{Button, Check, DetailPage, Dialog, ErrorPage, FormPart, ListPage, Picture, Section};
 use super::parts::{Card, Change, Empty, Fact, Facts, Icon, Moment, Tab, Tabs, Tag, Timeline, Toast, Tone, Value, code, fact, status};
@@ -253,6 +253,13 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
             search: search(w),
             cards: cards(w),
             cities,
+            map: TileMap::new(w, "map", w.city_map, w.city_map_about, w.rate_base, Vec::new(), 2),
+            funnel: Bars::new(w, "funnel", w.funnel, w.funnel_about, Vec::new(), Vec::new(), 0, false),
+            alerts: vec![crate::figures::alerts::Alert {
+                tag: Tag::new(Tone::Bad, w.alert_late),
+                text: fill(w.alert_overdue, 3),
+                href: "/orders?state=submitted".into(),
+            }],
             trend,
         }
         .render()

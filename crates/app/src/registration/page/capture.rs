@@ -19,7 +19,7 @@ use crate::{
     App,
     platform::{
         actor::Actor,
-        failure::{Failure, Result},
+        failure::Result,
         web::{
             form::{Choice, Input, Kind, Notice, notice},
             frame::shown,
@@ -199,7 +199,7 @@ struct Posted {
 impl Posted {
     async fn read(mut form: Multipart) -> Result<Self> {
         let mut posted = Self { texts: BTreeMap::new(), pictures: Vec::new() };
-        let broken = |_| Failure::from(Problem::new(&crate::platform::failure::code::BODY_INVALID));
+        let broken = crate::platform::edge::body::broken;
         while let Some(field) = form.next_field().await.map_err(broken)? {
             let name = field.name().unwrap_or_default().to_owned();
             if let Some(kind) = ImageKind::parse(&name) {
@@ -209,7 +209,7 @@ impl Posted {
                     posted.pictures.push((kind, bytes.to_vec()));
                 }
             } else {
-                posted.texts.insert(name, Zeroizing::new(field.text().await.map_err(broken)?));
+                posted.texts.insert(name, crate::platform::edge::body::text(field).await?);
             }
         }
         Ok(posted)

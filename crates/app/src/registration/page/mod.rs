@@ -4,6 +4,7 @@ pub mod audit;
 pub mod capture;
 pub mod case;
 pub mod checks;
+pub mod field;
 pub mod orders;
 pub mod queue;
 pub mod work;

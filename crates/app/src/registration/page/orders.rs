@@ -23,21 +23,23 @@ use crate::{
         actor::Actor,
         audit::query::Seen,
         failure::{Failure, Result},
+        reveal::{self, Reveal},
+        second,
         web::{
             form::{Choice, Input, Kind, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_with,
             pages::{Button, DetailPage, Dialog, FormPart, Picture, Section, for_seconds},
-            parts::{Empty, Fact, Facts, Moment, Tab, Tabs, Timeline, Tone, Value, code, fact},
+            parts::{Empty, Fact, Facts, Moment, Tab, Tabs, Tag, Timeline, Tone, Value, code, fact},
             see_other,
             shell::Shell,
             table::{Act, Address, Cell, Column, Line, Table, Tool},
         },
-        words::Words,
+        words::{Words, fill},
     },
     registration::{
-        Refusal, audit_desk, desk,
+        Refusal, audit_desk, desk, offline,
         order::{ImageKind, State},
         table::Filter,
         view::{self, OrderView, RowView},
@@ -50,7 +52,8 @@ pub fn pages() -> Router<App> {
         .route("/orders", get(list))
         .route("/orders/{id}", get(order))
         .route("/orders/{id}/images/{kind}", get(image))
-        .route("/orders/{id}/reveal", post(reveal))
+        .route("/orders/{id}/reveal", get(back).post(reveal))
+        .route("/orders/{id}/second", get(back).post(second))
         .route("/orders/{id}/decision", post(decide))
         .route("/orders/{id}/recheck", post(recheck))
         .route("/orders/{id}/delivery", post(deliver))
@@ -113,25 +116,41 @@ impl Listing for Orders {
         Box::pin(async move {
             look.actor.reach(&look.app, Action::OrderView)?;
             let due_ms = look.app.clock_rule("registration.audit_clock", look.app.clock.now())?.value;
-            let filter = Filter {
-                states: State::parse(asked.get("state")).into_iter().collect(),
-                region: asked.get("city").to_owned(),
-                channel_kind: ChannelKind::parse(asked.get("channel")).map(|kind| kind as i64),
-                code: asked.get("code").to_owned(),
-                from: asked.day("from").map(Timestamp::start_of),
-                before: asked.day("until").and_then(|day| day.tomorrow().ok()).map(Timestamp::start_of),
-                after: window.after.as_deref().and_then(read_cursor),
-                limit: i64::from(window.limit),
-                uncounted: !window.count,
-                ..Filter::default()
-            };
-            let page = view::list(&look.app, &look.actor, filter).await?;
+            let page = view::list(&look.app, &look.actor, filter_of(asked, &window)).await?;
+            Ok(found(page, |row| line(look, row, due_ms)))
+        })
+    }
+
+    fn clear(&self) -> &'static [&'static str] {
+        &["holder", "number"]
+    }
+
+    fn rows_clear<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(async move {
+            look.actor.reach(&look.app, Action::OrderView)?;
+            let due_ms = look.app.clock_rule("registration.audit_clock", look.app.clock.now())?.value;
+            let page = view::list_clear(&look.app, &look.actor, filter_of(asked, &window)).await?;
             Ok(found(page, |row| line(look, row, due_ms)))
         })
     }
 
     fn tools(&self, look: &Look) -> Vec<Tool> {
         if look.actor.could(&look.app, Action::OrderReserve) { vec![("/capture".into(), look.w.capture_new.into())] } else { Vec::new() }
+    }
+}
+
+fn filter_of(asked: &Asked, window: &Window) -> Filter {
+    Filter {
+        states: State::parse(asked.get("state")).into_iter().collect(),
+        region: asked.get("city").to_owned(),
+        channel_kind: ChannelKind::parse(asked.get("channel")).map(|kind| kind as i64),
+        code: asked.get("code").to_owned(),
+        from: asked.day("from").map(Timestamp::start_of),
+        before: asked.day("until").and_then(|day| day.tomorrow().ok()).map(Timestamp::start_of),
+        after: window.after.as_deref().and_then(read_cursor),
+        limit: i64::from(window.limit),
+        uncounted: !window.count,
+        ..Filter::default()
     }
 }
 
@@ -185,18 +204,26 @@ struct Part {
 
 async fn order(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Query(part): Query<Part>) -> Result<Response> {
     let id = order_id(&id)?;
-    Ok(page(&detail(&app, &actor, shell, id, &part.tab, None, None).await?))
+    Ok(page(&detail(&app, &actor, shell, id, &part.tab, After::Nothing).await?))
 }
 
-async fn detail(
-    app: &App,
-    actor: &Actor,
-    shell: Shell,
-    id: OrderId,
-    tab: &str,
-    problem: Option<&Problem>,
-    revealed: Option<(String, String, u32)>,
-) -> Result<DetailPage> {
+/// A passkey asserted again leads back to a form's own address: the page it stands on is meant.
+async fn back(Path(id): Path<String>) -> Result<Response> {
+    Ok(see_other(&format!("/orders/{}", order_id(&id)?)))
+}
+
+/// What was just tried on the page.
+enum After<'a> {
+    Nothing,
+    /// A step was refused.
+    Refused(&'a Problem),
+    /// A reveal was refused: the form comes back with what was typed.
+    Kept(&'a Reveal, &'a Problem),
+    /// A value is shown: label, value, seconds.
+    Shown((String, String, u32)),
+}
+
+async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrderId, tab: &str, after: After<'_>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let order = view::find(app, actor, id).await?;
     let entries = view::timeline(app, actor, id).await?;
@@ -240,7 +267,17 @@ async fn detail(
     buttons.extend(dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())));
     if may_reveal {
         buttons.push(Button::Dialog("reveal".into(), w.reveal.to_owned()));
-        dialogs.push(reveal_dialog(w, id, &order));
+        let budget = view::budget(app, actor, order.region.clone()).await?;
+        dialogs.push(reveal::page::dialog(reveal::page::Form {
+            w,
+            language,
+            page: &format!("/orders/{id}"),
+            parties: order.parties.iter().map(|party| Choice::new(&party.role, party_words(w, &party.role))).collect(),
+            fields: view::FIELDS.into_iter().map(|field| Choice::new(field, second::page::field_words(w, field))).collect(),
+            budget: &budget,
+            once: app.ids.next(app.clock.now()),
+            refused: if let After::Kept(asked, problem) = after { Some((asked, problem)) } else { None },
+        }));
     }
     let sections = match tab {
         "documents" => vec![documents(w, id, &order, may_see)],
@@ -265,8 +302,8 @@ async fn detail(
         .join(" · "),
         buttons,
         tabs: Some(tabs),
-        notice: problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
-        revealed,
+        notice: if let After::Refused(problem) = after { Some(Notice { wrong: Wrong::of(problem, language) }) } else { None },
+        revealed: if let After::Shown(shown) = after { Some(shown) } else { None },
         sections,
         dialogs,
         shell,
@@ -289,6 +326,17 @@ async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &
         fact(w.submitted, order.submitted_at.as_deref().map(moment).unwrap_or_default()),
         fact(w.updated, moment(&order.updated_at)),
     ];
+    if let Some(offline) = &order.offline {
+        about.push(fact(w.offline_device_time, moment(&offline.captured_at)));
+        about.push(fact(w.offline_server_time, moment(&offline.received_at)));
+        if offline.clock_wrong {
+            let off = format!("{:+} s", offline.clock_off_ms / 1000);
+            about.push(Fact {
+                label: w.offline_capture.to_owned(),
+                value: Value::Tag(Tag::new(Tone::Warning, fill(w.offline_clock_off, off))),
+            });
+        }
+    }
     if let Some(lease) = &order.lease {
         about.push(code(w.held_by, lease.number.clone()));
     }
@@ -387,6 +435,7 @@ fn moment_of(w: &'static Words, entry: &Seen) -> Moment {
     let (title, tone) = match (to, picture) {
         // The answer of the authority changes what is known, not where the order stands.
         _ if entry.action == "order.verify" => (w.check_network.to_owned(), Tone::Active),
+        (None, _) if entry.step == offline::STEP => (w.offline_capture.to_owned(), Tone::Active),
         (Some(state), _) => (state_words(w, state).to_owned(), tone_of(state)),
         (None, Some(kind)) => (image_words(w, kind).to_owned(), Tone::Quiet),
         _ => (format!("{} {}", entry.action, entry.step), Tone::Quiet),
@@ -421,7 +470,7 @@ fn access(w: &'static Words, looks: &[&Seen]) -> Table {
                     Cell::Text(look.at()),
                     Cell::Code(look.number.clone()),
                     Cell::Text(if look.action.starts_with("reveal.") { w.reveal } else { w.documents }.to_owned()),
-                    Cell::Text(field_words(w, &look.step)),
+                    Cell::Text(field_of_step(w, &look.step)),
                     Cell::Text(look.why.clone()),
                     Cell::Code(look.from.clone()),
                     Cell::Number(look.seq.map_or("—".to_owned(), |seq| seq.to_string())),
@@ -438,22 +487,13 @@ fn access(w: &'static Words, looks: &[&Seen]) -> Table {
 }
 
 /// `holder.document_number` or `live_photo` in words.
-fn field_words(w: &'static Words, step: &str) -> String {
+pub fn field_of_step(w: &'static Words, step: &str) -> String {
     if let Some(kind) = ImageKind::parse(step) {
         return image_words(w, kind).to_owned();
     }
     match step.split_once('.') {
-        Some((role, field)) => format!("{} · {}", party_words(w, role), field_label(w, field)),
+        Some((role, field)) => format!("{} · {}", party_words(w, role), second::page::field_words(w, field)),
         None => step.to_owned(),
-    }
-}
-
-fn field_label(w: &'static Words, field: &str) -> &'static str {
-    match field {
-        "name" => w.holder_name,
-        "document_number" => w.document_number,
-        "address" => w.address,
-        _ => w.contact_phone,
     }
 }
 
@@ -504,53 +544,36 @@ fn steps(
     dialogs
 }
 
-fn reveal_dialog(w: &'static Words, id: OrderId, order: &OrderView) -> Dialog {
-    let fields =
-        ["document_number", "name", "address", "phone"].into_iter().map(|field| Choice::new(field, field_label(w, field))).collect();
-    let purposes = view::PURPOSES
-        .into_iter()
-        .map(|purpose| {
-            let words = match purpose {
-                "audit" => w.purpose_audit,
-                "customer_call" => w.purpose_customer_call,
-                "complaint" => w.purpose_complaint,
-                _ => w.purpose_lawful_request,
-            };
-            Choice::new(purpose, words)
-        })
-        .collect();
-    let parties = order.parties.iter().map(|party| Choice::new(&party.role, party_words(w, &party.role))).collect();
-    let inputs = vec![
-        Input::select("role", w.party, parties).required().prefix("reveal"),
-        Input::select("field", w.reveal_field, fields).required().prefix("reveal"),
-        Input::select("purpose", w.purpose, purposes).required().prefix("reveal"),
-        Input::new("words", w.purpose_words, Kind::Area).required().longest(200).wide().prefix("reveal"),
-    ];
-    Dialog {
-        id: "reveal".into(),
-        title: w.reveal.to_owned(),
-        open: false,
-        form: FormPart::new(w, format!("/orders/{id}/reveal"), w.reveal, inputs).lead(w.reveal_lead),
+async fn reveal(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(asked): Form<Reveal>) -> Result<Response> {
+    let id = order_id(&id)?;
+    match view::reveal(&app, &actor, id, asked.clone()).await {
+        Ok(revealed) => {
+            let shown = reveal::page::shown(shell.w, second::page::field_words(shell.w, &asked.field), revealed);
+            let seconds = shown.2;
+            let screen = detail(&app, &actor, shell, id, "", After::Shown(shown)).await?;
+            Ok(for_seconds(page(&screen), seconds, &format!("/orders/{id}")))
+        }
+        Err(failure) => kept(&app, &actor, shell, id, &asked, failure).await,
     }
 }
 
-async fn reveal(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(asked): Form<view::Reveal>) -> Result<Response> {
+async fn second(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(asked): Form<Reveal>) -> Result<Response> {
     let id = order_id(&id)?;
-    let label = field_label(shell.w, &asked.field);
-    match view::reveal(&app, &actor, id, asked).await {
-        Ok(shown) => {
-            let seconds = u32::try_from(shown.seconds).unwrap_or(60);
-            let label = format!("{label} ({})", shell.say(shell.w.reveal_left, shown.left_today));
-            let screen = detail(&app, &actor, shell, id, "", None, Some((label, shown.value, seconds))).await?;
-            Ok(for_seconds(page(&screen), seconds, &format!("/orders/{id}")))
-        }
-        Err(failure) => refused(&app, &actor, shell, id, failure).await,
+    match view::ask_second(&app, &actor, id, asked.clone()).await {
+        Ok(request) => Ok(see_other(&format!("/second/{request}?done=second-asked"))),
+        Err(failure) => kept(&app, &actor, shell, id, &asked, failure).await,
     }
+}
+
+async fn kept(app: &App, actor: &Actor, shell: Shell, id: OrderId, asked: &Reveal, failure: Failure) -> Result<Response> {
+    let problem = shown(failure)?;
+    let screen = detail(app, actor, shell, id, "", After::Kept(asked, &problem)).await?;
+    Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
 }
 
 async fn refused(app: &App, actor: &Actor, shell: Shell, id: OrderId, failure: Failure) -> Result<Response> {
     let problem = shown(failure)?;
-    let screen = detail(app, actor, shell, id, "", Some(&problem), None).await?;
+    let screen = detail(app, actor, shell, id, "", After::Refused(&problem)).await?;
     Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
 }
 

@@ -26,17 +26,23 @@ pub struct MyWork {
 }
 
 use axum::{Router, extract::State as Of, response::Response, routing::get};
-use chuangsha_kernel::role::Action;
+use chuangsha_kernel::{role::Action, time::Timestamp};
+use chuangsha_store::outbox::{self, Dead};
 
-use super::{age, channel_words, mode_words, product_words, state_tag};
+use super::{
+    age, channel_words, mode_words, product_words,
+    queue::{of_queue, said},
+    state_tag,
+};
 use crate::{
-    App,
+    App, channels,
     platform::{
         actor::Actor,
         failure::Result,
         web::{
+            list::Look,
             page,
-            parts::{Empty, Tone},
+            parts::{Empty, Tag, Tone},
             table::{Act, Cell, Column, Line, Pager, thousands},
         },
     },
@@ -89,13 +95,34 @@ async fn my_work(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Respons
             rows.push((row, act));
         }
     }
-    if actor.could(&app, Action::OrderDecide) {
-        let escalated =
-            Filter { states: vec![State::Escalated], not_captured_by: Some(actor.organisation), limit: SHOWN, ..Filter::default() };
-        let escalated = view::list(&app, &actor, escalated).await?;
-        cards.push(Card { tone: Tone::Warning, ..card(w.queue_escalated, escalated.total, w.unit_orders, "/audit?queue=escalated") });
-        for row in escalated.rows {
-            let act = Act::page(w.open, &row.code, format!("/orders/{}", row.id)).primary();
+    let senior = |queue: &'static str| {
+        let now = app.clock.now();
+        Filter { limit: SHOWN, not_voted_by: Some(actor.staff), ..of_queue(&actor, queue, Filter::default(), now) }
+    };
+    for (queue, action, label, tone) in [
+        ("escalated", Action::OrderDecide, w.queue_escalated, Tone::Warning),
+        ("recheck", Action::OrderSample, w.queue_recheck, Tone::Quiet),
+    ] {
+        if actor.could(&app, action) {
+            let found = view::list(&app, &actor, senior(queue)).await?;
+            let list = format!("/audit?queue={queue}");
+            cards.push(Card { tone, ..card(label, found.total, w.unit_orders, &list) });
+            for row in found.rows {
+                let act = Act::page(label, &row.code, format!("{list}&order={}", row.id)).primary();
+                rows.push((row, act));
+            }
+        }
+    }
+    // Who hands work out but does not audit sees what is late, and hands it out from the queue.
+    if actor.could(&app, Action::OrderAssign) && !actor.could(&app, Action::OrderClaim) {
+        let now = app.clock.now();
+        let late =
+            Filter { submitted_before: Some(now.plus_ms(-due_ms)), limit: SHOWN, ..of_queue(&actor, "unclaimed", Filter::default(), now) };
+        let late = view::list(&app, &actor, late).await?;
+        let tone = if late.total > 0 { Tone::Bad } else { Tone::Good };
+        cards.push(Card { tone, ..card(w.alert_late, late.total, w.unit_orders, "/audit") });
+        for row in late.rows {
+            let act = Act::page(w.assign, &row.code, format!("/audit?code={}", row.code)).primary();
             rows.push((row, act));
         }
     }
@@ -124,7 +151,65 @@ async fn my_work(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Respons
         batch: None,
         state: None,
     };
-    Ok(page(&MyWork { w, shell, lead: w.my_work_lead.into(), cards, table, others: Vec::new() }))
+    let others = others(&Look::of(&app, &actor, &shell)).await?;
+    Ok(page(&MyWork { w, shell, lead: w.my_work_lead.into(), cards, table, others }))
+}
+
+/// What waits that is no order: commands the network did not take, outlets on their way in or under a warning.
+async fn others(look: &Look) -> Result<Vec<Table>> {
+    let (app, actor, w) = (&look.app, &look.actor, look.w);
+    let now = app.clock.now();
+    let table = |id: &str, caption: &str, lines: Vec<Line>, all: String| Table {
+        w,
+        id: id.to_owned(),
+        caption: caption.to_owned(),
+        columns: [w.name, w.status, w.waited, w.actions].into_iter().map(Column::new).collect(),
+        pager: Pager::single(lines.len()),
+        lines,
+        empty: Empty { title: w.work_empty.into(), hint: String::new(), action: None },
+        tools: vec![(all, w.all.to_owned())],
+        batch: None,
+        state: None,
+    };
+    let age_of = |since: Timestamp| Cell::Age(super::duration(now.0 - since.0), Tone::Quiet, since.display());
+    let mut tables = Vec::new();
+    if actor.could(app, Action::NetworkRetry) {
+        let dead = app.read(|tx| Ok(outbox::list_dead(tx, "network", None, SHOWN)?)).await?;
+        let line = |letter: &Dead| Line {
+            id: letter.id.to_string(),
+            cells: vec![
+                Cell::Code(letter.key.clone()),
+                Cell::Text(letter.error.clone()),
+                age_of(letter.buried_at),
+                Cell::Actions(vec![Act::step(w.dead_retry, &letter.key, format!("/network/{}/retry", letter.id)).primary()]),
+            ],
+            current: false,
+        };
+        tables.push(table("dead", w.menu_network, dead.iter().map(line).collect(), "/network".to_owned()));
+    }
+    for (state, action) in [(channels::State::Applied, Action::ChannelAdmit), (channels::State::Warned, Action::ChannelPenalise)] {
+        if actor.could(app, action) && actor.could(app, Action::ChannelView) {
+            let filter = channels::Filter { state: Some(state), limit: SHOWN, ..channels::Filter::default() };
+            let found = channels::list(app, actor, filter).await?;
+            let words = crate::channels::page::state_words(w, state);
+            let line = |listed: &channels::Listed| Line {
+                id: listed.channel.organisation.to_string(),
+                cells: vec![
+                    Cell::Two(listed.channel.code.clone(), said(look.language, &listed.zh, &listed.en).to_owned()),
+                    Cell::Tag(Tag::new(Tone::Warning, words)),
+                    age_of(listed.channel.updated_at),
+                    Cell::Actions(vec![
+                        Act::page(w.open, &listed.channel.code, format!("/channels/{}", listed.channel.organisation)).primary(),
+                    ]),
+                ],
+                current: false,
+            };
+            let caption = format!("{} · {words}", w.menu_channels);
+            let all = format!("/channels?state={}", state.as_str());
+            tables.push(table(state.as_str(), &caption, found.iter().map(line).collect(), all));
+        }
+    }
+    Ok(tables.into_iter().filter(|table| !table.lines.is_empty()).collect())
 }
 
 /// A figure that leads to its list.

@@ -11,6 +11,8 @@
     if (dialog instanceof HTMLDialogElement) dialog.showModal();
   });
 
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-print]")) print(); });
+
   // One press sends a form once; a page taken back from history sends again.
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -19,6 +21,8 @@
     if (form.closest("[data-stays]")) return;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "yes";
+    // What the capture app keeps goes with the session, also in a browser that does not heed Clear-Site-Data.
+    if (form.getAttribute("action") === "/logout" && globalThis.indexedDB) indexedDB.deleteDatabase("chuangsha-capture");
   });
   addEventListener("pageshow", (event) => { if (event.persisted) each(document, "form[data-sent]", (form) => delete form.dataset.sent); });
 

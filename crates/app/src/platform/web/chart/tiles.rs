@@ -51,7 +51,8 @@ struct Drawn {
     lines: Vec<String>,
     figure: String,
     href: String,
-    name: String,
+    /// As it is read out: the words that are seen.
+    said: String,
 }
 
 impl HtmlSafe for TileMap {}
@@ -74,15 +75,16 @@ impl TileMap {
         let spread = |value: f64| if to > from { (scale.share(value) - from) / (to - from) * 100.0 } else { 50.0 };
         let drawn: Vec<_> = tiles
             .iter()
-            .map(|tile| Drawn {
+            .map(|tile| (tile, wrapped(&tile.name)))
+            .map(|(tile, lines)| Drawn {
                 x: at(f64::from(tile.column) * (WIDTH + GAP)),
                 y: at(f64::from(tile.row) * (HEIGHT + GAP)),
                 level: if tile.value.is_finite() { level(spread(tile.value)) } else { 0 },
                 share: at(if tile.value.is_finite() { spread(tile.value).clamp(2.0, 100.0) * WIDTH / 100.0 } else { 0.0 }),
-                lines: wrapped(&tile.name),
+                said: format!("{} {}", lines.join(" "), figure(tile.value, decimals)),
+                lines,
                 figure: figure(tile.value, decimals),
                 href: tile.href.clone(),
-                name: tile.name.clone(),
             })
             .collect();
         let right = tiles.iter().map(|tile| tile.column).max().map_or(0.0, |column| f64::from(column) + 1.0);
