@@ -11,7 +11,7 @@ pub fn map(path: &Path) -> std::io::Result<memmap2::Mmap> {
     let file = File::open(path)?;
     // SAFETY: a map is undefined behaviour only when the file changes under it, and a file cut short ends the process at the next look-up. Index files
     // are therefore never written in place: `build::write` makes a new file, takes the write permission away and renames it over the name, and the map
-    // keeps the old one alive until the last call has left it. The folder belongs to the program; `docs/operate` says to leave it alone.
+    // keeps the old one alive until the last call has left it. The folder belongs to the program alone.
     let map = unsafe { memmap2::Mmap::map(&file) }?;
     #[cfg(target_os = "linux")]
     // A wish, as below.
