@@ -6,16 +6,19 @@
 
 pub mod attempt;
 pub mod bench;
+pub mod city;
 pub mod decide;
 pub mod index;
 pub mod ledger;
 pub mod lists;
+mod machine;
 pub mod number;
 pub mod plan;
 pub mod replay;
 pub mod rules;
 pub mod snapshot;
 pub mod state;
+pub mod stir;
 pub mod verdict;
 
 use std::sync::Arc;

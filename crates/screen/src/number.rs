@@ -20,10 +20,11 @@ impl Number {
 
     /// A Chinese number from its national digits without a leading zero (`19900001234`, `3517000000`, `10086`).
     pub const fn china(national: u64) -> Option<Self> {
-        match CHINA.checked_mul(10_u64.pow(digits_of(national))) {
-            Some(code) => Self::new(code + national),
-            None => None,
+        // More digits than these are no number with any country code before them.
+        if national > MOST / 100 {
+            return None;
         }
+        Self::new(CHINA * 10_u64.pow(digits_of(national)) + national)
     }
 
     /// The integer.

@@ -26,6 +26,18 @@ impl Lists {
     pub fn get(&self, number: Number) -> Marks {
         self.delta.get(number).or_else(|| self.base.get(number)).unwrap_or_default()
     }
+
+    /// The marks of a caller and a callee, looked up together.
+    #[inline]
+    pub fn get_two(&self, numbers: [Number; 2]) -> [Marks; 2] {
+        let base = self.base.get_two(numbers);
+        if self.delta.is_empty() {
+            return base.map(Option::unwrap_or_default);
+        }
+        let [one, two] = base;
+        let [first, second] = self.delta.get_two(numbers);
+        [first.or(one).unwrap_or_default(), second.or(two).unwrap_or_default()]
+    }
 }
 
 /// 快照

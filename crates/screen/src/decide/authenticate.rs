@@ -4,7 +4,7 @@ use super::{Hearing, marked};
 use crate::{
     attempt::{Identity, Ingress, Roaming},
     lists::Category,
-    plan::{Fault, Kind, Line, Written},
+    plan::{Kind, Line, Written},
     verdict::Rule,
 };
 
@@ -14,13 +14,6 @@ impl Hearing<'_> {
         if self.trunk.is_some_and(|trunk| !trunk.active) && self.hit(Rule::Trunk) {
             return true;
         }
-        let plan = &self.snapshot.plan;
-        // The asserted number leads; the presented one is what the terminal says.
-        let read = match self.attempt.pai.or(self.attempt.from) {
-            Some(text) => plan.read(text),
-            None => Err(Fault::Empty),
-        };
-        self.caller = read.ok();
         let stopped = match self.ingress {
             Ingress::International => self.abroad(),
             Ingress::Interconnect => self.peer(),
@@ -58,7 +51,7 @@ impl Hearing<'_> {
             Kind::Hotline => self.hit(Rule::Forged),
             Kind::Emergency => !self.is_emergency_service(caller) && self.hit(Rule::Forged),
             Kind::Mobile | Kind::Satellite | Kind::Machine => {
-                let serving = self.snapshot.lists.get(caller.number).ported_to().or(caller.allotted);
+                let serving = self.marks[0].ported_to().or(caller.allotted);
                 let ours = serving == Some(self.snapshot.home);
                 // A number of ours comes back from outside only when forwarded there or while its holder roams.
                 let proven = self.attempt.diverted || self.attempt.roaming == Roaming::Abroad;
@@ -115,6 +108,6 @@ impl Hearing<'_> {
     }
 
     fn is_emergency_service(&self, caller: Line) -> bool {
-        !marked(&caller) && self.snapshot.lists.get(caller.number).category() == Category::Emergency
+        !marked(&caller) && self.marks[0].category() == Category::Emergency
     }
 }

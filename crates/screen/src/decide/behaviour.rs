@@ -32,8 +32,7 @@ impl Hearing<'_> {
         let Some(callee) = self.callee.map(|callee| callee.number) else { return };
         let now = seconds(self.attempt.at);
         let thresholds = self.snapshot.rules.thresholds;
-        let called = state.called(callee, caller, now);
-        let record = state.calls(caller, callee, now, thresholds.sequential_stride);
+        let (called, record) = state.calls(caller, callee, now, thresholds.sequential_stride);
         let immune = record.immune && record.until > now;
         if self.contract(&record) {
             return;
@@ -209,7 +208,9 @@ impl Hearing<'_> {
         if received * 100 / made > thresholds.behaviour_received_percent {
             return None;
         }
-        let hard = calls >= block;
+        // A school that tells three hundred parents is picked up and heard; what nobody wants to hear is not.
+        let unwanted = record.percent_answered().is_some_and(|answered| answered <= thresholds.behaviour_block_answered_percent);
+        let hard = calls >= block && unwanted;
         Some(Finding {
             rule: Rule::Behaviour,
             action: if hard { Action::Block } else { action },

@@ -50,6 +50,8 @@ struct Hearing<'a> {
     ingress: Ingress,
     caller: Option<Line>,
     callee: Option<Line>,
+    /// What the lists know of the caller, and of the callee.
+    marks: [Marks; 2],
     category: Category,
     action: Action,
     score: u8,
@@ -67,6 +69,7 @@ impl<'a> Hearing<'a> {
             ingress: trunk.map_or(attempt.ingress, |trunk| trunk.ingress),
             caller: None,
             callee: None,
+            marks: [Marks::default(); 2],
             category: Category::None,
             action: Action::Pass,
             score: 0,
@@ -109,6 +112,8 @@ impl<'a> Hearing<'a> {
             self.hit(Rule::Emergency);
             return;
         }
+        self.caller = self.attempt.pai.or(self.attempt.from).and_then(|text| plan.read(text).ok());
+        self.look_up(state);
         if self.authenticate() {
             return;
         }
@@ -116,8 +121,7 @@ impl<'a> Hearing<'a> {
             // A rule let a call without a readable caller pass, by shadow or switch: there is nobody to look up or to count.
             return;
         };
-        let lists = &self.snapshot.lists;
-        let marks = lists.get(caller.number);
+        let [marks, wishes] = self.marks;
         self.category = self.category_of(marks);
         if self.is_allow_listed(caller) {
             self.hit(Rule::AllowList);
@@ -127,7 +131,7 @@ impl<'a> Hearing<'a> {
             return;
         }
         if let Some(callee) = self.callee
-            && self.callee_refuses(caller.number, callee.number)
+            && self.callee_refuses(caller.number, callee.number, wishes)
         {
             return;
         }
@@ -150,8 +154,20 @@ impl<'a> Hearing<'a> {
         self.category == Category::Emergency && self.ingress != Ingress::International && self.action < Action::Block
     }
 
-    fn callee_refuses(&mut self, caller: Number, callee: Number) -> bool {
-        let marks = self.snapshot.lists.get(callee);
+    /// Everything that lies far away in memory is asked for here, at once.
+    fn look_up(&mut self, state: &State) {
+        let lists = &self.snapshot.lists;
+        match (self.caller, self.callee) {
+            (Some(caller), Some(callee)) => {
+                state.prefetch(caller.number, callee.number);
+                self.marks = lists.get_two([caller.number, callee.number]);
+            }
+            (Some(caller), None) => self.marks = [lists.get(caller.number), Marks::default()],
+            _ => {}
+        }
+    }
+
+    fn callee_refuses(&mut self, caller: Number, callee: Number, marks: Marks) -> bool {
         if marks.refuses(self.category) && self.hit(Rule::RefusedCategory) {
             return true;
         }
@@ -194,24 +210,20 @@ impl<'a> Hearing<'a> {
     }
 }
 
-/// A hash over what was known and what was said. Two words under two keys, so that the id is unique among the verdicts of an installation.
+/// A hash over what was known and what was said, 128 bits wide so that it is unique among the verdicts of an installation.
 fn evidence(attempt: &Attempt<'_>, verdict: &Verdict) -> EvidenceId {
-    let of = |seed: u64| {
-        let mut sum = seed;
-        let mut take = |word: u64| sum = hash(sum ^ word, seed);
-        take(attempt.id);
-        take(attempt.at.0.cast_unsigned());
-        take(u64::from(attempt.trunk.0) | (verdict.action as u64) << 32 | u64::from(verdict.score) << 40);
-        take(verdict.versions.rules);
-        take(verdict.versions.lists);
-        take(verdict.caller.map_or(0, Number::value));
-        take(verdict.callee.map_or(0, Number::value));
-        for reason in verdict.reasons.iter() {
-            take(reason.rule as u64 | (reason.effect as u64) << 8 | (reason.action as u64) << 16 | u64::from(reason.measured) << 32);
-        }
-        sum
-    };
-    EvidenceId(u128::from(of(0x0001_6E5C_7E3D_90A1)) << 64 | u128::from(of(0xA5B3_5705_8AD9_4C2B)))
+    let said = verdict.reasons.iter().fold(
+        u64::from(attempt.trunk.0) | (verdict.action as u64) << 32 | u64::from(verdict.score) << 40,
+        |sum, reason| {
+            let word = reason.rule as u64 | (reason.effect as u64) << 8 | (reason.action as u64) << 16 | u64::from(reason.measured) << 32;
+            hash(sum ^ word, 3)
+        },
+    );
+    let call = hash(attempt.id, 4) ^ hash(attempt.at.0.cast_unsigned(), 5);
+    let sides = hash(verdict.caller.map_or(0, Number::value), 6) ^ hash(verdict.callee.map_or(0, Number::value), 7);
+    let book = hash(verdict.versions.rules, 8) ^ hash(verdict.versions.lists, 9);
+    let (one, two) = (hash(call ^ said, 10), hash(sides ^ book, 11));
+    EvidenceId(u128::from(hash(one ^ two.rotate_left(32), 12)) << 64 | u128::from(hash(one.rotate_left(17) ^ two, 13)))
 }
 
 /// Whether a form is one that part D takes for a country mark.

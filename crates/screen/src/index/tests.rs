@@ -52,6 +52,11 @@ fn every_form_of_page_gives_back_what_was_put_in_and_nothing_else() {
             }
         }
     }
+    let pairs: Vec<_> = all.keys().copied().chain([1, 2]).collect();
+    for pair in pairs.windows(2) {
+        let pair = [number(pair[0]), number((pair[1] + 2).min(999_999_999_999_999))];
+        assert_eq!(index.get_two(pair), pair.map(|number| index.get(number)));
+    }
     let again: BTreeMap<u64, u16> = index.iter().map(|(number, marks)| (number.value(), marks.0)).collect();
     assert_eq!(again, all);
 }
@@ -148,6 +153,11 @@ proptest! {
     #[test]
     fn eight_bytes_at_a_time_find_what_one_by_one_finds(bytes in prop::collection::vec(any::<u8>(), 0..70), wanted in any::<u8>()) {
         prop_assert_eq!(byte_at(&bytes, wanted), bytes.iter().position(|byte| *byte == wanted));
+        if let Some(first) = bytes.first_chunk::<16>() {
+            for count in 0..16 {
+                prop_assert_eq!(sixteen(*first, count, wanted), first[..count].iter().position(|byte| *byte == wanted));
+            }
+        }
     }
 }
 

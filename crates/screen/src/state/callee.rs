@@ -52,6 +52,7 @@ pub struct Callee {
 
 impl Callee {
     /// From its 64 bytes.
+    #[inline]
     pub fn read(words: &[u64; WORDS]) -> Self {
         let [w0, w1, w2, w3, w4, w5, w6, w7] = *words;
         let pair = |word: u64, shift: u32| ((word >> shift) as u16, (word >> (shift + 16)) as u16);
@@ -72,6 +73,7 @@ impl Callee {
     }
 
     /// To its 64 bytes.
+    #[inline]
     pub fn write(&self) -> [u64; WORDS] {
         let pair = |(one, two): Pair, shift: u32| u64::from(one) << shift | u64::from(two) << (shift + 16);
         [

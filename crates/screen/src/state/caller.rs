@@ -68,6 +68,7 @@ const ENOUGH: u32 = 20;
 
 impl Caller {
     /// From its 64 bytes.
+    #[inline]
     pub fn read(words: &[u64; WORDS]) -> Self {
         let [w0, w1, w2, w3, w4, w5, w6, w7] = *words;
         let pair = |word: u64, shift: u32| ((word >> shift) as u16, (word >> (shift + 16)) as u16);
@@ -101,6 +102,7 @@ impl Caller {
     }
 
     /// To its 64 bytes.
+    #[inline]
     pub fn write(&self) -> [u64; WORDS] {
         let pair = |(one, two): Pair, shift: u32| u64::from(one) << shift | u64::from(two) << (shift + 16);
         let byte = |value: u16| u64::from(value.min(255));
@@ -212,6 +214,12 @@ impl Caller {
     pub fn percent_short(&self) -> u32 {
         let ended = window::rate(self.ended, HOUR, self.last).max(1);
         (self.short_per_hour() * 100 / ended).min(100)
+    }
+
+    /// Answered calls of those whose end is known, percent; none while too few are known.
+    pub fn percent_answered(&self) -> Option<u32> {
+        let ended = window::rate(self.ended, HOUR, self.last);
+        (ended >= ENOUGH).then(|| (window::rate(self.answered, HOUR, self.last) * 100 / ended).min(100))
     }
 
     fn percent_distinct(&self, calls: u32) -> u8 {

@@ -49,6 +49,8 @@ const SHARDS: usize = 64;
 pub struct State {
     callers: Vec<Mutex<Table>>,
     callees: Vec<Mutex<Table>>,
+    /// Where the tags of each shard are, to ask for them without its lock.
+    shapes: [Vec<(usize, usize)>; 2],
     seed: u64,
     /// What each rule did.
     pub meters: Meters,
@@ -70,71 +72,90 @@ pub struct Fill {
 impl State {
     /// An empty state of a fixed size.
     pub fn new(config: StateConfig) -> Self {
-        let tables = |records: usize| (0..SHARDS).map(|_| Mutex::new(Table::new(records.div_ceil(SHARDS)))).collect();
-        Self { callers: tables(config.callers), callees: tables(config.callees), seed: config.seed, meters: Meters::default() }
+        let tables = |records: usize| (0..SHARDS).map(|_| Mutex::new(Table::new(records.div_ceil(SHARDS)))).collect::<Vec<_>>();
+        let (callers, callees) = (tables(config.callers), tables(config.callees));
+        let shapes = [&callers, &callees].map(|tables| tables.iter().map(|table| lock(table).shape()).collect());
+        Self { callers, callees, shapes, seed: config.seed, meters: Meters::default() }
     }
 
-    /// Counts a call with its callee; none when the callee got no record.
-    pub(crate) fn called(&self, callee: Number, caller: Number, now: u32) -> Option<Callee> {
-        let hash = hash(callee.value(), self.seed);
-        let mut table = shard(&self.callees, hash)?;
-        let Place::At(place) = table.find_or_insert::<Callees>(callee.value(), hash, now) else { return None };
-        let words = table.record_mut(place)?;
-        let mut record = Callee::read(words);
-        record.call(now, caller.value());
-        *words = record.write();
-        Some(record)
-    }
-
-    /// Counts a call with its caller. One that got no record is answered with what the sketch knows: how often it called in two minutes.
-    pub(crate) fn calls(&self, caller: Number, callee: Number, now: u32, stride: u32) -> Caller {
-        let hash = hash(caller.value(), self.seed);
-        let unknown =
-            |seen: u32| Caller { number: caller.value(), last: now, hour: (seen.min(u32::from(u16::MAX)) as u16, 0), ..Caller::default() };
-        let Some(mut table) = shard(&self.callers, hash) else { return unknown(1) };
-        match table.find_or_insert::<Callers>(caller.value(), hash, now) {
-            Place::Refused(seen) => unknown(seen),
-            Place::At(place) => {
-                let Some(words) = table.record_mut(place) else { return unknown(1) };
-                let mut record = Caller::read(words);
-                record.call(now, callee.value(), stride);
-                *words = record.write();
-                record
+    /// Asks for the memory a call of these two will need, while the lists are still being looked at.
+    #[inline]
+    pub(crate) fn prefetch(&self, caller: Number, callee: Number) {
+        let [callers, callees] = &self.shapes;
+        for (shapes, number) in [(callers, caller), (callees, callee)] {
+            let hash = hash(number.value(), self.seed);
+            if let Some(shape) = shapes.get(place(hash)) {
+                Table::prefetch_tags(*shape, hash);
             }
         }
+    }
+
+    /// Counts a call with both sides. A callee without record is none; a caller without one is answered with what the sketch knows: how often it
+    /// called in two minutes.
+    #[inline]
+    pub(crate) fn calls(&self, caller: Number, callee: Number, now: u32, stride: u32) -> (Option<Callee>, Caller) {
+        let (from, to) = (hash(caller.value(), self.seed), hash(callee.value(), self.seed));
+        let unknown =
+            |seen: u32| Caller { number: caller.value(), last: now, hour: (seen.min(u32::from(u16::MAX)) as u16, 0), ..Caller::default() };
+        // Always the callee's lock before the caller's, and never another while both are held.
+        let (Some(mut callees), Some(mut callers)) = (shard(&self.callees, to), shard(&self.callers, from)) else {
+            return (None, unknown(1));
+        };
+        callees.prefetch_record(to);
+        callers.prefetch_record(from);
+        let called = match callees.find_or_insert::<Callees>(callee.value(), to, now) {
+            Place::Refused(_) => None,
+            Place::At(place) => callees.record(place).map(|words| {
+                let mut record = Callee::read(&words);
+                record.call(now, caller.value());
+                callees.store(place, &record.write());
+                record
+            }),
+        };
+        drop(callees);
+        let record = match callers.find_or_insert::<Callers>(caller.value(), from, now) {
+            Place::Refused(seen) => unknown(seen),
+            Place::At(place) => {
+                let mut record = Caller::read(&callers.record(place).unwrap_or_default());
+                record.call(now, callee.value(), stride);
+                callers.store(place, &record.write());
+                record
+            }
+        };
+        (called, record)
     }
 
     /// What is known of a number as a callee.
     pub fn callee(&self, number: Number) -> Option<Callee> {
         let hash = hash(number.value(), self.seed);
         let table = shard(&self.callees, hash)?;
-        table.record(table.find(number.value(), hash)?).map(Callee::read)
+        table.record(table.find(number.value(), hash)?).map(|words| Callee::read(&words))
     }
 
     /// What is known of a number as a caller.
     pub fn caller(&self, number: Number) -> Option<Caller> {
         let hash = hash(number.value(), self.seed);
         let table = shard(&self.callers, hash)?;
-        table.record(table.find(number.value(), hash)?).map(Caller::read)
+        table.record(table.find(number.value(), hash)?).map(|words| Caller::read(&words))
     }
 
     pub(crate) fn with_callee(&self, number: Number, change: impl FnOnce(&mut Callee)) {
         let hash = hash(number.value(), self.seed);
         let Some(mut table) = shard(&self.callees, hash) else { return };
-        if let Some(words) = table.find(number.value(), hash).and_then(|place| table.record_mut(place)) {
-            let mut record = Callee::read(words);
+        if let Some((place, words)) = table.find(number.value(), hash).and_then(|place| Some((place, table.record(place)?))) {
+            let mut record = Callee::read(&words);
             change(&mut record);
-            *words = record.write();
+            table.store(place, &record.write());
         }
     }
 
     pub(crate) fn with_caller(&self, number: Number, change: impl FnOnce(&mut Caller)) {
         let hash = hash(number.value(), self.seed);
         let Some(mut table) = shard(&self.callers, hash) else { return };
-        if let Some(words) = table.find(number.value(), hash).and_then(|place| table.record_mut(place)) {
-            let mut record = Caller::read(words);
+        if let Some((place, words)) = table.find(number.value(), hash).and_then(|place| Some((place, table.record(place)?))) {
+            let mut record = Caller::read(&words);
             change(&mut record);
-            *words = record.write();
+            table.store(place, &record.write());
         }
     }
 
@@ -208,6 +229,11 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 }
 
 fn shard(tables: &[Mutex<Table>], hash: u64) -> Option<MutexGuard<'_, Table>> {
-    // Other bits than the sets and tags of the table take.
-    tables.get((hash >> 20) as usize % SHARDS).map(lock)
+    tables.get(place(hash)).map(lock)
+}
+
+/// Which shard: by other bits than the sets and tags of a table take.
+#[inline]
+const fn place(hash: u64) -> usize {
+    (hash >> 20) as usize % SHARDS
 }

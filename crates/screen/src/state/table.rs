@@ -4,6 +4,7 @@
 //! Two choices keep the table exact until it is nearly nine tenths full. Memory is asked for at once but only what is used is ever touched.
 
 use super::sketch::Sketch;
+use crate::machine::{self, Memory};
 
 /// Words of one record: 64 bytes.
 pub const WORDS: usize = 8;
@@ -33,12 +34,16 @@ pub enum Place {
     Refused(u32),
 }
 
+/// Tags of one set, never across two cache lines.
+#[derive(Clone, Copy, Default)]
+#[repr(align(32))]
+struct Tags([u16; WAYS]);
+
 /// 记录表 of one shard.
 pub struct Table {
-    tags: Vec<[u16; WAYS]>,
-    /// Records one after the other from `base`, which is the first word on a cache line.
-    words: Vec<u64>,
-    base: usize,
+    tags: Vec<Tags>,
+    /// Records one after the other, each on a cache line of its own.
+    records: Memory,
     used: usize,
     sketch: Option<Sketch>,
     displaced: u64,
@@ -49,10 +54,14 @@ impl Table {
     /// Room for so many records, rounded up to whole sets.
     pub fn new(records: usize) -> Self {
         let sets = records.div_ceil(WAYS).max(1);
-        // `vec![0; n]` asks the allocator for zeroed memory: pages nobody writes to are never there.
-        let words = vec![0_u64; sets * WAYS * WORDS + LINE / 8];
-        let base = (LINE - words.as_ptr() as usize % LINE) % LINE / 8;
-        Self { tags: vec![[0; WAYS]; sets], words, base, used: 0, sketch: None, displaced: 0, refused: 0 }
+        Self {
+            tags: vec![Tags::default(); sets],
+            records: Memory::zeroed(sets * WAYS * LINE),
+            used: 0,
+            sketch: None,
+            displaced: 0,
+            refused: 0,
+        }
     }
 
     /// Records it can hold.
@@ -72,8 +81,7 @@ impl Table {
 
     /// The two sets of a hash.
     fn sets(&self, hash: u64) -> [usize; 2] {
-        let of = |hash: u64| ((u128::from(hash) * self.tags.len() as u128) >> 64) as usize;
-        [of(hash), of(hash.rotate_left(32).wrapping_mul(0x9E37_79B9_7F4A_7C15))]
+        sets_of(hash, self.tags.len())
     }
 
     /// Never 0, which marks a free place.
@@ -82,16 +90,48 @@ impl Table {
     }
 
     /// The record at a place.
-    pub fn record(&self, place: usize) -> Option<&[u64; WORDS]> {
-        self.words.get(self.base + place * WORDS..)?.first_chunk()
+    #[inline]
+    pub fn record(&self, place: usize) -> Option<[u64; WORDS]> {
+        let bytes: &[u8; LINE] = self.records.get(place * LINE..)?.first_chunk()?;
+        let words: &[[u8; 8]; WORDS] = bytes.as_chunks().0.first_chunk()?;
+        Some(words.map(u64::from_le_bytes))
     }
 
-    /// The record at a place, to be written.
-    pub fn record_mut(&mut self, place: usize) -> Option<&mut [u64; WORDS]> {
-        self.words.get_mut(self.base + place * WORDS..)?.first_chunk_mut()
+    /// Writes the record at a place.
+    #[inline]
+    pub fn store(&mut self, place: usize, record: &[u64; WORDS]) {
+        if let Some(bytes) = self.records.get_mut(place * LINE..).and_then(|bytes| bytes.first_chunk_mut::<LINE>()) {
+            bytes.copy_from_slice(record.map(u64::to_le_bytes).as_flattened());
+        }
+    }
+
+    /// Where the tags begin, for [`Self::prefetch_tags`]: the table never moves once it is made.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.tags.as_ptr() as usize, self.tags.len())
+    }
+
+    /// Asks for the tags of a hash in a table of that shape, without its lock.
+    #[inline]
+    pub fn prefetch_tags((address, sets): (usize, usize), hash: u64) {
+        for set in sets_of(hash, sets) {
+            machine::prefetch(address + set * size_of::<Tags>());
+        }
+    }
+
+    /// Asks for the record a hash very probably has.
+    #[inline]
+    pub fn prefetch_record(&self, hash: u64) {
+        let base = self.records.as_ptr() as usize;
+        for set in self.sets(hash) {
+            let hits = self.tags.get(set).map_or(0, |tags| matching(tags, Self::tag(hash)));
+            if hits != 0 {
+                machine::prefetch(base + (set * WAYS + hits.trailing_zeros() as usize) * LINE);
+            }
+        }
     }
 
     /// Where a number's record is.
+    #[inline]
     pub fn find(&self, key: u64, hash: u64) -> Option<usize> {
         let tag = Self::tag(hash);
         for set in self.sets(hash) {
@@ -126,8 +166,8 @@ impl Table {
         let quietest = all
             .filter_map(|place| Some((place, self.record(place)?)))
             .filter(|(_, record)| !R::is_held(record, now))
-            .min_by_key(|(place, record)| (R::last_seen(record), *place))
-            .map(|(place, record)| (place, R::last_seen(record)));
+            .map(|(place, record)| (place, R::last_seen(&record)))
+            .min_by_key(|(place, last)| (*last, *place));
         let sketch = self.sketch.get_or_insert_with(|| Sketch::new(self.tags.len() * WAYS));
         let seen = sketch.count(hash, now);
         match quietest {
@@ -143,28 +183,34 @@ impl Table {
     }
 
     fn occupy(&mut self, place: usize, key: u64, hash: u64) -> Place {
-        if let Some(tag) = self.tags.get_mut(place / WAYS).and_then(|tags| tags.get_mut(place % WAYS)) {
+        if let Some(tag) = self.tags.get_mut(place / WAYS).and_then(|tags| tags.0.get_mut(place % WAYS)) {
             *tag = Self::tag(hash);
         }
-        if let Some(record) = self.record_mut(place) {
-            *record = [key & KEY, 0, 0, 0, 0, 0, 0, 0];
-        }
+        self.store(place, &[key & KEY, 0, 0, 0, 0, 0, 0, 0]);
         Place::At(place)
     }
 
     /// Every record.
-    pub fn records(&self) -> impl Iterator<Item = &[u64; WORDS]> {
-        let used = |place: &usize| self.tags.get(place / WAYS).and_then(|tags| tags.get(place % WAYS)).is_some_and(|tag| *tag != 0);
+    pub fn records(&self) -> impl Iterator<Item = [u64; WORDS]> {
+        let used = |place: &usize| self.tags.get(place / WAYS).and_then(|tags| tags.0.get(place % WAYS)).is_some_and(|tag| *tag != 0);
         (0..self.capacity()).filter(used).filter_map(|place| self.record(place))
     }
 }
 
+#[inline]
+fn sets_of(hash: u64, sets: usize) -> [usize; 2] {
+    let of = |hash: u64| ((u128::from(hash) * sets as u128) >> 64) as usize;
+    [of(hash), of(hash.rotate_left(32).wrapping_mul(0x9E37_79B9_7F4A_7C15))]
+}
+
 /// One bit for each tag that is the wanted one; the compiler makes one comparison of it.
-fn matching(tags: &[u16; WAYS], wanted: u16) -> u32 {
-    tags.iter().enumerate().fold(0, |bits, (way, tag)| bits | u32::from(*tag == wanted) << way)
+#[inline]
+fn matching(tags: &Tags, wanted: u16) -> u32 {
+    tags.0.iter().enumerate().fold(0, |bits, (way, tag)| bits | u32::from(*tag == wanted) << way)
 }
 
 /// A hash nobody outside can aim at: keyed, and good in all its bits.
+#[inline]
 pub fn hash(key: u64, seed: u64) -> u64 {
     let folded = u128::from(key ^ seed) * u128::from(0x9E37_79B9_7F4A_7C15_u64 ^ seed.rotate_left(17) | 1);
     let mixed = (folded as u64 ^ (folded >> 64) as u64).wrapping_add(seed);
@@ -190,7 +236,9 @@ mod tests {
     fn insert(table: &mut Table, key: u64, now: u32) -> Option<usize> {
         match table.find_or_insert::<Test>(key, hash(key, 9), now) {
             Place::At(place) => {
-                table.record_mut(place).unwrap()[1] = u64::from(now);
+                let mut record = table.record(place).unwrap();
+                record[1] = u64::from(now);
+                table.store(place, &record);
                 Some(place)
             }
             Place::Refused(_) => None,
@@ -209,7 +257,6 @@ mod tests {
             let key = 8_613_800_000_000 + key * 3;
             let place = table.find(key, hash(key, 9)).unwrap();
             assert_eq!(table.record(place).unwrap()[0], key);
-            assert_eq!(table.record(place).unwrap().as_ptr() as usize % 64, 0);
         }
         assert_eq!(table.find(1, hash(1, 9)), None);
         assert_eq!(table.records().count() as u64, fill);
@@ -222,7 +269,9 @@ mod tests {
             insert(&mut table, key, 10_000 + key as u32);
         }
         let place = table.find(1, hash(1, 9)).unwrap();
-        table.record_mut(place).unwrap()[2] = 1;
+        let mut held = table.record(place).unwrap();
+        held[2] = 1;
+        table.store(place, &held);
         assert_eq!(insert(&mut table, 100, 10_020), None);
         assert!(insert(&mut table, 100, 10_021).is_some());
         assert!(table.find(1, hash(1, 9)).is_some(), "a sanctioned record stays");

@@ -2,6 +2,7 @@
 //! within reach.
 
 /// Seconds since 2020-01-01 UTC: fits 32 bits until 2156.
+#[inline]
 pub fn seconds(at: chuangsha_kernel::Timestamp) -> u32 {
     const EPOCH_MS: i64 = 1_577_836_800_000;
     u32::try_from(at.0.saturating_sub(EPOCH_MS).div_euclid(1_000)).unwrap_or(if at.0 < EPOCH_MS { 0 } else { u32::MAX })
@@ -20,6 +21,7 @@ pub enum Passed {
 }
 
 /// The time a record goes by: a late call counts at the time of the last one; a clock set back empties the windows, which can only let a call pass.
+#[inline]
 pub fn passed(last: u32, now: u32) -> (u32, Passed) {
     if now >= last {
         (now, Passed::From(last, now))
@@ -34,6 +36,7 @@ pub fn passed(last: u32, now: u32) -> (u32, Passed) {
 pub type Pair = (u16, u16);
 
 /// Moves a pair on; true when this window is a new one.
+#[inline]
 pub fn roll(pair: &mut Pair, window_s: u32, passed: Passed) -> bool {
     match passed {
         Passed::From(last, now) => match now / window_s - last / window_s {
@@ -55,11 +58,13 @@ pub fn roll(pair: &mut Pair, window_s: u32, passed: Passed) -> bool {
 }
 
 /// One more in this window.
+#[inline]
 pub fn add(pair: &mut Pair) {
     pair.0 = pair.0.saturating_add(1);
 }
 
 /// How many within the last `window_s` seconds, about.
+#[inline]
 pub fn rate(pair: Pair, window_s: u32, now: u32) -> u32 {
     let left = window_s - now % window_s;
     u32::from(pair.0) + u32::from(pair.1) * left / window_s
