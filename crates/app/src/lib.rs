@@ -166,6 +166,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "audit", version: 1, sql: platform::audit::DDL },
     Migration { module: "audit", version: 2, sql: platform::audit::DDL_2 },
     Migration { module: "audit", version: 3, sql: platform::audit::DDL_3 },
+    Migration { module: "audit", version: 4, sql: platform::audit::DDL_4 },
     Migration { module: "messages", version: 1, sql: platform::notify::record::DDL },
     Migration { module: "channels", version: 1, sql: channels::DDL },
     Migration { module: "registration", version: 1, sql: registration::DDL },

@@ -93,9 +93,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
-    &second::page::Requests,
     &jobs::page::Jobs,
-    &second::page::Requests,
 ];
 
 /// The list at a path.

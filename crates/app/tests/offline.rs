@@ -397,7 +397,7 @@ async fn the_shell_knows_nobody_and_may_reach_the_bridge_alone() {
     assert!(!String::from_utf8_lossy(&page).contains("O-1"));
     let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
     assert!(policy.contains("connect-src 'self';") && !policy.contains("unsafe"), "no bridge is set: {policy}");
-    assert!(headers["permissions-policy"].to_str().unwrap().contains("geolocation=(self)"));
+    assert!(headers["permissions-policy"].to_str().unwrap().contains("geolocation=(self)"), "the page may ask where the device is");
     let (_, elsewhere, _) = ask(&router, "GET", "/login", "", Vec::new()).await;
     assert!(elsewhere["permissions-policy"].to_str().unwrap().contains("geolocation=()"), "only here");
     // With a bridge: exactly that origin, on this page alone.

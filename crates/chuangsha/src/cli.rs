@@ -90,8 +90,8 @@ pub enum Command {
         /// Seconds each measurement of a store takes
         #[arg(long, default_value_t = 5)]
         seconds: u64,
-        /// Orders stored while the audit queue is measured
-        #[arg(long, default_value_t = 1_000_000)]
+        /// Orders stored while the audit queue and the pages are measured
+        #[arg(long, alias = "rows", default_value_t = 1_000_000)]
         orders: u32,
         /// Size of the screening bench, and whether to live a day of the simulated city instead
         #[command(flatten)]
@@ -230,6 +230,8 @@ pub enum Group {
     Registration,
     /// One call decided, one number looked up
     Screen,
+    /// Every list page with that many orders and log entries stored, with the filters people use
+    Pages,
     /// All of them
     All,
 }
@@ -244,6 +246,7 @@ impl Group {
             Self::Audit => "audit",
             Self::Registration => "registration",
             Self::Screen => "screen",
+            Self::Pages => "pages",
             Self::All => "all",
         }
     }

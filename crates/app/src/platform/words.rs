@@ -1,10 +1,26 @@
-// long: one table, so that a missing word does not compile
 //! 用语: every word of the console, Chinese and English side by side. A missing one does not compile.
 
 use chuangsha_kernel::problem::Language;
 
-/// Declares [`Words`] and its two tables.
+mod field;
+mod ledger;
+mod subscriber;
+
+/// The words below and those of the areas that have a file of their own, one after the other.
 macro_rules! words {
+    ($($own:tt)*) => { subscriber::subscriber_words! { and_ledger! $($own)* } };
+}
+
+macro_rules! and_ledger {
+    ($($own:tt)*) => { ledger::ledger_words! { and_field! $($own)* } };
+}
+
+macro_rules! and_field {
+    ($($own:tt)*) => { field::field_words! { declare! $($own)* } };
+}
+
+/// Declares [`Words`] and its two tables.
+macro_rules! declare {
     ($($name:ident: $chinese:literal, $english:literal;)*) => {
         /// Every word of the console in one language.
         #[derive(Debug)]
@@ -553,126 +569,6 @@ words! {
     done_delivered: "已交付核对", "Compared at delivery";
     queue_done: "队列已处理完", "Nothing left in the queue";
 
-    // 金库授权与用户 360: second person, subscribers
-    menu_second: "金库授权", "Second person";
-    second_lead: "高敏操作须另一组织的人批准；批准只用一次。", "High-risk acts need another person of another organisation; an approval serves once.";
-    second_waiting: "待批", "Waiting";
-    second_mine: "我的申请", "My requests";
-    second_decided: "我审批的", "Decided by me";
-    second_request: "申请金库授权", "Ask for a second person";
-    second_one: "金库授权申请", "Request for a second person";
-    second_cause: "高敏原因", "Why two";
-    second_requester: "申请人", "Asked by";
-    second_approver: "审批人", "Decided by";
-    second_made: "申请时间", "Asked";
-    second_until: "有效至", "Good until";
-    second_used_at: "使用时间", "Used";
-    second_approve: "批准", "Approve";
-    second_approve_lead: "批准后申请人可用一次；您的批准写入审计日志。", "The requester may use it once; your approval goes into the audit log.";
-    second_refuse: "拒绝", "Refuse";
-    second_refuse_lead: "说明会告知申请人。", "The requester is told the reason.";
-    second_withdraw: "撤回", "Withdraw";
-    second_use: "去使用", "Use it";
-    second_empty: "没有申请", "No requests";
-    second_empty_hint: "新的申请会出现在这里。", "New requests appear here.";
-    second_kind_reveal_field: "查看明文", "Show a field in clear";
-    second_kind_reveal_image: "查看影像", "Show an image";
-    second_kind_export_clear: "明文导出", "Export in clear";
-    second_cause_protected: "重点保护用户", "Protected subscriber";
-    second_cause_minor: "未成年人", "Under age";
-    second_cause_bulk: "一小时内查看人数过多", "Too many persons within an hour";
-    second_cause_far: "外省用户", "Other province";
-    second_cause_clear: "含明文", "In clear";
-    second_state_pending: "待批", "Waiting";
-    second_state_approved: "已批准", "Approved";
-    second_state_refused: "已拒绝", "Refused";
-    second_state_withdrawn: "已撤回", "Withdrawn";
-    second_state_used: "已使用", "Used";
-    second_state_expired: "已过期", "Expired";
-    second_state_ended: "已失效", "Void";
-    case_reference: "关联工单", "Case";
-    case_hint: "来电核实、投诉、依法协助、检查须填，如 T-20931。", "Needed for a call, a complaint, a request by law, an inspection, such as T-20931.";
-    done_second_asked: "已提交金库授权申请", "Asked for a second person";
-    done_second_approved: "已批准", "Approved";
-    done_second_refused: "已拒绝", "Refused";
-    done_second_withdrawn: "已撤回", "Withdrawn";
-    reveal_words: "说明", "Reason";
-    menu_subscribers: "用户", "Subscribers";
-    subscribers_lead: "按完整号码或证件号码查询；每次查询都写入访问记录。", "By full number or document number; every look-up goes into the access record.";
-    subscriber: "用户", "Subscriber";
-    subscriber_search: "查询用户", "Look up a subscriber";
-    subscriber_search_lead: "不支持按姓名或部分号码查询。", "There is no search by name or by part of a number.";
-    subscriber_by: "查询方式", "By";
-    subscriber_by_number: "手机号码", "Mobile number";
-    subscriber_value: "号码", "Full number";
-    subscriber_value_hint: "填写完整的手机号码或证件号码。", "The whole mobile number or document number.";
-    subscriber_number: "号码信息", "Number";
-    subscriber_channel: "登记渠道", "Registered at";
-    subscriber_since: "入网时间", "In service since";
-    subscriber_protected: "重点保护", "Protected";
-    subscriber_protect: "列为重点保护", "Protect";
-    subscriber_protect_lead: "此后查看其明文须金库授权。", "From then on a look in clear needs a second person.";
-    subscriber_unprotect: "取消重点保护", "End protection";
-    subscriber_unprotect_lead: "此后查看其明文不再因此须金库授权。", "From then on a look in clear needs no second person for this reason.";
-    subscriber_restricted: "限制办理至", "Restricted until";
-    service_in: "在网", "In service";
-    service_ended: "已终止", "Ended";
-    real_name_yes: "已实名", "Registered";
-    real_name_no: "未实名", "Not registered";
-    quota_slot: "占用名额", "Slot";
-    valid_for_life: "长期", "For life";
-    withheld_until: "暂不公开至", "Not told before";
-    look_searched: "查询用户", "Looked up";
-    look_opened: "查看资料", "Opened the record";
-    look_masked: "脱敏资料", "Masked data";
-    // 码号台账 the ledger
-    menu_ledger: "码号台账", "Ledger";
-    ledger_lead: "语音专线与 95、96、400 号码：谁在用、做什么、可显示哪些主叫、谁负责。", "Voice trunks and 95, 96, 400 numbers: who uses them, for what, what they may show, who answers for them.";
-    ledger_code: "编号", "Code";
-    ledger_code_hint: "专线编号，或号码本身。", "The trunk's code, or the number itself.";
-    ledger_subject: "使用主体", "Subject";
-    ledger_subject_code: "统一社会信用代码", "Unified social credit code";
-    ledger_subject_code_hint: "18 位；不提供给个人。", "18 characters; never for persons.";
-    ledger_industry: "行业", "Industry";
-    ledger_purpose: "用途", "Purpose";
-    ledger_direction: "呼叫方向", "Direction";
-    ledger_callers: "主叫号码集", "Allowed callers";
-    ledger_callers_hint: "3 至 20 位数字，号段写作数字加 *，用逗号分隔。", "3 to 20 digits; a block as digits and *; commas between.";
-    ledger_access_point: "接入地点", "Access point";
-    ledger_unit: "责任单位", "Accountable unit";
-    ledger_owner: "责任人工号", "Accountable staff no.";
-    ledger_defects: "问题", "Defects";
-    ledger_correct_by: "整改期限", "To be corrected by";
-    ledger_terms: "使用条件", "Terms of use";
-    ledger_clauses: "协议条款", "Clauses";
-    ledger_per_callee: "每被叫每日次数", "Calls per callee a day";
-    ledger_per_day: "每日次数", "Calls a day";
-    ledger_blacklist: "不良名单", "Black list";
-    ledger_listed: "在名单中", "Listed";
-    ledger_out_of_scope: "范围不符", "Out of scope";
-    ledger_version: "版本", "Version";
-    ledger_new: "受理申请", "New application";
-    ledger_new_lead: "仅限单位，仅限自有实体营业厅受理；逐项核验材料后勾选。", "Organisations only, own halls only; tick each document you have verified.";
-    ledger_vet: "审查通过", "Pass vetting";
-    ledger_open: "开通", "Open";
-    ledger_set_callers: "变更主叫集", "Change callers";
-    ledger_find: "认定问题", "Record a defect";
-    ledger_correct: "整改完成", "Corrected";
-    ledger_repurpose: "变更用途", "Change purpose";
-    ledger_approval: "批准文号", "Approval number";
-    ledger_shut_down: "关停", "Shut down";
-    ledger_file: "批量导入", "Import";
-    ledger_file_lead: "先试运行。错误的行逐条说明，正确的行照常入库，重复导入不会增加。", "Try it first. Wrong rows are told one by one, good rows land, the same file again adds nothing.";
-    ledger_file_text: "CSV 内容", "CSV text";
-    ledger_dry_run: "试运行，不写入", "Trial, nothing is written";
-    ledger_take: "导入", "Import";
-    ledger_result: "结果", "Result";
-    ledger_rows: "读取行数", "Rows read";
-    ledger_row: "第", "Row";
-    ledger_entered: "新增", "Entered";
-    ledger_would_enter: "将新增", "Would enter";
-    ledger_known: "已存在", "Already there";
-    ledger_rejected: "退回", "Rejected";
     // ---- overview
     activated: "已开通", "Activated";
     returned: "退回", "Returned";
@@ -793,84 +689,6 @@ words! {
     joiner_find_hint: "填写名称的一部分；找到多个时再从列表中选择。", "Part of the name; where several fit, a list is offered.";
     joiner_password: "首次口令", "First password";
     joiner_password_lead: "首次口令只显示这一次。请当面告知本人；首次登录时须更改口令并登记第二因素。", "The first password is shown this once. Tell it to the person; at first sign-in it is changed and a second factor is enrolled.";
-    // 金库授权与用户 360: second person, subscribers
-    purpose_inspection: "监督检查", "Inspection";
-
-    // 现场采集 App: the capture app of clerks, with and without the network.
-    field_app: "现场采集", "Field capture";
-    field_lead: "一屏一事，断网可用：登记单在本机加密暂存，联网后只上传一次。审核通过前不会开通。", "One task a screen, with or without the network: orders wait sealed on this device and are uploaded once. Nothing is activated before the audit.";
-    field_open: "现场采集（可离线）", "Field capture (works offline)";
-    field_install: "安装到本机", "Install";
-    field_console: "控制台", "Console";
-    field_no_script: "此页需要 JavaScript。不用脚本请走", "This page needs JavaScript. Without it, use";
-    field_online: "已联网", "Online";
-    field_offline: "未联网：登记单加密暂存在本机", "Offline: orders wait sealed on this device";
-    field_queued: "{} 件待上传", "{} waiting for upload";
-    field_queue: "待上传", "Waiting for upload";
-    field_queue_empty: "没有待上传的登记单。", "Nothing waits for upload.";
-    field_done: "已上传", "Uploaded";
-    field_waiting: "等待上传", "Waiting";
-    field_refused: "未被受理", "Not taken";
-    field_captured_at: "采集于 {}（本机时间）", "Captured {} (this device's clock)";
-    field_edit: "修改", "Correct";
-    field_remove: "删除", "Delete";
-    field_remove_ask: "删除这件登记单？", "Delete this order?";
-    field_remove_lead: "删除后不能恢复，客户须重新到场采集。", "It cannot be brought back: the customer would have to come again.";
-    field_upload_now: "立即上传", "Upload now";
-    field_refresh: "更新规则与号码", "Update rules and numbers";
-    field_resume: "继续未完成的采集", "Go on with the unfinished capture";
-    field_leave: "返回，稍后继续", "Back, go on later";
-    field_limits_lead: "本机限额：", "Limits of this device:";
-    field_limits: "最多 {} 件，最长 {} 小时；规则每 {} 小时更新；离网点不超过 {} 米。", "at most {} orders, {} hours old; rules renewed every {} hours; within {} metres of the outlet.";
-    field_frozen: "已停止采集", "Capture has stopped";
-    field_frozen_first: "请先联网登录一次，取得规则与号码。", "Go online and sign in once, to fetch rules and numbers.";
-    field_frozen_count: "本机已有 {} 件待上传，达到限额。请联网上传。", "{} orders wait on this device, which is the limit. Go online to upload them.";
-    field_frozen_age: "最早的一件已等待 {} 小时，超过限额。请联网上传。", "The oldest order has waited {} hours, more than the limit. Go online to upload it.";
-    field_frozen_rules: "规则已 {} 小时未更新。请联网更新。", "The rules are {} hours old. Go online to update them.";
-    field_frozen_far: "距网点 {} 米，超出允许范围。请回到网点。", "This device is {} metres from its outlet: too far. Return to the outlet.";
-    field_frozen_place: "无法取得位置：请允许本页使用位置。", "The place is not known: allow this page to use the location.";
-    field_frozen_clock: "本机时钟相差 {} 分钟。请校准时钟后联网更新。", "This device's clock is {} minutes off. Set it, then update online.";
-    field_place_unset: "网点未登记坐标，不检查距离。", "The outlet's place is not recorded; distance is not checked.";
-    field_missing: "本页不是安全连接（HTTPS），以下不可用：摄像头、本机加密暂存、离线、安装。请选取照片文件，并保持联网直接提交。", "This page is not on a secure connection (HTTPS). Not available: camera, sealed storage, offline work, installing. Choose picture files, stay online and submit directly.";
-    field_not_kept: "未能上传，且本页不能暂存：请保持此页打开并重试。", "Not uploaded, and this page cannot keep it: leave it open and try again.";
-    field_storage_full: "本机存储已满：这一件未能暂存，已暂存的都在。请先上传或清理空间，再点一次“提交”。", "Storage is full: this order was not kept, those before it are safe. Upload or free some space, then submit again.";
-    field_sign_in: "登录已结束。登记单仍在本机，登录后继续上传。", "You are signed out. The orders are still here; upload goes on after you sign in.";
-    field_sign_in_go: "登录", "Sign in";
-    field_other_person: "本机换了登录人，前一人的 {} 件暂存已删除。", "Another person signed in: {} orders of the one before were deleted.";
-    field_sign_out_ask: "还有未上传的登记单，仍要退出吗？", "Orders wait for upload. Sign out all the same?";
-    field_sign_out_lead: "退出会删除本机全部暂存的登记单。", "Signing out deletes every order kept on this device.";
-    field_updated: "已有新版本，本次采集完成后请刷新。", "A new version is ready: reload once this capture is done.";
-    field_kept: "已加密暂存，联网后自动上传。", "Sealed on this device; it is uploaded when the network is back.";
-    field_taken: "已上传：{}", "Uploaded: {}";
-    field_number_lead: "号码在上传时才占用。请客户按意愿依次选，最多 5 个；上传前可能被他人选走。", "A number is held only from the upload on. Let the customer pick up to five in order of preference; others may take one before then.";
-    field_wishes: "意向号码（按点选先后）", "Numbers wished for, in the order picked";
-    field_any_number: "所选号码都已被占用时，可由系统选本市任一空闲号码", "If all of them are taken, any free number of this city will do";
-    field_no_number: "请选择号码，或同意由系统选号。", "Pick a number, or accept any free one.";
-    field_read: "读卡", "Read the card";
-    field_reading: "正在读卡……", "Reading …";
-    field_read_done: "已读卡，请核对。", "Card read; please compare.";
-    field_reader_ready: "读卡器：已连接", "Reader: connected";
-    field_reader_off: "读卡器：未连接", "Reader: not connected";
-    field_reader_no_card: "未检测到证件，请放好证件后重试。", "No card on the reader: place it and try again.";
-    field_reader_busy: "读卡器正忙，请稍候重试。", "The reader is busy: try again in a moment.";
-    field_reader_refused: "读卡桥接拒绝了请求，请联系管理员核对令牌与来源。", "The reader bridge refused: ask the administrator to check token and origin.";
-    field_reader_slow: "读卡超时，请重试。", "Reading took too long: try again.";
-    field_file: "选取文件", "Choose a file";
-    field_file_bad: "此文件不是可用的图片。", "This file is no usable picture.";
-    field_hint_dark: "太暗", "Too dark";
-    field_hint_glare: "有反光", "Glare";
-    field_hint_blur: "模糊", "Blurred";
-    field_hint_frame: "请将证件对准边框", "Fit the document into the frame";
-    field_hint_good: "画面清晰，可以拍摄", "Sharp and clear: take it";
-    field_need_field: "请填写：{}", "Please fill in: {}";
-    field_need_picture: "缺少影像：{}", "A picture is missing: {}";
-    field_bad_number: "证件号码校验位不符，请核对。", "The check digit of the document number does not match.";
-    field_expired: "证件已过有效期。", "The document has expired.";
-    field_need_tick: "请勾选：已查验原件、已宣读提示。", "Tick both: original seen, warning read.";
-    offline_capture: "离线采集", "Captured offline";
-    offline_device_time: "采集时间（设备）", "Captured (device's clock)";
-    offline_server_time: "收到时间（服务器）", "Received (server's clock)";
-    offline_clock_off: "设备时钟偏差 {}", "Device clock off by {}";
 }
 
 #[cfg(test)]

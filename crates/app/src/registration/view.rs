@@ -638,7 +638,6 @@ pub async fn same_person(app: &App, actor: &Actor, id: OrderId) -> Result<Vec<Ro
 pub(crate) fn rows_of_person(app: &App, tx: &mut Tx, actor: &Actor, person: &[u8; 16]) -> Result<Vec<RowView>> {
     let now = app.clock.now();
     let due = app.clock_rule("registration.audit_clock", now)?.value;
-    let bounds = risk_bounds(app, now)?;
     let found = table::of_person(tx, person, OrderId(Uuid::nil()), 50)?;
     let may = |row: &&table::Listed| {
         let order = &row.order;

@@ -7,11 +7,10 @@ use axum::{
     http::{StatusCode, header},
 };
 use chuangsha_app::{
-    platform::images::fuzz_intake,
+    platform::{images::fuzz_intake, reveal::Reveal},
     registration::{
         desk::{Capture, NewOrder, Reservation},
         person::{Link, Restriction},
-        view::Reveal,
     },
 };
 use chuangsha_kernel::{id::Ids, role::Role};
@@ -108,22 +107,28 @@ async fn no_form_breaks_on_what_people_type_and_every_refusal_is_a_page_with_wor
     for path in posts(&router) {
         let address = things.fill(&path);
         for (role, token) in &tokens {
+            let mut may = false;
             // Sign-in hashes whatever it is given: once is enough.
             let some = if path.starts_with("/login") || path == "/me/password" { 3 } else { usize::MAX };
-            for (index, odd) in oddities().iter().enumerate().take(some) {
+            let odd = oddities();
+            for (index, odd) in odd.iter().map(String::as_str).enumerate().take(some) {
                 let what = format!("{role} {path} oddity {index}");
-                let mut fields: Vec<(&str, &str)> = NAMES.iter().map(|name| (*name, odd.as_str())).collect();
+                // Whoever may not do it at all need not be asked with all of it.
+                if index > 1 && !may {
+                    break;
+                }
+                let mut fields: Vec<(&str, &str)> = NAMES.iter().map(|name| (*name, odd)).collect();
                 fields.push(("version", if index % 2 == 0 { "1" } else { odd }));
                 if index == 12 {
-                    // Four hundred kilobytes in one field are a form; in each of them they are not.
+                    // As long as it is, once is enough.
                     fields.truncate(1);
                     fields.push(("words", odd));
                 }
-                answered(&what, &send(&router, &what, form(&address, Some(token), "/", &fields)).await);
+                let answer = send(&router, &what, form(&address, Some(token), "/", &fields)).await;
+                answered(&what, &answer);
+                may |= !matches!(answer.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
                 let mut parts = String::new();
-                for (name, value) in
-                    fields.iter().chain([("holder.name", odd.as_str()), ("holder.document_number", odd), ("entry", odd)].iter())
-                {
+                for (name, value) in fields.iter().chain([("holder.name", odd), ("holder.document_number", odd), ("entry", odd)].iter()) {
                     let _ = write!(parts, "--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
                 }
                 let request = browse("post", &address, Some(token)).header(header::CONTENT_TYPE, "multipart/form-data; boundary=x");
@@ -133,7 +138,7 @@ async fn no_form_breaks_on_what_people_type_and_every_refusal_is_a_page_with_wor
         }
     }
     println!("{sent} sent");
-    assert!(sent > 2_000, "{sent}");
+    assert!(sent > 1_000, "{sent}");
     assert_eq!(kit.broken().await, Vec::<&str>::new());
 }
 
@@ -251,12 +256,10 @@ async fn no_upload_is_more_than_a_picture() {
         }
     }
     // What was taken is our own encoding: nothing that came behind the picture is in it.
-    let kept = send(
-        &router,
-        "kept",
-        browse("get", &format!("/orders/{}/images/document_front", things.order), Some(&token)).body(Body::empty()).unwrap(),
-    )
-    .await;
+    let (_, officer) = arrive(&kit, "V-2", kit.hq, Role::PrivacyOfficer).await;
+    let address = format!("/orders/{}/images/document_front", things.order);
+    let kept = send(&router, "kept", browse("get", &address, Some(&officer)).body(Body::empty()).unwrap()).await;
+    assert_eq!((kept.status, kept.header("content-type")), (StatusCode::OK, "image/jpeg"));
     assert!(!kept.body.windows(7).any(|window| window == b"<script"));
     assert_eq!(kit.broken().await, Vec::<&str>::new());
 }
@@ -297,7 +300,7 @@ async fn sent_twice_sent_late_and_sent_from_two_tabs_it_is_done_once_and_said() 
         .app
         .read(move |tx| {
             Ok(tx
-                .query_one("SELECT COUNT(*) FROM audit_entry WHERE case_id = $1 AND action = 'order.cancel'", &[order.0.into()])?
+                .query_one("SELECT COUNT(*) FROM audit_entry WHERE case_id = $1 AND action = 'order.cancel'", &[(&order.0).into()])?
                 .int(0)?)
         })
         .await;
@@ -341,9 +344,9 @@ async fn somebody_is_taken_in_on_a_page_once_and_within_ones_own_reach() {
     let again = send(&router, "again", join(&[("number", "N-77"), ("name", "新人甲"), ("organisation", &outlet), ("clerk", "yes")])).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
     assert!(!again.text().contains(&password) && again.text().contains("工号已被使用"));
-    // It works once: the first thing asked for is another one.
+    // It opens nothing but the way to a factor of one's own, and then to a password of one's own.
     let first = send(&router, "first sign-in", form("/login", None, "/login", &[("number", "N-77"), ("password", &password)])).await;
-    assert!(first.header("location").starts_with("/me/password"), "{} {}", first.status, first.header("location"));
+    assert!(first.header("location").starts_with("/login/enrol"), "{} {}", first.status, first.header("location"));
     // A city's manager offers the city's outlets, and reaches nothing above it whatever is sent.
     let (_, city) = arrive(&kit, "J-2", kit.city, Role::CityManager).await;
     let theirs = send(&router, "city", browse("get", "/people/new", Some(&city)).body(Body::empty()).unwrap()).await.text();

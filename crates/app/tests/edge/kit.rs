@@ -353,6 +353,8 @@ pub fn pages(router: &Router) -> BTreeSet<(String, String)> {
 pub fn browse(method: &str, path: &str, token: Option<&str>) -> axum::http::request::Builder {
     let request = Request::builder().method(method.to_uppercase().as_str()).uri(path);
     let request = request.header("sec-fetch-site", "same-origin").header(header::HOST, "localhost");
+    let request =
+        if path.starts_with("/api/") { request } else { request.header(header::ACCEPT, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8") };
     match token {
         Some(token) => request.header(header::COOKIE, format!("{SESSION_COOKIE}={token}")),
         None => request,

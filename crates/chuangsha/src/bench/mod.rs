@@ -1,6 +1,7 @@
 //! 测速: each figure beside a baseline measured in the same run on the same machine, so that a ratio means the same everywhere.
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the machine's clock; nothing is decided by it")]
 
+mod pages;
 mod registration;
 mod screen;
 
@@ -107,6 +108,7 @@ fn measure(
         Group::Audit => tell(audit().map_err(|error| failed(&error))?),
         Group::Registration => serve::runtime()?.block_on(registration::run(say, on, seconds, orders.max(10_000), tell))?,
         Group::Screen => tell(screen::figures(size, on).map_err(|error| failed(&error))?),
+        Group::Pages => serve::runtime()?.block_on(pages::run(say, on, orders.max(10_000), tell))?,
         Group::All => {}
     }
     Ok(())

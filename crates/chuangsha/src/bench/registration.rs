@@ -33,7 +33,7 @@ use chuangsha_world::city::DemoSubscriber;
 use futures_util::future::{join_all, try_join_all};
 use reqwest::{
     Method,
-    header::{CONTENT_TYPE, COOKIE, SET_COOKIE},
+    header::{ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, SET_COOKIE},
 };
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinSet};
@@ -58,9 +58,9 @@ const LOOKS: usize = 200;
 /// Free numbers: more than any machine registers in the time.
 const NUMBERS: u32 = 22_000;
 
-type Result<T> = std::result::Result<T, Problem>;
+pub(super) type Result<T> = std::result::Result<T, Problem>;
 
-fn failed(reason: impl std::fmt::Display) -> Problem {
+pub(super) fn failed(reason: impl std::fmt::Display) -> Problem {
     Problem::new(&FAILED).with("group", "registration").with("reason", reason)
 }
 
@@ -100,9 +100,9 @@ async fn measure(
 }
 
 /// The application with simulators around it, seeded with organisations, outlets, staff and free numbers.
-struct Rig {
-    app: App,
-    cast: Cast,
+pub(super) struct Rig {
+    pub(super) app: App,
+    pub(super) cast: Cast,
     logins: Vec<Login>,
     address: String,
     client: reqwest::Client,
@@ -114,7 +114,7 @@ struct Rig {
 }
 
 impl Rig {
-    async fn start(say: &Say, on: &Path, cluster: Option<&Arc<Cluster>>, numbers: u32) -> Result<Self> {
+    pub(super) async fn start(say: &Say, on: &Path, cluster: Option<&Arc<Cluster>>, numbers: u32) -> Result<Self> {
         let directory = Directory::within(on);
         let mut set = vec!["server.listen=127.0.0.1:0".to_owned(), "sms.sink=console".to_owned()];
         if let Some(cluster) = cluster {
@@ -157,7 +157,7 @@ impl Rig {
         })
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.listening.stop(Duration::ZERO).await;
         self.stop.cancel();
         self.workers.join_all().await;
@@ -165,7 +165,7 @@ impl Rig {
     }
 
     /// Signs the first people of a role in.
-    async fn sign_in(&self, role: Role, most: usize) -> Result<Vec<Client>> {
+    pub(super) async fn sign_in(&self, role: Role, most: usize) -> Result<Vec<Client>> {
         let wanted = |login: &&Login| {
             login.role() == Some(role)
                 && (role != Role::Clerk || self.cast.outlets.iter().any(|outlet| outlet.organisation == login.organisation()))
@@ -185,7 +185,7 @@ impl Rig {
 
 /// One person's connection, kept alive, with their session.
 #[derive(Clone)]
-struct Client {
+pub(super) struct Client {
     http: reqwest::Client,
     address: String,
     region: String,
@@ -205,10 +205,13 @@ impl Client {
         Ok(Self { http: rig.client.clone(), address: rig.address.clone(), region: login.region().to_owned(), cookie })
     }
 
-    async fn send(&self, method: Method, path: &str, kind: &str, body: Vec<u8>) -> Result<(u16, Vec<u8>)> {
+    pub(super) async fn send(&self, method: Method, path: &str, kind: &str, body: Vec<u8>) -> Result<(u16, Vec<u8>)> {
         let mut request = self.http.request(method, format!("{}{path}", self.address)).header(COOKIE, &self.cookie);
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, kind).body(body);
+        } else if !path.starts_with("/api/") {
+            // As a browser asks; what is weighed is what goes over the wire.
+            request = request.header(ACCEPT_ENCODING, "gzip");
         }
         let answer = request.send().await.map_err(failed)?;
         let status = answer.status().as_u16();
@@ -472,13 +475,13 @@ const PAGES: [(&str, &str); 8] = [
     ("orders_page", "/orders"),
 ];
 
-struct Percentiles {
-    p50: f64,
-    p95: f64,
+pub(super) struct Percentiles {
+    pub(super) p50: f64,
+    pub(super) p95: f64,
 }
 
 impl Percentiles {
-    fn of(mut spent: Vec<Duration>) -> Self {
+    pub(super) fn of(mut spent: Vec<Duration>) -> Self {
         spent.sort_unstable();
         let at = |part: usize| spent.get(spent.len() * part / 100).map_or(0.0, |spent| spent.as_secs_f64() * 1e3);
         Self { p50: at(50), p95: at(95) }

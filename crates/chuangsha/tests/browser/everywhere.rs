@@ -20,6 +20,7 @@ use chuangsha_app::{
         table,
     },
     resources::{self, Application, Direction, Document, Industry, Kind, Paper, Purpose},
+    subscribers::find::{self, Search},
 };
 use chuangsha_kernel::{OrganisationCode, id::OrderId, problem::Language, time::DAY_MS};
 use chuangsha_world::{kit, pictures};
@@ -47,6 +48,7 @@ const AUDITOR: Who = Who::Staff("1187");
 const MANAGER: Who = Who::Staff("1024");
 const OPERATOR: Who = Who::Staff("3001");
 const INSPECTOR: Who = Who::Staff("3002");
+const OFFICER: Who = Who::Staff("3006");
 
 /// One page: its route, the address that opens it with something on it, and who opens it.
 type Page = (&'static str, &'static str, Who);
@@ -92,6 +94,9 @@ const PAGES: &[Page] = &[
     ("/second/{id}", "/second/{request}", MANAGER),
     ("/network", "/network", OPERATOR),
     ("/log", "/log", INSPECTOR),
+    ("/persons", "/persons", OFFICER),
+    ("/persons/{id}", "/persons/{subscriber}", OFFICER),
+    ("/people/new", "/people/new", MANAGER),
 ];
 
 /// Routes that answer to GET and are no page, and why.
@@ -103,6 +108,15 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/api/openapi.json", "for programs"),
     ("/orders/{id}/images/{kind}", "a picture"),
     ("/capture/{id}", "leads to the step an order is at"),
+    ("/orders/{id}/reveal", "leads back to the order"),
+    ("/orders/{id}/second", "leads back to the order"),
+    ("/persons/{id}/reveal", "leads back to the person"),
+    ("/persons/{id}/second", "leads back to the person"),
+    ("/persons/{id}/protection", "leads back to the person"),
+    ("/app", "leads to the capture app"),
+    ("HOME", "the capture app: its own tests look at its screens"),
+    ("/app/worker.js", "for the capture app"),
+    ("/app/{file}", "for the capture app"),
     ("/second/{id}/approval", "leads back to the request"),
     ("/second/{id}/refusal", "leads back to the request"),
 ];
@@ -117,6 +131,7 @@ struct Things {
     trunk: Uuid,
     job: Uuid,
     request: Uuid,
+    subscriber: Uuid,
 }
 
 impl Things {
@@ -130,6 +145,7 @@ impl Things {
             ("{trunk}", self.trunk),
             ("{job}", self.job),
             ("{request}", self.request),
+            ("{subscriber}", self.subscriber),
         ];
         let path = named.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()));
         assert!(!path.contains('{'), "{path}: what stands there?");
@@ -171,7 +187,7 @@ async fn submitted(place: &Place, clerk: &Actor, person: u16) -> OrderId {
 }
 
 /// Something on every page: a draft, one order approved, one held by the auditor, two that wait.
-async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor) -> Things {
+async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, officer: &Actor) -> Things {
     let draft = drafted(place, clerk, 1).await;
     let mut orders = Vec::new();
     for person in 2..9 {
@@ -203,7 +219,20 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor) 
         trunk: trunk(place, manager).await,
         job: job(place, manager).await,
         request: request(place, manager).await,
+        subscriber: subscriber(place, officer).await,
     }
+}
+
+/// The first customer, as soon as the number is theirs.
+async fn subscriber(place: &Place, officer: &Actor) -> Uuid {
+    for _ in 0..200 {
+        let search = Search { by: "resident_id".to_owned(), value: kit::resident_id(2).into() };
+        if let Ok(id) = find::search(&place.app, officer, search).await {
+            return id;
+        }
+        pause(50).await;
+    }
+    panic!("the customer is not found");
 }
 
 /// A trunk somebody asked for.
@@ -281,6 +310,7 @@ async fn request(place: &Place, manager: &Actor) -> Uuid {
             key: "holder.document_number".to_owned(),
             field: "document_number".to_owned(),
             object: "199****0001".to_owned(),
+            page: "/orders".to_owned(),
             subject: None,
             region: kit::CITY.to_owned(),
         },
@@ -405,7 +435,7 @@ async fn everywhere(language: &'static str) {
         }
     }
     let actor = |who: Who| sessions.iter().find(|(known, _, _)| *known == who).and_then(|(_, actor, _)| actor.clone()).unwrap();
-    let things = things(&place, &actor(CLERK), &actor(AUDITOR), &actor(MANAGER)).await;
+    let things = things(&place, &actor(CLERK), &actor(AUDITOR), &actor(MANAGER), &actor(OFFICER)).await;
     let browser = Browser::start(Setup { language, height: 900, ..Setup::default() }).await;
     browser.command("Page.addScriptToEvaluateOnNewDocument", json!({ "source": include_str!("everywhere.js") })).await;
     let mut wrong = Findings(Vec::new());
@@ -457,7 +487,10 @@ fn routes(folder: &Path, found: &mut BTreeSet<String>) {
             let text = std::fs::read_to_string(&path).unwrap();
             let text = text.split("#[cfg(test)]").next().unwrap();
             for rest in text.split(".route(").skip(1) {
-                let Some((route, rest)) = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"')) else { continue };
+                // A path, or the name of a constant that holds it.
+                let rest = rest.trim_start();
+                let route = rest.strip_prefix('"').map_or_else(|| rest.split_once(','), |rest| rest.split_once('"'));
+                let Some((route, rest)) = route else { continue };
                 let mut depth = 1;
                 let handlers: String = rest
                     .chars()

@@ -1,7 +1,8 @@
 //! A browser to drive: chromedriver on a free port, Chromium with a profile of its own that is gone afterwards, no network but the loopback.
 
 use std::{
-    net::TcpListener,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -22,7 +23,14 @@ pub struct Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver takes its browser with it.
+        // A driver that is killed leaves its browser running: it is asked to close it first.
+        let session = self.page.session_id().to_string();
+        let goodbye = format!("DELETE /session/{session} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        if let Ok(mut wire) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ = wire.set_read_timeout(Some(Duration::from_secs(5)));
+            let _ = wire.write_all(goodbye.as_bytes());
+            let _ = wire.read(&mut [0; 256]);
+        }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
@@ -231,6 +239,16 @@ impl Browser {
             .then((found) => done(found.violations.flatMap((one) => one.nodes.map((node) => one.id + ': ' + node.target.join(' ') + ' ' + (node.any[0] || node.all[0] || node.none[0] || {message: ''}).message))));";
         let found = self.page.execute_async(script, vec![]).await.unwrap();
         found.json().as_array().unwrap().iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Elements that stick out of the page sideways.
+    pub async fn overflowing(&self) -> Vec<String> {
+        let script = "const width = document.documentElement.clientWidth; \
+            if (document.documentElement.scrollWidth <= width) return []; \
+            return [...document.querySelectorAll('body *')].filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest('.scroll, .menu, .tabs, .viewer-stage, .unseen, .skip')) \
+            .slice(0, 5).map((one) => one.tagName + '.' + one.className + ' ' + Math.round(one.getBoundingClientRect().right));";
+        let found = self.run(script).await;
+        found.as_array().into_iter().flatten().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
     }
 
     pub async fn run(&self, script: &str) -> Value {

@@ -4,6 +4,7 @@
 mod capture_app;
 mod everywhere;
 mod kit;
+mod person;
 mod place;
 mod review;
 mod story;

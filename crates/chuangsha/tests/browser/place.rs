@@ -201,13 +201,14 @@ pub fn twin_of(number: &str, twin: usize) -> String {
 async fn found(app: &App) {
     let now = app.clock.now();
     let id = || OrganisationId(app.ids.next(now));
-    let (hq, province, city, outlet, centre) = (id(), id(), id(), id(), id());
+    let (hq, province, city, outlet, centre, calls) = (id(), id(), id(), id(), id(), id());
     let organisations = [
         (hq, OrganisationKind::CarrierHq, None, "", "演示通信集团", "Demo Telecom"),
         (province, OrganisationKind::Province, Some(hq), "99", "演示省公司", "Demo Province Company"),
         (city, OrganisationKind::City, Some(province), "990100", "演示一市公司", "Demo City One Company"),
         (outlet, OrganisationKind::Channel, Some(city), "990100", "演示一市第一网点", "Demo City One, first outlet"),
         (centre, OrganisationKind::AuditCentre, Some(hq), "99", "集中审核中心", "Central audit centre"),
+        (calls, OrganisationKind::CallCentre, Some(province), "99", "演示省客服中心", "Demo call centre"),
     ];
     let staff = [
         ("2207", "王营业", outlet, Role::Clerk),
@@ -217,6 +218,9 @@ async fn found(app: &App) {
         ("3001", "周运维", province, Role::NetworkOperator),
         ("3002", "钱内审", hq, Role::InternalAuditor),
         ("3003", "孙系统", province, Role::SystemAdministrator),
+        ("3004", "吴客服", calls, Role::HotlineAgent),
+        ("3005", "郑保护", province, Role::PrivacyOfficer),
+        ("3006", "吴保护", hq, Role::PrivacyOfficer),
     ];
     let hash = password::hash_now(&Password::chosen(PASSWORD, "x").unwrap(), &app.ids).unwrap();
     let seeding = app.clone();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 
-use crate::App;
+use crate::{App, platform::web::frame};
 
 pub mod body;
 pub mod cursor;
@@ -51,6 +51,7 @@ pub fn wrap(routes: Router<App>, app: &App, config: &EdgeConfig) -> Router {
         .layer(middleware::from_fn_with_state(limits, limit::check))
         .layer(DefaultBodyLimit::max(config.body_limit))
         .layer(middleware::from_fn_with_state(bounds, body::bounded))
+        .layer(middleware::from_fn(frame::outside))
         .layer(middleware::from_fn(headers::secure))
         .layer(middleware::from_fn_with_state(app.clone(), log::access))
         .with_state(app.clone())

@@ -189,6 +189,11 @@ impl Listing for Requests {
         })
     }
 
+    /// What is asked for and why is sealed; a file of it serves nobody.
+    fn exports(&self) -> bool {
+        false
+    }
+
     fn empty(&self, w: &'static Words, _asked: &Asked) -> Empty {
         Empty { title: w.second_empty.into(), hint: w.second_empty_hint.into(), action: None }
     }

@@ -143,6 +143,15 @@ const MENDED_BY_SIGNING_IN: [(&str, &str); 4] = [
     ("people.password_change", "/me/password"),
 ];
 
+/// A refusal of the edge, told to a person: a browser that asks for a page gets one, a program gets the problem.
+pub async fn outside(request: Request, next: Next) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let person = accepts.contains("text/html") && !request.uri().path().starts_with("/api/");
+    let shell = Shell::anonymous(request.headers(), request.uri());
+    let answer = next.run(request).await;
+    if person { as_page(shell, answer).await } else { answer }
+}
+
 /// The name shown in the top bar; the page goes on without it.
 async fn own_name(app: &App, live: &Live) -> String {
     let (reader, staff) = (app.clone(), live.actor.staff);

@@ -160,8 +160,7 @@ const WORKER: &str = include_str!("../../platform/web/assets/capture-worker.js")
 /// The service worker: the file, and before it which shell it keeps.
 async fn worker() -> Response {
     let head = format!("const VERSION={};const HOME={};const SHELL={};\n", text(version()), text(HOME), serde_json::json!(parts()));
-    let kinds = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
-    (kinds, head + WORKER).into_response()
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], head + WORKER).into_response()
 }
 
 fn text(text: &str) -> serde_json::Value {
@@ -169,8 +168,7 @@ fn text(text: &str) -> serde_json::Value {
 }
 
 async fn file(Path(name): Path<String>) -> Response {
-    let day = (header::CACHE_CONTROL, "public, max-age=86400");
-    let png = |side: &'static LazyLock<Vec<u8>>| ([(header::CONTENT_TYPE, "image/png"), day.clone()], side.as_slice()).into_response();
+    let png = |side: &'static LazyLock<Vec<u8>>| ([(header::CONTENT_TYPE, "image/png")], side.as_slice()).into_response();
     match name.as_str() {
         "zh-CN.webmanifest" => manifest(Language::Chinese, "zh-CN"),
         "en.webmanifest" => manifest(Language::English, "en"),
@@ -190,8 +188,7 @@ fn manifest(language: Language, lang: &str) -> Response {
         "icons": [icon(192, "any"), icon(512, "any"), icon(512, "maskable"),
             { "src": assets::address("icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any" }],
     });
-    let kinds = [(header::CONTENT_TYPE, "application/manifest+json; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
-    (kinds, manifest.to_string()).into_response()
+    ([(header::CONTENT_TYPE, "application/manifest+json; charset=utf-8")], manifest.to_string()).into_response()
 }
 
 static ICON_192: LazyLock<Vec<u8>> = LazyLock::new(|| icon(192));

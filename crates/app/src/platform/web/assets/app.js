@@ -49,11 +49,15 @@
       place.textContent = `${String(Math.floor(left / 60)).padStart(2, "0")}:${String(left % 60).padStart(2, "0")}`;
     });
     each(document, "[data-hide-after]", (place) => {
-      const left = Number(place.dataset.hideAfter) - 1;
-      place.dataset.hideAfter = left;
+      // By the clock and not by ticks: a tab in the background ticks once a minute.
+      place.dataset.gone ||= Date.now() + (Number(place.dataset.hideAfter) - 1) * 1000;
+      const left = Math.ceil((Number(place.dataset.gone) - Date.now()) / 1000);
+      each(place, "[data-left]", (count) => { count.textContent = left; });
       if (left <= 0) place.remove();
     });
   };
+  // A page taken back from history shows nothing in clear again.
+  addEventListener("pageshow", (event) => { if (event.persisted) each(document, "[data-hide-after]", (place) => place.remove()); });
   // The server's clock counts, not this machine's.
   const now = document.querySelector("meta[name=now]");
   const skew = now ? Date.now() - Number(now.content) : 0;
