@@ -515,7 +515,7 @@ async fn file_page(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Respo
 fn taking(shell: Shell, text: &str, taken: Option<&file::Taken>, problem: Option<&Problem>) -> DetailPage {
     let (w, language) = (shell.w, shell.language);
     let fields = vec![
-        Input::new("text", w.ledger_file_text, Field::Area).required().wide().value(text).hint(file::COLUMNS.join(",")),
+        Input::new("text", w.ledger_file_text, Field::Area).required().wide().value(text).hint(file::COLUMNS.join(", ")),
         Input::new("dry_run", w.ledger_dry_run, Field::Check).value(if taken.is_none_or(|taken| taken.dry_run) { "yes" } else { "" }),
     ];
     let mut sections = Vec::new();
