@@ -52,8 +52,10 @@ pub struct Figures {
     pub open_ms: f64,
     /// Milliseconds to verify its body.
     pub verify_ms: f64,
-    /// Random look-ups a second, one thread.
+    /// Random look-ups a second, one thread, sixteen at a time.
     pub lookups: f64,
+    /// The same one by one.
+    pub single_lookups: f64,
     /// The same in a `hashbrown` map with a fast hasher.
     pub map_lookups: f64,
     /// Bytes an entry in that map.
@@ -109,7 +111,8 @@ fn measure(scale: Scale, path: &Path, figures: &mut Figures) -> Result<(), Box<d
     index.verify()?;
     figures.verify_ms = started.elapsed().as_secs_f64() * 1e3;
     figures.entry_bytes = index.size() as f64 / index.len().max(1) as f64;
-    figures.lookups = lookups(scale.numbers, |number| Number::new(number).and_then(|number| index.get(number)).map(|marks| marks.0));
+    figures.lookups = batches(scale, &index);
+    figures.single_lookups = lookups(scale, |number| Number::new(number).and_then(|number| index.get(number)).map(|marks| marks.0));
     decisions(scale, index, figures)?;
     // Last, when the state is gone: the map alone takes more than all of it.
     let mut map: HashMap<u64, u16, BuildHasherDefault<Mix>> = HashMap::default();
@@ -117,16 +120,34 @@ fn measure(scale: Scale, path: &Path, figures: &mut Figures) -> Result<(), Box<d
     (0..scale.numbers).map(number).for_each(|number| {
         map.insert(number, marks(number).0);
     });
-    figures.map_lookups = lookups(scale.numbers, |number| map.get(&number).copied());
+    figures.map_lookups = lookups(scale, |number| map.get(&number).copied());
     // One byte of control and an entry of sixteen for each bucket, a power of two of them, at most seven eighths full.
     figures.map_entry_bytes = (map.capacity() as f64 * 8.0 / 7.0) * 17.0 / map.len().max(1) as f64;
     Ok(())
 }
 
-/// Random look-ups a second, half of them of numbers that are not there.
-fn lookups(numbers: u64, get: impl Fn(u64) -> Option<u16>) -> f64 {
-    const LOOKUPS: u64 = 4_000_000;
-    let asked: Vec<u64> = (0..LOOKUPS).map(|at| hash(at, 23)).map(|draw| number(draw % numbers.max(1)) + (draw >> 60 & 1) * 7).collect();
+/// Random numbers, four for each decision, half of them not in the list.
+fn asked(scale: Scale) -> Vec<u64> {
+    let draws = (0..scale.decisions * 4).map(|at| hash(at, 23));
+    draws.map(|draw| number(draw % scale.numbers.max(1)) + (draw >> 60 & 1) * 7).collect()
+}
+
+/// Random look-ups a second in batches, as a list is checked.
+fn batches(scale: Scale, index: &Index) -> f64 {
+    let asked: Vec<Number> = asked(scale).into_iter().filter_map(Number::new).collect();
+    let best = (0..3).map(|_| {
+        let started = Instant::now();
+        asked.as_chunks::<16>().0.iter().for_each(|numbers| {
+            black_box(index.get_all(*numbers));
+        });
+        started.elapsed().as_secs_f64()
+    });
+    asked.len() as f64 / best.fold(f64::INFINITY, f64::min)
+}
+
+/// Random look-ups a second, one by one.
+fn lookups(scale: Scale, get: impl Fn(u64) -> Option<u16>) -> f64 {
+    let asked = asked(scale);
     let best = (0..3).map(|_| {
         let started = Instant::now();
         asked.iter().for_each(|number| {
@@ -134,7 +155,7 @@ fn lookups(numbers: u64, get: impl Fn(u64) -> Option<u16>) -> f64 {
         });
         started.elapsed().as_secs_f64()
     });
-    LOOKUPS as f64 / best.fold(f64::INFINITY, f64::min)
+    asked.len() as f64 / best.fold(f64::INFINITY, f64::min)
 }
 
 /// A number as signalled, without an allocation of its own.

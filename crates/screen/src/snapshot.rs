@@ -27,15 +27,15 @@ impl Lists {
         self.delta.get(number).or_else(|| self.base.get(number)).unwrap_or_default()
     }
 
-    /// The marks of a caller and a callee, looked up together.
+    /// The marks of a caller and a callee, looked up together; `meanwhile` runs while their entries are on their way.
     #[inline]
-    pub fn get_two(&self, numbers: [Number; 2]) -> [Marks; 2] {
-        let base = self.base.get_two(numbers);
+    pub fn get_while(&self, numbers: [Number; 2], meanwhile: impl FnOnce()) -> [Marks; 2] {
+        let base = self.base.get_while(numbers, meanwhile);
         if self.delta.is_empty() {
             return base.map(Option::unwrap_or_default);
         }
         let [one, two] = base;
-        let [first, second] = self.delta.get_two(numbers);
+        let [first, second] = self.delta.get_all(numbers);
         [first.or(one).unwrap_or_default(), second.or(two).unwrap_or_default()]
     }
 }

@@ -26,6 +26,7 @@ pub fn figures(size: BenchScreen, on: &Path) -> Result<Vec<Figure>, Box<dyn Erro
         Figure::new("screen/decide_p99", measured.decide_p99_ns, "ns", lookup_ns),
         Figure::new("screen/memory", measured.resident / 1e6, "MB", measured.map_entry_bytes * size.numbers as f64 / 1e6),
         Figure::new("screen/index", measured.lookups, "lookups/s", measured.map_lookups),
+        Figure::new("screen/index_single", measured.single_lookups, "lookups/s", measured.map_lookups),
         Figure::new("screen/index_entry", measured.entry_bytes, "bytes", measured.map_entry_bytes),
         // The bars for these two: they are themselves the baseline.
         Figure::new("screen/index_build", measured.build_s, "s", 60.0),

@@ -159,8 +159,9 @@ impl<'a> Hearing<'a> {
         let lists = &self.snapshot.lists;
         match (self.caller, self.callee) {
             (Some(caller), Some(callee)) => {
-                state.prefetch(caller.number, callee.number);
-                self.marks = lists.get_two([caller.number, callee.number]);
+                let [caller, callee] = [caller.number, callee.number];
+                state.prefetch(caller, callee);
+                self.marks = lists.get_while([caller, callee], || state.prefetch_records(caller, callee));
             }
             (Some(caller), None) => self.marks = [lists.get(caller.number), Marks::default()],
             _ => {}

@@ -173,14 +173,21 @@ impl Index {
         self.search(&self.block(&self.page_of(number)?)?)
     }
 
-    /// The marks of two numbers at once: their lines are asked for together, so that the second costs little more than the first.
+    /// The marks of several numbers at once: their lines are asked for together, so that each further one costs little.
     #[inline]
-    pub fn get_two(&self, numbers: [Number; 2]) -> [Option<Marks>; 2] {
+    pub fn get_all<const N: usize>(&self, numbers: [Number; N]) -> [Option<Marks>; N] {
+        self.get_while(numbers, || ())
+    }
+
+    /// The same; `meanwhile` runs while the entries are on their way.
+    #[inline]
+    pub fn get_while<const N: usize>(&self, numbers: [Number; N], meanwhile: impl FnOnce()) -> [Option<Marks>; N] {
         let pages = numbers.map(|number| self.page_of(number));
         let base = self.bytes.all().as_ptr() as usize;
         pages.iter().flatten().for_each(|page| machine::prefetch(base + page.directory()));
         let blocks = pages.map(|page| self.block(&page?));
         blocks.iter().flatten().for_each(|block| machine::prefetch(base + block.start));
+        meanwhile();
         blocks.map(|block| self.search(&block?))
     }
 

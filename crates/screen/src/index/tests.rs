@@ -55,7 +55,7 @@ fn every_form_of_page_gives_back_what_was_put_in_and_nothing_else() {
     let pairs: Vec<_> = all.keys().copied().chain([1, 2]).collect();
     for pair in pairs.windows(2) {
         let pair = [number(pair[0]), number((pair[1] + 2).min(999_999_999_999_999))];
-        assert_eq!(index.get_two(pair), pair.map(|number| index.get(number)));
+        assert_eq!(index.get_all(pair), pair.map(|number| index.get(number)));
     }
     let again: BTreeMap<u64, u16> = index.iter().map(|(number, marks)| (number.value(), marks.0)).collect();
     assert_eq!(again, all);

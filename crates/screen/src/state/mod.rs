@@ -90,6 +90,17 @@ impl State {
         }
     }
 
+    /// The second half: the tags have arrived and say where the records are. Two short locks for a wait less.
+    #[inline]
+    pub(crate) fn prefetch_records(&self, caller: Number, callee: Number) {
+        for (tables, number) in [(&self.callees, callee), (&self.callers, caller)] {
+            let hash = hash(number.value(), self.seed);
+            if let Some(table) = shard(tables, hash) {
+                table.prefetch_record(hash);
+            }
+        }
+    }
+
     /// Counts a call with both sides. A callee without record is none; a caller without one is answered with what the sketch knows: how often it
     /// called in two minutes.
     #[inline]
@@ -101,8 +112,6 @@ impl State {
         let (Some(mut callees), Some(mut callers)) = (shard(&self.callees, to), shard(&self.callers, from)) else {
             return (None, unknown(1));
         };
-        callees.prefetch_record(to);
-        callers.prefetch_record(from);
         let called = match callees.find_or_insert::<Callees>(callee.value(), to, now) {
             Place::Refused(_) => None,
             Place::At(place) => callees.record(place).map(|words| {

@@ -8,7 +8,7 @@ use chuangsha_kernel::{
     id::SubjectId,
     problem::Problem,
     role::Action,
-    role::RegionCode,
+    role::{Action, RegionCode},
     rulebook::{Place, Ruling},
     time::{DAY_MS, HOUR_MS, Timestamp},
 };
