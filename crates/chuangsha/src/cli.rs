@@ -228,19 +228,12 @@ pub enum Group {
     Audit,
     /// Whole orders over HTTPS, and the audit queue with a million orders stored
     Registration,
-<<<<<<< HEAD
     /// Calls answered over UDP, against a bare echo
     Sip,
     /// Every list page with that many orders and log entries stored, with the filters people use
     Pages,
     /// One call decided, one number looked up
     Screen,
-=======
-    /// One call decided, one number looked up
-    Screen,
-    /// Every list page with that many orders and log entries stored, with the filters people use
-    Pages,
->>>>>>> screen
     /// All of them
     All,
 }
@@ -254,14 +247,9 @@ impl Group {
             Self::Authz => "authz",
             Self::Audit => "audit",
             Self::Registration => "registration",
-<<<<<<< HEAD
             Self::Sip => "sip",
             Self::Pages => "pages",
             Self::Screen => "screen",
-=======
-            Self::Screen => "screen",
-            Self::Pages => "pages",
->>>>>>> screen
             Self::All => "all",
         }
     }

@@ -89,7 +89,8 @@ impl Edge {
         for (name, line) in request.head.all() {
             let written = matches!(name, Name::Via | Name::MaxForwards | Name::Route | Name::ContentLength);
             // A label takes the place of the identities that came: two would contradict each other.
-            if !written && !(label.is_some() && matches!(name, Name::AssertedIdentity | Name::PreferredIdentity)) {
+            let replaced = label.is_some() && matches!(name, Name::AssertedIdentity | Name::PreferredIdentity);
+            if !(written || replaced) {
                 out.extend_from_slice(line);
                 out.extend_from_slice(b"\r\n");
             }

@@ -107,14 +107,9 @@ fn measure(
         Group::Authz => tell(authz().map_err(|error| failed(&error))?),
         Group::Audit => tell(audit().map_err(|error| failed(&error))?),
         Group::Registration => serve::runtime()?.block_on(registration::run(say, on, seconds, orders.max(10_000), tell))?,
-<<<<<<< HEAD
         Group::Sip => tell(sip(seconds).map_err(|error| failed(&error))?),
         Group::Pages => serve::runtime()?.block_on(pages::run(say, on, orders.max(10_000), tell))?,
         Group::Screen => tell(screen::figures(size, on).map_err(|error| failed(&error))?),
-=======
-        Group::Screen => tell(screen::figures(size, on).map_err(|error| failed(&error))?),
-        Group::Pages => serve::runtime()?.block_on(pages::run(say, on, orders.max(10_000), tell))?,
->>>>>>> screen
         Group::All => {}
     }
     Ok(())

@@ -7,7 +7,6 @@ pub mod page;
 use chuangsha_kernel::{
     id::SubjectId,
     problem::Problem,
-    role::Action,
     role::{Action, RegionCode},
     rulebook::{Place, Ruling},
     time::{DAY_MS, HOUR_MS, Timestamp},
