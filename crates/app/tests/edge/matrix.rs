@@ -78,6 +78,7 @@ enum Topic {
     LedgerApply,
     LedgerManage,
     LedgerDispose,
+    Subscribers,
 }
 
 /// The oracle: who does what, how far (R-PIP-2, R-PIP-3, R-REG-6, R-GOV-4, R-GOV-9, L-PIP-19).
@@ -107,7 +108,7 @@ fn reach(topic: Topic, role: Role) -> Reach {
         (Topic::People | Topic::Manage | Topic::Keys | Topic::Network, R::SystemAdministrator) => Carrier,
         (Topic::Network | Topic::Retry, R::NetworkOperator) => Carrier,
         // Whoever answers customers, and whoever answers for their data.
-        (Topic::Orders | Topic::Reveal | Topic::Dispute, R::HotlineAgent | R::PrivacyOfficer) => Carrier,
+        (Topic::Orders | Topic::Reveal | Topic::Dispute | Topic::Subscribers, R::HotlineAgent | R::PrivacyOfficer) => Carrier,
         (Topic::Pictures | Topic::Figures, R::PrivacyOfficer) => Carrier,
         // Whoever watches reads the log, and no customer's order.
         (Topic::Log | Topic::Figures, R::InternalAuditor) => Carrier,
@@ -171,6 +172,27 @@ const PLACES: &[(&str, &str, Place)] = {
         ("delete", "/api/v1/second-persons/{id}", Absent),
         ("post", "/api/v1/second-persons/{id}/approval", Absent),
         ("post", "/api/v1/second-persons/{id}/refusal", Absent),
+        // Whoever presses "back" after a form is led to the page it stood on, which asks for itself.
+        ("get", "/orders/{id}/reveal", Public),
+        ("get", "/orders/{id}/second", Public),
+        ("post", "/orders/{id}/second", At(T::Reveal)),
+        ("post", "/api/v1/registrations/{id}/reveals/second-person", At(T::Reveal)),
+        ("get", "/persons", Any(T::Subscribers)),
+        ("post", "/persons", Any(T::Subscribers)),
+        ("get", "/persons/{id}", Absent),
+        ("get", "/persons/{id}/reveal", Public),
+        ("post", "/persons/{id}/reveal", Absent),
+        ("get", "/persons/{id}/second", Public),
+        ("post", "/persons/{id}/second", Absent),
+        ("get", "/persons/{id}/protection", Public),
+        ("post", "/persons/{id}/protection", Absent),
+        ("post", "/api/v1/subscribers/search", Any(T::Subscribers)),
+        ("get", "/api/v1/subscribers/{id}", Absent),
+        ("get", "/api/v1/subscribers/{id}/access", Absent),
+        ("get", "/api/v1/subscribers/{id}/disclosures", Absent),
+        ("post", "/api/v1/subscribers/{id}/protection", Absent),
+        ("post", "/api/v1/subscribers/{id}/reveals", Absent),
+        ("post", "/api/v1/subscribers/{id}/reveals/second-person", Absent),
         ("get", "/api/v1/capture-limits", Any(T::Capture)),
         ("post", "/api/v1/offline-registrations", Any(T::Capture)),
         ("put", "/api/v1/channels/{id}/place", At(T::Admit)),
@@ -518,7 +540,7 @@ impl Country {
                 let body = "--x\r\ncontent-disposition: form-data; name=\"version\"\r\n\r\n1\r\n--x--\r\n";
                 request.header(header::CONTENT_TYPE, "multipart/form-data; boundary=x").body(Body::from(body)).unwrap()
             }
-            None if path.ends_with("/reveal") => form(&things.fill(path), Some(token), "/", &REVEAL),
+            None if path.ends_with("/reveal") || path.ends_with("/second") => form(&things.fill(path), Some(token), "/", &REVEAL),
             None => {
                 let number = kit::resident_id(1);
                 let fields: Vec<_> = EVERYTHING.into_iter().chain([("document_number", number.as_str())]).collect();
