@@ -10,9 +10,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("kernel", &[]),
     ("vault", &["kernel"]),
     ("store", &["kernel", "vault"]),
+    ("screen", &["kernel"]),
+    ("sip", &["kernel", "screen"]),
     ("app", &["kernel", "vault", "store"]),
     ("world", &["kernel", "vault", "store", "app"]),
-    ("chuangsha", &["kernel", "vault", "store", "app", "world"]),
+    ("chuangsha", &["kernel", "vault", "store", "screen", "sip", "app", "world"]),
 ];
 
 fn manifests() -> BTreeMap<String, toml::Table> {
@@ -64,8 +66,8 @@ fn only_the_store_names_a_database_driver() {
 }
 
 #[test]
-fn the_kernel_and_the_vault_do_no_input_or_output() {
-    for (name, manifest) in manifests().iter().filter(|(name, _)| *name == "kernel" || *name == "vault") {
+fn the_kernel_the_vault_and_the_engine_do_no_input_or_output() {
+    for (name, manifest) in manifests().iter().filter(|(name, _)| ["kernel", "vault", "screen"].contains(&name.as_str())) {
         for runtime in ["tokio", "axum", "reqwest", "tracing", "object_store"] {
             assert!(!used(manifest).iter().any(|dependency| dependency == runtime), "{name} depends on {runtime}");
         }

@@ -20,6 +20,7 @@ pub const CHINA: &[(&str, &str)] = &[
     pack!("cn/numbering"),
     pack!("cn/regions"),
     pack!("cn/protection"),
+    pack!("cn/screening"),
 ];
 
 /// A province that does not exist, so that no demo identity can be real.

@@ -93,13 +93,46 @@ pub enum Command {
         /// Orders stored while the audit queue and the pages are measured
         #[arg(long, alias = "rows", default_value_t = 1_000_000)]
         orders: u32,
+        /// Size of the screening bench, and whether to live a day of the simulated city instead
+        #[command(flatten)]
+        screen: BenchScreen,
     },
+    /// Look into the engine of call screening
+    #[command(subcommand)]
+    Screen(ScreenCommand),
     /// Check this machine and this installation
     Doctor,
     /// Print completions for a shell
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
+    },
+}
+
+/// Size of the screening bench.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct BenchScreen {
+    /// Callers, and callees, with a record; full scale is 10000000
+    #[arg(long, default_value_t = 100_000)]
+    pub callers: u64,
+    /// Numbers in the index; full scale is 100000000
+    #[arg(long, default_value_t = 1_000_000)]
+    pub numbers: u64,
+    /// Live a day of the simulated city and report errors and recall instead
+    #[arg(long)]
+    pub accuracy: bool,
+    /// People of the simulated city
+    #[arg(long, default_value_t = 100_000)]
+    pub people: u64,
+}
+
+/// Looks into the engine of call screening.
+#[derive(Debug, Subcommand)]
+pub enum ScreenCommand {
+    /// Decide about recorded calls again, one line of JSON in, one line out for each call
+    Replay {
+        /// File of snapshots, attempts and outcomes; - reads standard input
+        file: PathBuf,
     },
 }
 
@@ -195,8 +228,12 @@ pub enum Group {
     Audit,
     /// Whole orders over HTTPS, and the audit queue with a million orders stored
     Registration,
+    /// Calls answered over UDP, against a bare echo
+    Sip,
     /// Every list page with that many orders and log entries stored, with the filters people use
     Pages,
+    /// One call decided, one number looked up
+    Screen,
     /// All of them
     All,
 }
@@ -210,7 +247,9 @@ impl Group {
             Self::Authz => "authz",
             Self::Audit => "audit",
             Self::Registration => "registration",
+            Self::Sip => "sip",
             Self::Pages => "pages",
+            Self::Screen => "screen",
             Self::All => "all",
         }
     }

@@ -14,6 +14,7 @@ mod people;
 mod record;
 mod rules;
 mod say;
+mod screen;
 mod serve;
 mod world;
 
@@ -65,7 +66,8 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Audit(AuditCommand::Key) => audit::key(say, &settings()?),
         Command::Audit(AuditCommand::Witness(options)) => audit::witness(say, &options),
         Command::World(command) => world::run(say, &command),
-        Command::Bench { group, on, seconds, orders } => bench::run(say, group, &on, seconds, orders),
+        Command::Bench { group, on, seconds, orders, screen } => bench::run(say, group, &on, (seconds, orders), screen),
+        Command::Screen(command) => screen::run(say, &command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());
             Ok(())

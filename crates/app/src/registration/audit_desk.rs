@@ -107,6 +107,7 @@ pub fn unclaimed(actor: &Actor, within: table::Filter, now: Timestamp) -> table:
 /// # Errors
 /// `registration.assignee_unfit` where nobody of that number may audit it; else as [`claim`].
 pub async fn assign(app: &App, actor: &Actor, id: OrderId, number: &str) -> Result<Order> {
+    actor.reach(app, Action::OrderAssign)?;
     let now = app.clock.now();
     let unfit = || Failure::from(Refusal::AssigneeUnfit);
     let number = people::staff::number(number).map_err(|_| unfit())?;

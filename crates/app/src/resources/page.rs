@@ -490,6 +490,7 @@ fn applied(form: &Pairs) -> std::result::Result<Application, Refusal> {
 }
 
 async fn apply(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form): Form<Pairs>) -> Result<Response> {
+    actor.reach(&app, Action::LedgerApply)?;
     let done = match applied(&form) {
         Ok(input) => super::apply(&app, &actor, input).await,
         Err(refusal) => Err(refuse(refusal)),
@@ -514,7 +515,7 @@ async fn file_page(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Respo
 fn taking(shell: Shell, text: &str, taken: Option<&file::Taken>, problem: Option<&Problem>) -> DetailPage {
     let (w, language) = (shell.w, shell.language);
     let fields = vec![
-        Input::new("text", w.ledger_file_text, Field::Area).required().wide().value(text).hint(file::COLUMNS.join(",")),
+        Input::new("text", w.ledger_file_text, Field::Area).required().wide().value(text).hint(file::COLUMNS.join(", ")),
         Input::new("dry_run", w.ledger_dry_run, Field::Check).value(if taken.is_none_or(|taken| taken.dry_run) { "yes" } else { "" }),
     ];
     let mut sections = Vec::new();
@@ -556,6 +557,7 @@ fn taking(shell: Shell, text: &str, taken: Option<&file::Taken>, problem: Option
 }
 
 async fn take(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form): Form<Pairs>) -> Result<Response> {
+    actor.reach(&app, Action::LedgerManage)?;
     let text = value(&form, "text");
     match file::take(&app, &actor, text, !value(&form, "dry_run").is_empty()).await {
         Ok(taken) => Ok(page(&taking(shell, if taken.dry_run { text } else { "" }, Some(&taken), None))),

@@ -11,7 +11,7 @@ use chuangsha_kernel::role::Role;
 use crate::kit::{addresses, arrive, browse, form, operations, pages, send, start};
 
 /// What is public among the pages; everything else sends a stranger to sign-in.
-const PUBLIC_PAGES: [&str; 14] = [
+const PUBLIC_PAGES: [&str; 19] = [
     "/api",
     "/api/openapi.json",
     "/language/{language}",
@@ -22,6 +22,11 @@ const PUBLIC_PAGES: [&str; 14] = [
     "/app/worker.js",
     "/app/{file}",
     // Lead back to the page of the request, which asks.
+    "/orders/{id}/reveal",
+    "/orders/{id}/second",
+    "/persons/{id}/reveal",
+    "/persons/{id}/second",
+    "/persons/{id}/protection",
     "/second/{id}/approval",
     "/second/{id}/refusal",
     "/static/{name}",

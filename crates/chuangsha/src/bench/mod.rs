@@ -3,6 +3,7 @@
 
 mod pages;
 mod registration;
+mod screen;
 
 use std::{
     hint::black_box,
@@ -18,7 +19,7 @@ use chuangsha_kernel::{
 use chuangsha_vault::{Suite, VaultError, bench as measured};
 
 use crate::{
-    cli::Group,
+    cli::{BenchScreen, Group},
     say::{Outcome, Say},
     serve,
 };
@@ -55,14 +56,17 @@ fn short(value: f64) -> f64 {
 }
 
 /// `chuangsha bench GROUP`: prints the figures of each group as soon as they are measured.
-pub fn run(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Outcome {
+pub fn run(say: &Say, group: Group, on: &Path, sizes: (u64, u32), size: BenchScreen) -> Outcome {
     if cfg!(debug_assertions) {
         say.note("注意：这是调试版，数字没有意义", "careful: this is a debug build, its figures mean nothing");
     }
     let groups: &[Group] = match &group {
-        Group::All => &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Registration],
+        Group::All => &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Sip, Group::Registration, Group::Screen],
         one => std::slice::from_ref(one),
     };
+    if matches!(group, Group::Screen) && size.accuracy {
+        return screen::accuracy(say, size.people);
+    }
     let mut rows = Vec::new();
     let mut tell = |figures: Vec<Figure>| {
         if say.json {
@@ -74,7 +78,7 @@ pub fn run(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Out
         }));
     };
     // What was measured before something failed is told all the same.
-    let measured = groups.iter().try_for_each(|group| measure(say, *group, on, (seconds, orders), &mut tell));
+    let measured = groups.iter().try_for_each(|group| measure(say, *group, on, sizes, size, &mut tell));
     if !say.json && !rows.is_empty() {
         let heads = [
             say.pick("项目", "bench"),
@@ -88,7 +92,14 @@ pub fn run(say: &Say, group: Group, on: &Path, seconds: u64, orders: u32) -> Out
     Ok(measured?)
 }
 
-fn measure(say: &Say, group: Group, on: &Path, (seconds, orders): (u64, u32), tell: &mut dyn FnMut(Vec<Figure>)) -> Result<(), Problem> {
+fn measure(
+    say: &Say,
+    group: Group,
+    on: &Path,
+    (seconds, orders): (u64, u32),
+    size: BenchScreen,
+    tell: &mut dyn FnMut(Vec<Figure>),
+) -> Result<(), Problem> {
     let failed = |reason: &dyn std::fmt::Display| Problem::new(&FAILED).with("group", group.name()).with("reason", reason);
     match group {
         Group::Store => tell(store(on, seconds)?),
@@ -96,7 +107,9 @@ fn measure(say: &Say, group: Group, on: &Path, (seconds, orders): (u64, u32), te
         Group::Authz => tell(authz().map_err(|error| failed(&error))?),
         Group::Audit => tell(audit().map_err(|error| failed(&error))?),
         Group::Registration => serve::runtime()?.block_on(registration::run(say, on, seconds, orders.max(10_000), tell))?,
+        Group::Sip => tell(sip(seconds).map_err(|error| failed(&error))?),
         Group::Pages => serve::runtime()?.block_on(pages::run(say, on, orders.max(10_000), tell))?,
+        Group::Screen => tell(screen::figures(size, on).map_err(|error| failed(&error))?),
         Group::All => {}
     }
     Ok(())
@@ -154,6 +167,18 @@ fn authz() -> Result<Vec<Figure>, chuangsha_kernel::role::MatrixError> {
 fn audit() -> Result<Vec<Figure>, VaultError> {
     let measured = measured::audit_append(1_000_000)?;
     Ok(vec![Figure::new("audit/append", measured.ours.per_second(), "entries/s", measured.baseline.per_second())])
+}
+
+/// Calls answered by one UDP loop with the engine behind it, against a bare echo by the same loop.
+#[cfg(target_os = "linux")]
+fn sip(seconds: u64) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
+    let figures = chuangsha_sip::bench::run(&chuangsha_sip::bench::engine()?, seconds)?;
+    Ok(figures.into_iter().map(|figure| Figure::new(figure.bench, figure.value, figure.unit, figure.baseline)).collect())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sip(_: u64) -> Result<Vec<Figure>, Box<dyn std::error::Error>> {
+    Err("it is measured on Linux only".into())
 }
 
 #[cfg(test)]

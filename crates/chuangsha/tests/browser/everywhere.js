@@ -2,12 +2,13 @@
 "use strict";
 window.checks = (() => {
   const shifts = [];
-  new PerformanceObserver((list) => {
+  const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       const who = entry.sources.map((source) => (source.node ? (source.node.nodeName + "." + (source.node.className || "")) : "?")).join(" ");
       shifts.push({ value: entry.value, who });
     }
-  }).observe({ type: "layout-shift", buffered: true });
+  });
+  observer.observe({ type: "layout-shift", buffered: true });
 
   const name = (one) => one.tagName.toLowerCase() + (one.id ? "#" + one.id : "") + (typeof one.className === "string" && one.className ? "." + one.className.split(" ").join(".") : "");
   const seen = (one) => one.checkVisibility({ checkOpacity: false, checkVisibilityCSS: true, contentVisibilityAuto: true });
@@ -86,7 +87,7 @@ window.checks = (() => {
   return {
     overflowing, overlapping, name,
     shifts: () => shifts.filter((shift) => shift.value > 0).map((shift) => `moved by ${shift.value.toFixed(4)}: ${shift.who}`),
-    settle: () => { shifts.length = 0; },
+    settle: () => { observer.takeRecords(); shifts.length = 0; },
     interactive: () => interactive(document).length,
     dates: () => interactive(document).filter((one) => one.matches("input[type=date]")).length,
     begin: () => { visited = []; const first = interactive(document)[0]; first.focus({ focusVisible: true }); return name(first); },

@@ -407,6 +407,8 @@ async fn exchange(browser: &Browser, page: &str, wrong: &mut Findings) {
     if !browser.has("form.search[data-hx-get]").await {
         return;
     }
+    // The window has just had another size: what that moved is not the exchange's doing.
+    pause(150).await;
     browser.run("window.swapped = 0; document.addEventListener('htmx:after:swap', () => window.swapped++); checks.settle(); document.querySelector('form.search[data-hx-get]').requestSubmit()").await;
     for _ in 0..100 {
         if browser.run("return window.swapped > 0").await == json!(true) {

@@ -14,6 +14,7 @@ pub(crate) const PACKS: &[(&str, &str)] = &[
     ("cn/targets", include_str!("../../../../rules/cn/targets.toml")),
     ("cn/numbering", include_str!("../../../../rules/cn/numbering.toml")),
     ("cn/protection", include_str!("../../../../rules/cn/protection.toml")),
+    ("cn/screening", include_str!("../../../../rules/cn/screening.toml")),
     ("cn/regions", include_str!("../../../../rules/cn/regions.toml")),
 ];
 

@@ -7,7 +7,7 @@ pub mod page;
 use chuangsha_kernel::{
     id::SubjectId,
     problem::Problem,
-    role::RegionCode,
+    role::{Action, RegionCode},
     rulebook::{Place, Ruling},
     time::{DAY_MS, HOUR_MS, Timestamp},
 };
@@ -200,6 +200,8 @@ pub async fn reveal(
     mut look: impl FnMut(&mut Tx) -> Result<Thing> + Send + 'static,
     open: impl FnMut(&mut Tx) -> Result<String> + Send + 'static,
 ) -> Result<Revealed> {
+    // Who may not is told so before the form is judged.
+    actor.reach(app, Action::RevealField)?;
     let now = app.clock.now();
     let reason = asked.reason(app, now)?;
     let window = app.clock_rule("protection.reveal_window", now)?;
@@ -309,6 +311,8 @@ pub async fn ask_second(
     asked: &Reveal,
     mut look: impl FnMut(&mut Tx) -> Result<Thing> + Send + 'static,
 ) -> Result<Uuid> {
+    // Who may not is told so before the form is judged.
+    actor.reach(app, Action::RevealField)?;
     let now = app.clock.now();
     let reason = asked.reason(app, now)?;
     let (writer, asker, asked) = (app.clone(), actor.clone(), asked.clone());

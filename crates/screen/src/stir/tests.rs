@@ -1,0 +1,169 @@
+use proptest::prelude::*;
+use rcgen::{BasicConstraints, CertificateParams, CustomExtension, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256, date_time_ymd};
+use ring::rand::SystemRandom;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_795_312_800_000);
+const ADDRESS: &str = "https://cert.example/sp.pem";
+const ORIGIN: &str = "123e4567-e89b-12d3-a456-426614174000";
+
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+fn authority(name: &str) -> Authority {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let pem = params.self_signed(&key).unwrap().pem();
+    Authority { issuer: Issuer::new(params, key), pem }
+}
+
+/// A leaf with a TNAuthList, valid from 2026 for so many years.
+fn leaf(authority: &Authority, list: Option<Vec<u8>>, years: i32) -> (KeyPair, String) {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "SHAKEN 1234");
+    (params.not_before, params.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2026 + years, 1, 1));
+    params.custom_extensions.extend(list.map(|list| CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 26], list)));
+    let pem = params.signed_by(&key, &authority.issuer).unwrap().pem();
+    (key, pem)
+}
+
+fn provider() -> Option<Vec<u8>> {
+    Some(vec![0x30, 8, 0xA0, 6, 0x16, 4, b'1', b'2', b'3', b'4'])
+}
+
+fn caller() -> Number {
+    Number::china(19_900_001_234).unwrap()
+}
+
+fn callee() -> Number {
+    Number::china(19_900_005_678).unwrap()
+}
+
+fn signed(key: &KeyPair, attestation: Attestation, at: Timestamp) -> String {
+    let random = SystemRandom::new();
+    Signer::new(&key.serialize_der(), ADDRESS, &random).unwrap().sign(attestation, (caller(), callee()), at, ORIGIN, &random).unwrap()
+}
+
+fn verifier(authority: &Authority) -> Verifier {
+    Verifier::new(vec![Anchor::read(authority.pem.as_bytes()).unwrap()])
+}
+
+#[test]
+fn what_we_sign_verifies_with_its_attestation_once_the_certificate_is_there() {
+    let root = authority("root");
+    let (key, pem) = leaf(&root, provider(), 2);
+    let verifier = verifier(&root);
+    let header = signed(&key, Attestation::Full, NOW);
+    assert_eq!(verifier.verify(&header, caller(), callee(), NOW), Verified::Wants(ADDRESS.to_owned()));
+    verifier.keep(ADDRESS, pem.as_bytes(), NOW).unwrap();
+    for (attestation, identity) in
+        [(Attestation::Full, Identity::Full), (Attestation::Partial, Identity::Partial), (Attestation::Gateway, Identity::Gateway)]
+    {
+        assert_eq!(verifier.verify(&signed(&key, attestation, NOW), caller(), callee(), NOW), Verified::Known(identity));
+    }
+}
+
+#[test]
+fn a_token_for_another_call_another_time_or_with_another_key_is_false() {
+    let root = authority("root");
+    let (key, pem) = leaf(&root, provider(), 2);
+    let verifier = verifier(&root);
+    verifier.keep(ADDRESS, pem.as_bytes(), NOW).unwrap();
+    let header = signed(&key, Attestation::Full, NOW);
+    let answer = |header: &str, caller, callee, at| verifier.verify(header, caller, callee, at);
+    let invalid = Verified::Known(Identity::Invalid);
+    assert_eq!(answer(&header, callee(), caller(), NOW), invalid);
+    assert_eq!(answer(&header, caller(), caller(), NOW), invalid);
+    assert_eq!(answer(&header, caller(), callee(), NOW.plus_ms(61_000)), invalid);
+    assert_eq!(answer(&header, caller(), callee(), NOW.plus_ms(-61_000)), invalid);
+    assert_eq!(answer(&header, caller(), callee(), NOW.plus_ms(59_000)), Verified::Known(Identity::Full));
+    let (other, _) = leaf(&root, provider(), 2);
+    assert_eq!(answer(&signed(&other, Attestation::Full, NOW), caller(), callee(), NOW), invalid);
+    for (from, to) in [("ppt=shaken", "ppt=div"), ("alg=ES256", "alg=none"), ("info=<https", "info=<http"), (";info", ";inf"), (".", "..")]
+    {
+        assert_eq!(answer(&header.replacen(from, to, 1), caller(), callee(), NOW), invalid, "{from}");
+    }
+    // An unsigned token, and one that claims another algorithm.
+    let head = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"none","ppt":"shaken","typ":"passport","x5u":"{ADDRESS}"}}"#));
+    let rest = header.split_once('.').unwrap().1;
+    assert_eq!(answer(&format!("{head}.{rest}"), caller(), callee(), NOW), invalid);
+    assert_eq!(answer(&"a".repeat(9_000), caller(), callee(), NOW), invalid);
+}
+
+#[test]
+fn a_certificate_vouches_for_its_own_numbers_only() {
+    let root = authority("root");
+    let one = |digits: &[u8]| {
+        let length = digits.len() as u8;
+        let mut list = vec![0x30, length + 4, 0xA2, length + 2, 0x16, length];
+        list.extend_from_slice(digits);
+        Some(list)
+    };
+    for (digits, identity) in [(b"8619900001234", Identity::Full), (b"8619900009999", Identity::Invalid)] {
+        let (key, pem) = leaf(&root, one(digits), 2);
+        let verifier = verifier(&root);
+        verifier.keep(ADDRESS, pem.as_bytes(), NOW).unwrap();
+        assert_eq!(verifier.verify(&signed(&key, Attestation::Full, NOW), caller(), callee(), NOW), Verified::Known(identity));
+    }
+}
+
+#[test]
+fn a_chain_that_cannot_be_trusted_is_named_and_not_kept() {
+    let (root, stranger) = (authority("root"), authority("stranger"));
+    let verifier = verifier(&root);
+    let keep = |pem: &str| verifier.keep(ADDRESS, pem.as_bytes(), NOW);
+    let (key, good) = leaf(&root, provider(), 2);
+    assert_eq!(keep(&leaf(&stranger, provider(), 2).1), Err(CertificateError::Untrusted));
+    assert_eq!(keep(&leaf(&authority("root"), provider(), 2).1), Err(CertificateError::Untrusted), "the name alone is not enough");
+    assert_eq!(keep(&leaf(&root, None, 2).1), Err(CertificateError::NoNumbers));
+    assert_eq!(keep(&leaf(&root, Some(vec![0x30, 0]), 2).1), Err(CertificateError::NoNumbers));
+    assert_eq!(keep(&format!("{good}{}", leaf(&root, provider(), 2).1)), Err(CertificateError::NotAuthority));
+    assert_eq!(keep(&format!("{good}{}", stranger.pem)), Err(CertificateError::Broken));
+    assert_eq!(keep("no certificate"), Err(CertificateError::Unreadable));
+    assert_eq!(keep(&good.repeat(5)), Err(CertificateError::Unreadable));
+    let late = NOW.plus_ms(3 * 366 * 86_400_000);
+    assert_eq!(verifier.keep(ADDRESS, good.as_bytes(), late), Err(CertificateError::Expired));
+    assert_eq!(keep(&format!("{good}{}", root.pem)), Ok(()));
+    // Expired in the cache: unchecked and fetched again, never believed.
+    assert_eq!(verifier.verify(&signed(&key, Attestation::Full, late), caller(), callee(), late), Verified::Wants(ADDRESS.to_owned()));
+    assert!(Anchor::read(b"").is_err());
+}
+
+#[test]
+fn the_cache_is_bounded_and_drops_the_one_used_longest_ago() {
+    let root = authority("root");
+    let (_, pem) = leaf(&root, provider(), 2);
+    let verifier = verifier(&root);
+    for at in 0..MOST_CERTIFICATES + 5 {
+        verifier.keep(&format!("https://cert.example/{at}"), pem.as_bytes(), NOW).unwrap();
+    }
+    let cache = verifier.cache();
+    assert_eq!(cache.kept.len(), MOST_CERTIFICATES);
+    assert!(!cache.kept.contains_key("https://cert.example/0") && cache.kept.contains_key("https://cert.example/1028"));
+}
+
+#[test]
+fn a_signer_refuses_a_wrong_key_and_an_address_no_header_can_hold() {
+    let random = SystemRandom::new();
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap().serialize_der();
+    assert_eq!(Signer::new(b"nothing", ADDRESS, &random).err(), Some(SignError::Key));
+    for address in ["http://cert.example", "https://cert.example/>;x=", "https://cert.example/a b"] {
+        assert_eq!(Signer::new(&key, address, &random).err(), Some(SignError::Address));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_header_makes_it_panic(header in "\\PC{0,200}", token in "[A-Za-z0-9_-]{0,60}[.][A-Za-z0-9_-]{0,60}[.][A-Za-z0-9_-]{0,60}(;info=<https://a>)?") {
+        let verifier = Verifier::default();
+        for text in [header, token] {
+            prop_assert_eq!(verifier.verify(&text, caller(), callee(), NOW), Verified::Known(Identity::Invalid));
+        }
+    }
+}

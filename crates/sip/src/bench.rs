@@ -1,0 +1,292 @@
+//! 测速: calls answered over the loopback against a bare echo by the same loop, in the same run. Bounded in count and time.
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the machine's clock; nothing is decided by it")]
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    net::{SocketAddr, UdpSocket},
+    os::fd::AsRawFd,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use chuangsha_kernel::{Rulebook, time::SystemClock};
+use chuangsha_screen::{Engine, StateConfig, replay::SnapshotSpec, rules::PACKS};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+
+use crate::{
+    datagram::{Datagrams, Handle},
+    decide::Decide,
+    edge::{Edge, Reaction, Source, Work},
+    screening::Screening,
+    trunk::Trunks,
+    watch::Monotonic,
+};
+
+/// One measured figure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// `sip/…`
+    pub bench: &'static str,
+    /// Ours.
+    pub value: f64,
+    /// Of both.
+    pub unit: &'static str,
+    /// The bare echo's.
+    pub baseline: f64,
+}
+
+/// Most calls of one round, whatever the time.
+const MOST: u64 = 4_000_000;
+/// Calls on their way at once when as many as possible are wanted.
+const WINDOW: usize = 256;
+const BATCH: usize = 32;
+const BUFFER: usize = 16 << 20;
+/// Rounds of each; the median counts.
+const ROUNDS: usize = 3;
+
+/// Trunks of a measurement: one, on the loopback.
+pub const TRUNKS: &str = r#"
+    [[trunk]]
+    id = 1
+    name = "bench"
+    class = "interconnect"
+    sources = ["127.0.0.0/8"]
+"#;
+
+/// A call with the headers a carrier's gateway sends; eight digits of it are the call's number.
+pub const INVITE: &str = "INVITE sip:+8619900000000@127.0.0.1:5060;user=phone SIP/2.0\r\n\
+Via: SIP/2.0/UDP 127.0.0.1:5090;rport;branch=z9hG4bK-00000000\r\n\
+Max-Forwards: 69\r\n\
+Record-Route: <sip:127.0.0.1:5090;lr=on;ftag=gK00000000>\r\n\
+From: <sip:+8613300000000@127.0.0.1;user=phone>;tag=gK00000000\r\n\
+To: <sip:+8619900000000@127.0.0.1;user=phone>\r\n\
+Call-ID: 00000000_128459087@127.0.0.1\r\n\
+CSeq: 17041 INVITE\r\n\
+Contact: <sip:+8613300000000@127.0.0.1:5090;transport=udp>\r\n\
+P-Asserted-Identity: <sip:+8613300000000@127.0.0.1;user=phone>\r\n\
+Allow: INVITE,ACK,CANCEL,BYE,REGISTER,REFER,INFO,SUBSCRIBE,NOTIFY,PRACK,UPDATE,OPTIONS,MESSAGE\r\n\
+Accept: application/sdp, application/isup, application/dtmf, multipart/mixed\r\n\
+Supported: timer,100rel,precondition\r\n\
+Session-Expires: 1800\r\n\
+Min-SE: 90\r\n\
+Content-Type: application/sdp\r\n\
+Content-Length: 169\r\n\
+\r\n\
+v=0\r\no=gw 15823 5613 IN IP4 127.0.0.1\r\ns=call\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 10000 RTP/AVP 8 0 101\r\n\
+a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n";
+
+/// Sends back what it gets.
+struct Echo;
+
+impl Handle for Echo {
+    fn moment(&self) -> u64 {
+        0
+    }
+
+    fn receive(&self, bytes: &[u8], source: Source, _: u64, work: &mut Work) -> Reaction {
+        work.out.clear();
+        work.out.extend_from_slice(bytes);
+        Reaction::Answer(source.address)
+    }
+}
+
+struct Server {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    loops: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Server {
+    fn start<H: Handle>(handler: &Arc<H>) -> io::Result<Self> {
+        let datagrams = Datagrams::bind(SocketAddr::from(([127, 0, 0, 1], 0)), 1, BUFFER)?;
+        let (address, stop) = (datagrams.address, Arc::new(AtomicBool::new(false)));
+        Ok(Self { address, loops: datagrams.serve(handler, &stop)?, stop })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for one in self.loops.drain(..) {
+            let _ = one.join();
+        }
+    }
+}
+
+/// What a caller saw.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// Calls sent.
+    pub sent: u64,
+    /// Answers that came.
+    pub answered: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Time of each answer, microseconds, sorted.
+    pub micros: Vec<u32>,
+}
+
+impl Seen {
+    /// Answers a second.
+    pub fn rate(&self) -> f64 {
+        self.answered as f64 / self.seconds
+    }
+
+    /// The time that many of a thousand answers took at most, microseconds.
+    pub fn quantile(&self, of_a_thousand: usize) -> f64 {
+        let at = (self.micros.len() * of_a_thousand / 1_000).min(self.micros.len().saturating_sub(1));
+        self.micros.get(at).copied().map_or(f64::NAN, f64::from)
+    }
+}
+
+/// A caller on the loopback: `rate` calls a second, or as many as are answered when it is 0; for so long. `first`: number of the first call.
+///
+/// # Errors
+/// A socket that cannot be had.
+pub fn call(server: SocketAddr, rate: u64, time: Duration, first: u64) -> io::Result<Seen> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let tuned = socket2::SockRef::from(&socket);
+    tuned.set_recv_buffer_size(BUFFER)?;
+    tuned.set_send_buffer_size(BUFFER)?;
+    socket.set_nonblocking(true)?;
+    let places: Vec<usize> = memchr::memmem::find_iter(INVITE.as_bytes(), b"00000000").collect();
+    let mut messages: Vec<Vec<u8>> = vec![INVITE.as_bytes().to_vec(); BATCH];
+    let mut incoming = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+    let mut outgoing = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+    let to = vec![Some(SockaddrStorage::from(server)); BATCH];
+    let mut room = vec![0_u8; BATCH * 4_096];
+    let mut sent_at: Vec<u32> = Vec::new();
+    let mut seen = Seen::default();
+    let started = Instant::now();
+    let mut last_answer = started;
+    loop {
+        let elapsed = started.elapsed();
+        let over = elapsed >= time || seen.sent >= MOST;
+        let open = seen.sent - seen.answered;
+        // What is not answered within a fifth of a second after the end is lost.
+        if over && (open == 0 || last_answer.elapsed() > Duration::from_millis(200)) {
+            break;
+        }
+        let wanted = match rate {
+            _ if over => 0,
+            // A lost answer must not stop the flow.
+            0 if last_answer.elapsed() > Duration::from_millis(100) => BATCH as u64,
+            0 => (WINDOW as u64).saturating_sub(open),
+            rate => ((elapsed.as_secs_f64() * rate as f64) as u64).saturating_sub(seen.sent),
+        };
+        let batch = (wanted as usize).min(BATCH);
+        if batch > 0 && (rate > 0 || batch == BATCH || open == 0) {
+            for (i, message) in messages.iter_mut().take(batch).enumerate() {
+                let number = format!("{:08}", (first + seen.sent + i as u64) % 100_000_000);
+                for place in &places {
+                    if let Some(digits) = message.get_mut(*place..place + 8) {
+                        digits.copy_from_slice(number.as_bytes());
+                    }
+                }
+            }
+            let slices: Vec<[IoSlice<'_>; 1]> = messages.iter().take(batch).map(|bytes| [IoSlice::new(bytes)]).collect();
+            let gone =
+                sendmmsg(socket.as_raw_fd(), &mut outgoing, slices.iter(), to.get(..batch).unwrap_or_default(), [], MsgFlags::empty());
+            let gone = gone.map_or(0, Iterator::count);
+            if rate > 0 {
+                let now = started.elapsed().as_micros() as u32;
+                sent_at.extend(std::iter::repeat_n(now, gone));
+            }
+            seen.sent += gone as u64;
+        }
+        let mut slices: Vec<[IoSliceMut<'_>; 1]> = room.chunks_exact_mut(4_096).map(|part| [IoSliceMut::new(part)]).collect();
+        match recvmmsg(socket.as_raw_fd(), &mut incoming, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None) {
+            Ok(answers) => {
+                last_answer = Instant::now();
+                let now = started.elapsed().as_micros() as u32;
+                for answer in answers {
+                    seen.answered += 1;
+                    if rate == 0 {
+                        continue;
+                    }
+                    let bytes = answer.iovs().next().unwrap_or_default();
+                    let number = memchr::memmem::find(bytes, b"z9hG4bK-").and_then(|at| bytes.get(at + 8..at + 16));
+                    let number = number.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse::<u64>().ok());
+                    let sent = number.and_then(|number| sent_at.get(usize::try_from(number.checked_sub(first)?).ok()?));
+                    if let Some(sent) = sent {
+                        seen.micros.push(now.saturating_sub(*sent));
+                    }
+                }
+            }
+            Err(_) if rate == 0 || over => std::thread::yield_now(),
+            Err(_) => std::hint::spin_loop(),
+        }
+    }
+    seen.seconds = started.elapsed().as_secs_f64();
+    seen.micros.sort_unstable();
+    Ok(seen)
+}
+
+/// The engine as a node runs it, with room for the callers of a measurement, all rules of the packs and a trunk on the loopback.
+///
+/// # Errors
+/// Packs that do not compile: the tests of `screen` would have told.
+pub fn engine() -> Result<Arc<dyn Decide>, Box<dyn std::error::Error>> {
+    let book = Rulebook::embedded(PACKS)?;
+    let trunk = r#"{"id":1,"name":"bench","ingress":"interconnect","transit":true}"#;
+    let spec: SnapshotSpec =
+        serde_json::from_str(&format!(r#"{{"version":1,"home":"china_broadnet","on":"2026-11-22","trunks":[{trunk}]}}"#))?;
+    let engine = Engine::new(spec.compile(&book)?, StateConfig { callers: 2_000_000, callees: 2_000_000, seed: 41 });
+    Ok(Arc::new(Screening::new(Arc::new(engine))))
+}
+
+fn edge(decide: &Arc<dyn Decide>) -> io::Result<Arc<Edge>> {
+    let trunks = Trunks::parse(TRUNKS).map_err(io::Error::other)?;
+    let clock = Arc::new(SystemClock::default());
+    Ok(Arc::new(Edge::new(trunks, Arc::clone(decide), [0x5A; 16], clock, Arc::new(Monotonic::default()))))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Both figures: how many calls one loop answers, and how long the slowest of a hundred waits at 50,000 a second.
+///
+/// # Errors
+/// A socket that cannot be had.
+pub fn run(decide: &Arc<dyn Decide>, seconds: u64) -> io::Result<Vec<Figure>> {
+    let time = Duration::from_secs(seconds.clamp(1, 30));
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    let mut first = 1;
+    for _ in 0..ROUNDS {
+        for own in [false, true] {
+            let server = if own { Server::start(&edge(decide)?)? } else { Server::start(&Arc::new(Echo))? };
+            let seen = call(server.address, 0, time, first)?;
+            first += seen.sent;
+            if own { &mut ours } else { &mut bare }.push(seen.rate());
+        }
+    }
+    let mut figures = vec![Figure { bench: "sip/redirect", value: median(ours), unit: "calls/s", baseline: median(bare) }];
+    for (p99, answered, rate) in [("sip/p99_20k", "sip/answered_20k", 20_000), ("sip/p99_50k", "sip/answered_50k", 50_000)] {
+        let echo = call(Server::start(&Arc::new(Echo))?.address, rate, time, first)?;
+        first += echo.sent;
+        let ours = call(Server::start(&edge(decide)?)?.address, rate, time, first)?;
+        first += ours.sent;
+        let share = |seen: &Seen| seen.answered as f64 / seen.sent.max(1) as f64;
+        figures.push(Figure { bench: p99, value: ours.quantile(990), unit: "µs", baseline: echo.quantile(990) });
+        figures.push(Figure { bench: answered, value: share(&ours), unit: "of 1", baseline: share(&echo) });
+    }
+    Ok(figures)
+}
+
+/// Answers calls on an address for so long, with one loop; for a measurement beside another server.
+///
+/// # Errors
+/// A socket that cannot be had.
+pub fn serve(address: SocketAddr, time: Duration, decide: &Arc<dyn Decide>) -> io::Result<()> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let loops = Datagrams::bind(address, 1, BUFFER)?.serve(&edge(decide)?, &stop)?;
+    std::thread::park_timeout(time);
+    stop.store(true, Ordering::Relaxed);
+    loops.into_iter().for_each(|one| drop(one.join()));
+    Ok(())
+}

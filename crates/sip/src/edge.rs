@@ -1,0 +1,454 @@
+//! 边缘: what happens to one message. No socket, no clock of its own: bytes and their source in, bytes and their destination out.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use chuangsha_kernel::time::Clock;
+use chuangsha_screen::{Action, Attempt, Identity, Number, Roaming};
+
+use crate::{
+    answer,
+    calls::Calls,
+    decide::Decide,
+    memory::{Kept, Key, Known, Memory, Secret},
+    message::{Address, Fields, Head, Method, Name, Noise, Request, Scheme, Uri, address},
+    proxy::{Parties, goes_on},
+    scan,
+    trunk::{Mode, Trunk, Trunks},
+    watch::{Counters, Stopwatch},
+};
+
+/// Longest a call waits for its verdict, microseconds; then it passes and that is logged, except where it must not (I4).
+pub const PATIENCE_MICROS: u64 = 5_000;
+/// Most refusals of unknown sources a second: what is spoofed is not to be turned into a stream towards somebody else.
+const REFUSALS_A_SECOND: u64 = 200;
+/// Room for transactions by default: 32 seconds at 50,000 calls a second.
+pub const TRANSACTIONS: usize = 1_600_000;
+/// Most calls under way through this edge.
+const CALLS: usize = 1_000_000;
+
+/// 来处: where a message came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source {
+    /// The other end.
+    pub address: SocketAddr,
+    /// Over a connection: the answer goes back on it.
+    pub stream: bool,
+}
+
+/// 反应: what to do after a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaction {
+    /// Nothing.
+    Quiet,
+    /// Send what was written: over the connection it came by, or as a datagram to that address.
+    Answer(SocketAddr),
+    /// Send what was written as a datagram to the next hop, or back along the way.
+    Forward(SocketAddr),
+}
+
+/// Working memory of one worker: used again for every message, so that none costs an allocation.
+#[derive(Default)]
+pub struct Work {
+    fields: Fields,
+    /// What is to be sent.
+    pub out: Vec<u8>,
+    pub(crate) spelled: [String; 4],
+}
+
+/// 信令边缘. One for all workers.
+pub struct Edge {
+    pub(crate) decide: Arc<dyn Decide>,
+    pub(crate) trunks: Trunks,
+    pub(crate) memory: Memory,
+    pub(crate) secret: Secret,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) stopwatch: Arc<dyn Stopwatch>,
+    /// What was seen so far.
+    pub counters: Counters,
+    pub(crate) calls: Calls<Parties>,
+    /// As it stands in Via and Record-Route; without it nothing is proxied.
+    pub(crate) own: Option<SocketAddr>,
+    patience_micros: u64,
+    late_said: AtomicU64,
+    refusals: AtomicU64,
+}
+
+impl Edge {
+    /// An edge that asks `decide` about every call of `trunks`. `secret` is random, new for every process.
+    pub fn new(trunks: Trunks, decide: Arc<dyn Decide>, secret: [u8; 16], clock: Arc<dyn Clock>, stopwatch: Arc<dyn Stopwatch>) -> Self {
+        Self {
+            decide,
+            trunks,
+            memory: Memory::new(TRANSACTIONS),
+            secret: Secret(secret),
+            clock,
+            stopwatch,
+            counters: Counters::default(),
+            calls: Calls::new(CALLS),
+            own: None,
+            patience_micros: PATIENCE_MICROS,
+            late_said: AtomicU64::new(0),
+            refusals: AtomicU64::new(0),
+        }
+    }
+
+    /// Another bound for the transactions remembered.
+    #[must_use]
+    pub fn remember(mut self, most: usize) -> Self {
+        self.memory = Memory::new(most);
+        self
+    }
+
+    /// Another time a call may wait for its verdict, for a machine that is not only there for calls.
+    #[must_use]
+    pub fn patience(mut self, time: std::time::Duration) -> Self {
+        self.patience_micros = time.as_micros() as u64;
+        self
+    }
+
+    /// Proxies calls of the trunks that ask for it. `own` is the address the other ends reach this edge at.
+    #[must_use]
+    pub fn proxy(mut self, own: SocketAddr) -> Self {
+        self.own = Some(own);
+        self
+    }
+
+    /// Calls under way through this edge.
+    pub fn under_way(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Transactions remembered now.
+    pub fn remembered(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// Whether anything may come from there: a trunk, or the far side of a proxied one.
+    pub fn knows(&self, source: std::net::IpAddr) -> bool {
+        self.trunks.knows(source) || self.trunks.leads_to(source)
+    }
+
+    /// The moment something is received, for [`Edge::receive`].
+    pub fn moment(&self) -> u64 {
+        self.stopwatch.micros()
+    }
+
+    /// Takes one message. `received` is the moment it came, by [`Edge::moment`]; what is to be sent stands in `work.out`.
+    pub fn receive(&self, bytes: &[u8], source: Source, received: u64, work: &mut Work) -> Reaction {
+        let Work { fields, out, spelled } = work;
+        out.clear();
+        let head = match Head::read(bytes, fields) {
+            Ok(head) => head,
+            Err(Noise::KeepAlive | Noise::NotSip | Noise::TooLong) => {
+                self.counters.noise.add();
+                return Reaction::Quiet;
+            }
+        };
+        let known = self.knows(source.address.ip());
+        if head.is_response() {
+            return match head.response() {
+                Ok(response) if known => self.back(&response, received, out),
+                _ => {
+                    self.counters.strays.add();
+                    Reaction::Quiet
+                }
+            };
+        }
+        let request = match head.request() {
+            Ok(request) => request,
+            Err(_) if !known => return self.refuse_stranger(None, source, out),
+            Err(refusal) => {
+                self.counters.malformed.add();
+                // An ACK is never answered, and who sends no way back cannot be.
+                if head.start.starts_with(b"ACK ") || head.value(Name::Via).is_none() {
+                    return Reaction::Quiet;
+                }
+                answer::write(out, &head, source.address, (refusal.status, refusal.why), 0, |_| {});
+                return self.answer_to(source, head.vias().next().flatten().as_ref());
+            }
+        };
+        if !known {
+            return self.refuse_stranger(Some(&request), source, out);
+        }
+        self.request(&request, source, received, out, spelled)
+    }
+
+    fn request(&self, request: &Request<'_>, source: Source, received: u64, out: &mut Vec<u8>, spelled: &mut [String; 4]) -> Reaction {
+        let key = Key::of(&self.secret, request);
+        let back = self.answer_to(source, Some(&request.via));
+        // What belongs to a call that went through here goes through as well, whatever it asks for.
+        let within = if source.stream || self.own.is_none() { None } else { self.within(request, source, key, received) };
+        if let Some(to) = within {
+            return self.forward(request, source, key, to, None, out);
+        }
+        if request.method == Method::Ack {
+            return Reaction::Quiet;
+        }
+        if request.method == Method::Cancel {
+            return self.cancel(request, source, key, received, out);
+        }
+        if self.own.is_some() && answer::unknown_options(&request.head, Name::ProxyRequire).next().is_some() {
+            answer::bad_extension(out, request, source.address, key.tag(), Name::ProxyRequire);
+            return back;
+        }
+        if answer::unknown_options(&request.head, Name::Require).next().is_some() {
+            answer::bad_extension(out, request, source.address, key.tag(), Name::Require);
+            return back;
+        }
+        if request.target.scheme == Scheme::Other {
+            answer::write(out, &request.head, source.address, (416, "Unsupported URI Scheme"), key.tag(), |_| {});
+            return back;
+        }
+        match request.method {
+            Method::Invite if request.to.tag().is_some() => {
+                answer::write(out, &request.head, source.address, (481, "Call Does Not Exist"), key.tag(), |_| {});
+                back
+            }
+            Method::Invite => self.invite(request, source, key, received, out, spelled),
+            Method::Options => {
+                answer::options(out, request, source.address, key.tag(), answer::ALLOW);
+                back
+            }
+            Method::Bye => {
+                answer::write(out, &request.head, source.address, (481, "Call Does Not Exist"), key.tag(), |_| {});
+                back
+            }
+            _ => {
+                answer::not_here(out, request, source.address, key.tag(), answer::ALLOW);
+                back
+            }
+        }
+    }
+
+    fn invite(
+        &self,
+        request: &Request<'_>,
+        source: Source,
+        key: Key,
+        received: u64,
+        out: &mut Vec<u8>,
+        spelled: &mut [String; 4],
+    ) -> Reaction {
+        let back = self.answer_to(source, Some(&request.via));
+        let Some(trunk) = self.trunks.find(source.address.ip(), trunk_group(request)) else {
+            return self.refuse_stranger(Some(request), source, out);
+        };
+        let (known, early) = self.memory.begin(key, received / 1_000);
+        if early {
+            self.counters.forgotten.add();
+        }
+        let far = trunk.far().filter(|_| trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream);
+        let (kept, onward) = match known {
+            Known::Decided(kept, onward) => {
+                self.counters.retransmissions.add();
+                (kept, onward)
+            }
+            // The worker that decides it answers it.
+            Known::Deciding => return Reaction::Quiet,
+            Known::New => {
+                let (kept, caller, callee) = self.judge(request, trunk, key, received, spelled);
+                let onward = far.filter(|_| goes_on(kept.action, trunk));
+                self.memory.decided(key, kept, onward);
+                if let Some(far) = onward {
+                    let parties = Parties { trunk: trunk.id, caller, callee, near: source.address, far };
+                    self.calls.begin(self.call_of(request.call_id), self.tag_of(request.from.tag()), parties, received);
+                }
+                (kept, onward)
+            }
+        };
+        if let Some(to) = onward {
+            let label = (kept.action != Action::Pass).then_some((&kept, trunk));
+            return self.forward(request, source, key, to, label, out);
+        }
+        answer::verdict(out, request, source.address, key, trunk, &kept);
+        back
+    }
+
+    /// Where a request goes that belongs to a call through here, if it does.
+    fn within(&self, request: &Request<'_>, source: Source, key: Key, received: u64) -> Option<SocketAddr> {
+        let call = self.call_of(request.call_id);
+        let remembered = || match self.memory.find(key, received / 1_000) {
+            Some(Known::Decided(_, onward)) => onward,
+            _ => None,
+        };
+        // What belongs to a call names both its ends.
+        let onward = || request.to.tag().and_then(|_| self.onward(request, source, call));
+        match request.method {
+            Method::Invite if request.to.tag().is_none() => None,
+            // CANCEL, and the ACK of a refusal, follow their INVITE; the ACK of an answer is a request of its own.
+            Method::Cancel => {
+                let to = remembered()?;
+                self.counters.cancelled.add();
+                self.calls.cancelled(call);
+                Some(to)
+            }
+            Method::Ack => remembered().or_else(onward),
+            Method::Bye => remembered().or_else(|| {
+                let to = onward()?;
+                if let Some(ended) = self.calls.hung_up(call, self.tag_of(request.from.tag()), received) {
+                    self.ended(&ended);
+                }
+                // The call is over, but this BYE may have to be sent again.
+                self.memory.begin(key, received / 1_000);
+                self.memory.decided(key, Kept::UNDECIDED, Some(to));
+                Some(to)
+            }),
+            _ => onward(),
+        }
+    }
+
+    /// A call by its Call-ID, hashed with the secret of this process.
+    pub(crate) fn call_of(&self, call_id: &[u8]) -> u64 {
+        self.secret.hash(call_id)
+    }
+
+    fn tag_of(&self, tag: Option<&[u8]>) -> u64 {
+        self.secret.hash(tag.unwrap_or_default())
+    }
+
+    /// The verdict about a new call, within the time there is; and its parties as understood.
+    fn judge(&self, request: &Request<'_>, trunk: &Trunk, key: Key, received: u64, spelled: &mut [String; 4]) -> Judged {
+        self.counters.calls.add();
+        let late = || self.stopwatch.micros().saturating_sub(received) > self.patience_micros && !trunk.fails_closed();
+        // What waited too long already is not made to wait longer; what took too long is not believed any more.
+        let decided = if late() { None } else { Some(self.decide_about(request, trunk, key, spelled)) };
+        let judged = match decided.filter(|_| !late()) {
+            Some(judged) => judged,
+            None => {
+                self.counters.late.add();
+                self.say_late(trunk, received / 1_000_000);
+                (Kept::UNDECIDED, None, None)
+            }
+        };
+        match judged.0.action {
+            Action::Pass => self.counters.passed.add(),
+            Action::Label => self.counters.labelled.add(),
+            Action::Challenge => self.counters.challenged.add(),
+            Action::Block => self.counters.blocked.add(),
+        }
+        judged
+    }
+
+    /// Once a second at most: when this is said there is no time for more.
+    fn say_late(&self, trunk: &Trunk, second: u64) {
+        if self.late_said.swap(second + 1, Ordering::Relaxed) != second + 1 {
+            let so_far = self.counters.late.get();
+            tracing::warn!(trunk = trunk.name, so_far, "calls pass without a verdict: none came in time");
+        }
+    }
+
+    fn decide_about(&self, request: &Request<'_>, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> Judged {
+        let head = &request.head;
+        let [from, pai, ppi, callee] = spelled;
+        let from_uri = request.from.uri;
+        let hidden = head.values(Name::Privacy).any(|value| value.split(|b| matches!(b, b';' | b',')).any(|one| hides(scan::trim(one))))
+            || from_uri.host.eq_ignore_ascii_case(b"anonymous.invalid")
+            || from_uri.telephone().eq_ignore_ascii_case(b"anonymous");
+        let mut attempt = Attempt {
+            id: (key.0 >> 64) as u64,
+            at: self.clock.now(),
+            trunk: trunk.id,
+            ingress: trunk.class,
+            from: spell(from_uri, from),
+            pai: identity(head, Name::AssertedIdentity, pai),
+            ppi: identity(head, Name::PreferredIdentity, ppi),
+            line: None,
+            callee: spell(request.target, callee).unwrap_or_default(),
+            hidden,
+            diverted: head.value(Name::Diversion).or_else(|| head.value(Name::HistoryInfo)).is_some(),
+            roaming: Roaming::Unasked,
+            identity: head.value(Name::Identity).map_or(Identity::Absent, |token| self.decide.identity(token)),
+        };
+        attempt.roaming = self.decide.roaming(&attempt);
+        let verdict = self.decide.decide(&attempt);
+        (Kept::of(&verdict), verdict.caller, verdict.callee)
+    }
+
+    fn cancel(&self, request: &Request<'_>, source: Source, key: Key, received: u64, out: &mut Vec<u8>) -> Reaction {
+        let status = match self.memory.find(key, received / 1_000) {
+            // The call was answered already: there is nothing left to take back, but the CANCEL itself is fine (RFC 3261 section 9.2).
+            Some(_) => {
+                self.counters.cancelled.add();
+                (200, "OK")
+            }
+            None => (481, "Call Does Not Exist"),
+        };
+        answer::write(out, &request.head, source.address, status, key.tag(), |_| {});
+        self.answer_to(source, Some(&request.via))
+    }
+
+    /// A stranger is told so, but not often: who is not in the file of trunks may be somebody whose address was forged.
+    fn refuse_stranger(&self, request: Option<&Request<'_>>, source: Source, out: &mut Vec<u8>) -> Reaction {
+        self.counters.unknown_source.add();
+        let Some(request) = request.filter(|request| request.method != Method::Ack) else { return Reaction::Quiet };
+        // The second in the upper half, how many were told in it in the lower one.
+        let second = self.stopwatch.micros() / 1_000_000;
+        let told = self.refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+            if held >> 32 != second { Some(second << 32 | 1) } else { (held & 0xFFFF_FFFF < REFUSALS_A_SECOND).then_some(held + 1) }
+        });
+        if told.is_err() {
+            return Reaction::Quiet;
+        }
+        let key = Key::of(&self.secret, request);
+        answer::write(out, &request.head, source.address, (403, "Forbidden"), key.tag(), |_| {});
+        self.answer_to(source, Some(&request.via))
+    }
+
+    fn answer_to(&self, source: Source, via: Option<&crate::message::Via<'_>>) -> Reaction {
+        Reaction::Answer(if source.stream { source.address } else { answer::destination(source.address, via) })
+    }
+}
+
+/// A verdict in short, caller and callee.
+type Judged = (Kept, Option<Number>, Option<Number>);
+
+/// The group the call comes by: told in Contact (RFC 4904), by some in the Request-URI.
+fn trunk_group<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
+    let contact = request.head.value(Name::Contact).and_then(|value| address::list(value).next().flatten());
+    contact.and_then(|contact| contact.uri.trunk_group()).or_else(|| request.target.trunk_group())
+}
+
+fn hides(privacy: &[u8]) -> bool {
+    ["id", "user", "header"].iter().any(|word| privacy.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// The number of a URI as it was written, `%2B` read as `+`; nothing where there is none.
+fn spell<'a>(uri: Uri<'a>, room: &'a mut String) -> Option<&'a str> {
+    let text = uri.telephone();
+    if text.is_empty() {
+        return None;
+    }
+    if memchr::memchr(b'%', text).is_none() {
+        return std::str::from_utf8(text).ok();
+    }
+    room.clear();
+    // Longer than any number; what is beyond makes it no better one.
+    let whole = scan::unescape(text, &mut |byte| {
+        room.push(char::from(byte));
+        room.len() < 64
+    });
+    Some(if whole { room.as_str() } else { UNREADABLE })
+}
+
+/// Stands for an identity nobody can read: no number is written so, and the engine takes it for malformed.
+const UNREADABLE: &str = "?";
+
+/// The number of an identity header: of the first address in it that has one (RFC 3325 allows a `sip:` and a `tel:` one).
+fn identity<'a>(head: &Head<'a>, name: Name, room: &'a mut String) -> Option<&'a str> {
+    let mut first = None;
+    for one in head.values(name).flat_map(address::list) {
+        let Some(Address { uri, .. }) = one else { return Some(UNREADABLE) };
+        first = first.or(Some(uri));
+        if uri.telephone().first().is_some_and(|b| b.is_ascii_digit() || *b == b'+') {
+            first = Some(uri);
+            break;
+        }
+    }
+    first.map(|uri| spell(uri, room).unwrap_or(UNREADABLE))
+}

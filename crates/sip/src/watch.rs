@@ -1,0 +1,107 @@
+//! 计量: what the edge counts, and the stopwatch it measures itself with.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A stopwatch: microseconds since some moment, never backwards. The time of transactions runs on it, so that no jump of the wall clock ends one
+/// early; the time of a call, which is evidence, comes from `kernel::Clock`.
+pub trait Stopwatch: Send + Sync {
+    /// Microseconds so far.
+    fn micros(&self) -> u64;
+}
+
+/// The machine's monotonic clock.
+pub struct Monotonic(std::time::Instant);
+
+impl Default for Monotonic {
+    #[allow(clippy::disallowed_methods, reason = "protocol timers and latency, nothing that is decided or recorded")]
+    fn default() -> Self {
+        Self(std::time::Instant::now())
+    }
+}
+
+impl Stopwatch for Monotonic {
+    fn micros(&self) -> u64 {
+        self.0.elapsed().as_micros() as u64
+    }
+}
+
+/// A stopwatch that moves only when told to.
+#[derive(Default)]
+pub struct Settable(AtomicU64);
+
+impl Settable {
+    /// Moves forward.
+    pub fn advance_ms(&self, ms: u64) {
+        self.0.fetch_add(ms * 1_000, Ordering::SeqCst);
+    }
+}
+
+impl Stopwatch for Settable {
+    fn micros(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// 计数.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: Counter,)*
+        }
+
+        impl Counters {
+            /// Each with its name.
+            pub fn all(&self) -> [(&'static str, u64); [$($text),*].len()] {
+                [$(($text, self.$name.get())),*]
+            }
+        }
+    };
+}
+
+/// One count; any worker may raise it.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+counters! {
+    /// Calls decided: retransmissions do not count.
+    calls = "calls";
+    /// Let through.
+    passed = "passed";
+    /// Labelled.
+    labelled = "labelled";
+    /// Challenged.
+    challenged = "challenged";
+    /// Blocked.
+    blocked = "blocked";
+    /// Requests answered from memory.
+    retransmissions = "retransmissions";
+    /// Let through because there was no time left to decide (I4).
+    late = "late";
+    /// Transactions forgotten before their 32 seconds.
+    forgotten = "forgotten";
+    /// From a source that is in no trunk.
+    unknown_source = "unknown_source";
+    /// Malformed requests, answered with what the standard asks for.
+    malformed = "malformed";
+    /// Keep-alives and what is no SIP.
+    noise = "noise";
+    /// Responses nobody here asked for.
+    strays = "strays";
+    /// Calls taken back.
+    cancelled = "cancelled";
+    /// Outcomes seen in the path.
+    outcomes = "outcomes";
+}

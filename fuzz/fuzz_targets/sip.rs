@@ -1,0 +1,80 @@
+//! 信令: no bytes make the edge panic; what it answers is a sound response to what it was asked; the same bytes get the same answer.
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use chuangsha_kernel::{Timestamp, time::SettableClock};
+use chuangsha_screen::{Action, Attempt, EvidenceId, Outcome, Reasons, Redress, Verdict, Versions};
+use chuangsha_sip::{
+    Decide, Edge, Reaction, Source, Trunks, Work,
+    message::{Fields, Head},
+    stream,
+    watch::Settable,
+};
+use libfuzzer_sys::fuzz_target;
+
+struct ByLength;
+
+impl Decide for ByLength {
+    fn decide(&self, attempt: &Attempt<'_>) -> Verdict {
+        Verdict {
+            action: Action::ALL[attempt.callee.len() % 4],
+            score: 50,
+            reasons: Reasons::default(),
+            caller: None,
+            callee: None,
+            category: 0,
+            country: 44,
+            versions: Versions::default(),
+            evidence: EvidenceId(1),
+            expires: attempt.at,
+            redress: Redress::None,
+        }
+    }
+
+    fn outcome(&self, _: &Outcome) {}
+}
+
+const TRUNKS: &str = r#"
+    [[trunk]]
+    id = 1
+    name = "redirect"
+    class = "interconnect"
+    sources = ["192.0.2.1"]
+    next = "sip:core.example"
+    [[trunk]]
+    id = 2
+    name = "proxy"
+    class = "interconnect"
+    sources = ["192.0.2.2"]
+    mode = "proxy"
+    next = "sip:192.0.2.3"
+"#;
+
+static EDGE: LazyLock<Edge> = LazyLock::new(|| {
+    let clock = Arc::new(SettableClock::at(Timestamp(0)));
+    let edge = Edge::new(Trunks::parse(TRUNKS).unwrap(), Arc::new(ByLength), [1; 16], clock, Arc::new(Settable::default()));
+    edge.remember(1_000).proxy("192.0.2.9:5060".parse().unwrap())
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut fields = Fields::default();
+    let _ = stream::frame(bytes, &mut fields);
+    let mut work = Work::default();
+    for source in ["192.0.2.1:5060", "192.0.2.2:5060", "192.0.2.3:5060"] {
+        let source = Source { address: source.parse().unwrap(), stream: false };
+        let reaction = EDGE.receive(bytes, source, 0, &mut work);
+        let first = work.out.clone();
+        let sound = Head::read(bytes, &mut fields).is_ok_and(|head| head.request().is_ok());
+        if let Reaction::Answer(_) = reaction {
+            let mut read = Fields::default();
+            let head = Head::read(&first, &mut read).expect("an answer is SIP");
+            assert!(head.is_response());
+            // The answer to a malformed request carries its malformed headers back.
+            assert!(!sound || head.response().is_ok(), "{}", first.escape_ascii());
+        }
+        assert_eq!(EDGE.receive(bytes, source, 0, &mut work), reaction);
+        // A BYE ends its call: what follows is told so.
+        assert!(work.out == first || matches!(reaction, Reaction::Forward(_)), "the same bytes, the same answer");
+    }
+});
