@@ -40,7 +40,8 @@ fn json() -> OpenApiRouter<App> {
             .merge(resources::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
-            .merge(audit::http::routes()),
+            .merge(audit::http::routes())
+            .merge(export::http::routes()),
     )
 }
 

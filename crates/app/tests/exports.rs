@@ -8,7 +8,11 @@
     reason = "a test that fails stops"
 )]
 
-use std::io::Cursor;
+use std::{
+    io::{BufRead, BufReader, Cursor, Write},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use axum::{body::to_bytes, http::header, response::Response};
 use calamine::{Data, Reader, Xlsx};
@@ -29,7 +33,7 @@ use chuangsha_app::{
     },
 };
 use chuangsha_kernel::{id::OrganisationId, problem::Language, role::Role, rulebook::ChannelKind, time::HOUR_MS};
-use chuangsha_store::{params, testkit};
+use chuangsha_store::{Config, Store, params, testkit};
 use chuangsha_world::kit::{self, Kit};
 use uuid::Uuid;
 
@@ -258,6 +262,91 @@ story!(a_long_file_is_a_job_that_survives_a_crash_byte_for_byte, kit => {
     let again = bytes(page::file(&kit.app, &administrator, second).await.unwrap()).await;
     assert!(again == whole, "{} and {} bytes", again.len(), whole.len());
     assert_eq!((entries(&kit.app, "export.masked").await, entries(&kit.app, "export.download").await, entries(&kit.app, "job.end").await), (2, 2, 2));
+});
+
+const URL: &str = "CHUANGSHA_TEST_URL";
+const KEYS: &str = "CHUANGSHA_TEST_KEYS";
+
+/// Not a test: what the killed process does. It says when a turn is over, and goes on with the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the child process of the story of a killed worker"]
+async fn child_that_makes_a_file() {
+    let (Ok(url), Ok(keys)) = (std::env::var(URL), std::env::var(KEYS)) else { return };
+    let kit = Kit::again(Store::open(&Config::new(url)).await.unwrap(), Path::new(&keys), 2).await;
+    while run::turn(&kit.app).await.unwrap() > 0 {
+        let mut output = std::io::stdout().lock();
+        writeln!(output, "turn").and_then(|()| output.flush()).unwrap();
+    }
+}
+
+/// Lets a child make turns until it has said so often that one is over, and kills it in the next.
+fn killed_after(turns: usize, url: &str, keys: &Path) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_that_makes_a_file", "--ignored", "--nocapture", "--test-threads=1"])
+        .env(URL, url)
+        .env(KEYS, keys)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let heard = said.filter(|line| line.ends_with("turn")).take(turns).count();
+    // SIGKILL: nothing of the process runs after it.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(heard, turns, "the child ended by itself");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_are_killed_in_the_middle_and_the_file_is_the_same_byte_for_byte() {
+    for engine in testkit::engines().await {
+        let directory = testkit::Directory::new();
+        let keys = directory.path().join("root");
+        let kit = Kit::lasting(engine.store.clone(), &keys).await;
+        let administrator = hired(&kit, "A-1", Role::CarrierAdministrator).await;
+        let asking = look(&kit.app, &administrator);
+        outlets(&kit, 0, 10_500).await;
+        let first = job(&asking, "/channels", Format::Xlsx).await;
+        work(&kit.app).await;
+        let whole = bytes(page::file(&kit.app, &administrator, first).await.unwrap()).await;
+        let second = job(&asking, "/channels", Format::Xlsx).await;
+        engine.store.close().await;
+        for turns in [1, 2, 1] {
+            let (url, keys) = (engine.config.url.clone(), keys.clone());
+            tokio::task::spawn_blocking(move || killed_after(turns, &url, &keys)).await.unwrap();
+        }
+        let kit = Kit::again(Store::open(&engine.config).await.unwrap(), &keys, 3).await;
+        let (reading, staff) = (kit.app.clone(), administrator.staff);
+        let left = kit.app.read(move |tx| jobs::table::find_own(&reading, tx, staff, second)).await.unwrap();
+        assert!(left.state.live() && (4_000..10_500).contains(&left.done), "{}: {:?} at {}", engine.name, left.state, left.done);
+        work(&kit.app).await;
+        let again = bytes(page::file(&kit.app, &administrator, second).await.unwrap()).await;
+        assert!(again == whole, "{}: {} and {} bytes", engine.name, again.len(), whole.len());
+        kit.app.store.close().await;
+    }
+}
+
+story!(a_program_takes_a_short_list_at_once_masked_and_on_record, kit => {
+    let officer = hired(&kit, "P-1", Role::PrivacyOfficer).await;
+    let look = Look { actor: officer, ..look(&kit.app, &hired(&kit, "A-1", Role::CarrierAdministrator).await) };
+    let clerk = kit.clerk(kit.outlet("S-0001", ChannelKind::SocialOutlet).await);
+    let number = kit.numbers(1, 1).await[0];
+    kit.reserved(&clerk, number, 1).await.unwrap();
+    // Whatever else a wish says, a program never takes a list in clear.
+    let asked = Wish { clear: "1".into(), case: "T-20931".into(), ..wish("/orders", Format::Csv) };
+    let file = String::from_utf8(bytes(page::ask_at_once(&look, &asked).await.unwrap()).await).unwrap();
+    assert!(file.lines().count() == 2 && file.contains("****") && !file.starts_with('\u{feff}'), "{file}");
+    assert_eq!((entries(&kit.app, "export.masked").await, entries(&kit.app, "export.clear").await), (1, 0));
+    assert_eq!(code(page::ask_at_once(&look, &Wish { purpose: "audit".into(), ..asked.clone() }).await), "export.purpose");
+});
+
+story!(a_program_is_refused_a_list_that_needs_a_job, kit => {
+    let look = look(&kit.app, &hired(&kit, "A-1", Role::CarrierAdministrator).await);
+    outlets(&kit, 0, 10_500).await;
+    assert_eq!(code(page::ask_at_once(&look, &wish("/channels", Format::Csv)).await), "export.at_once");
+    assert_eq!(entries(&kit.app, "export.masked").await, 0);
+    let jobs = kit.app.read(|tx| Ok(tx.query("SELECT 1 FROM job", &[])?.len())).await.unwrap();
+    assert_eq!(jobs, 0, "nothing goes on behind its back");
 });
 
 story!(a_file_is_its_askers_alone_for_a_day_and_three_times, kit => {

@@ -71,12 +71,18 @@ impl Kit {
 
     /// On an empty store, with a message port of one's own.
     pub async fn with_sms(store: Store, sms: Arc<dyn Sms>) -> Self {
-        Self::found(Self::over(store, sms, LocalAgent::ephemeral(7, Suite::International).unwrap(), 1).await).await
+        Self::found(Self::over(store, sms, LocalAgent::ephemeral(7, Suite::International).unwrap(), Objects::in_memory(), 1).await).await
     }
 
     /// On an empty store that outlives this process, with keys that outlive it too.
     pub async fn lasting(store: Store, keys: &std::path::Path) -> Self {
-        Self::found(Self::over(store, Arc::new(Console), LocalAgent::open_or_create(keys, Suite::International).unwrap(), 1).await).await
+        let agent = LocalAgent::open_or_create(keys, Suite::International).unwrap();
+        Self::found(Self::over(store, Arc::new(Console), agent, Self::beside(keys), 1).await).await
+    }
+
+    /// Objects that outlive this process too.
+    fn beside(keys: &std::path::Path) -> Objects {
+        Objects::local(&keys.with_extension("objects")).unwrap()
     }
 
     /// The organisations every story needs.
@@ -101,7 +107,7 @@ impl Kit {
     /// On the store and keys of a [`Kit::lasting`], after its process died. Another seed makes other ids than any kit before it made.
     pub async fn again(store: Store, keys: &std::path::Path, seed: u64) -> Self {
         let agent = LocalAgent::open_or_create(keys, Suite::International).unwrap();
-        let mut kit = Self::over(store, Arc::new(Console), agent, seed).await;
+        let mut kit = Self::over(store, Arc::new(Console), agent, Self::beside(keys), seed).await;
         let founded = kit.app.read(|tx| {
             let mut found = |kind: OrganisationKind| -> chuangsha_app::platform::failure::Result<_> {
                 let sql = "SELECT id FROM organisation WHERE kind = $1 ORDER BY id LIMIT 1";
@@ -115,7 +121,7 @@ impl Kit {
     }
 
     /// The application and its surroundings over a store, whatever is in it.
-    async fn over(store: Store, sms: Arc<dyn Sms>, agent: LocalAgent, seed: u64) -> Self {
+    async fn over(store: Store, sms: Arc<dyn Sms>, agent: LocalAgent, objects: Objects, seed: u64) -> Self {
         // Another crate of the test may have installed it already.
         drop(rustls_provider());
         let clock = Arc::new(SettableClock::at(start()));
@@ -137,7 +143,7 @@ impl Kit {
             matrix: Arc::new(Matrix::embedded().unwrap()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             people: People::new(PeopleConfig { demo: true, ..PeopleConfig::default() }, &ids).unwrap(),
-            objects: Objects::in_memory(),
+            objects,
             mark_font: None,
             verifier: Arc::new(HttpVerifier::new(client.clone(), verifier, Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&ids))),
             network: Arc::new(Tmf640::new(client, Tmf640Settings { url: network.url(), timeout_ms: 2_000 })),

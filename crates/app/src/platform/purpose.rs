@@ -32,6 +32,10 @@ impl Purpose {
         [Self::Audit, Self::CustomerCall, Self::Complaint, Self::LawfulRequest, Self::Inspection, Self::Report, Self::Rectification];
     /// What one person's data may be looked at for.
     pub const OF_A_LOOK: [Self; 5] = [Self::Audit, Self::CustomerCall, Self::Complaint, Self::LawfulRequest, Self::Inspection];
+    /// What a list may be taken away for.
+    pub const OF_A_FILE: [Self; 5] = [Self::Report, Self::Inspection, Self::Rectification, Self::Complaint, Self::LawfulRequest];
+    /// What a list may be taken away in clear for.
+    pub const OF_A_CLEAR_FILE: [Self; 3] = [Self::Complaint, Self::LawfulRequest, Self::Inspection];
 
     /// Stable name.
     pub const fn as_str(self) -> &'static str {

@@ -220,6 +220,7 @@ const PLACES: &[(&str, &str, Place)] = {
         ("post", "/batches", Own),
         ("get", "/exports/new", Own),
         ("post", "/exports", Own),
+        ("get", "/api/v1/exports", Own),
         ("get", "/jobs", Own),
         ("get", "/jobs/{id}", Absent),
         ("post", "/jobs/{id}/cancel", Absent),

@@ -7,11 +7,14 @@
 //! | csv, xlsx | the forms |
 //! | make | reading a list into a file: the stream and the job |
 //! | page | asking and fetching |
+//! | http | a short list for a program |
 
 use chuangsha_kernel::{role::Action, time::Timestamp};
 
 use super::{
     actor::Actor,
+    purpose::Purpose,
+    second::page::purpose_words,
     web::{
         list::{Asked, Listing, Look},
         table::Line,
@@ -21,6 +24,7 @@ use super::{
 use crate::App;
 
 pub mod csv;
+pub mod http;
 pub mod make;
 pub mod maker;
 pub mod page;
@@ -101,20 +105,6 @@ impl Format {
     }
 }
 
-/// 用途: why a list is taken away. Codes are stable; each has its words.
-pub const PURPOSES: [&str; 5] = ["report", "inspection", "rectification", "complaint", "lawful_request"];
-
-/// A purpose in words.
-pub fn purpose_words(w: &Words, purpose: &str) -> &'static str {
-    match purpose {
-        "report" => w.purpose_report,
-        "inspection" => w.purpose_inspection,
-        "rectification" => w.purpose_rectification,
-        "complaint" => w.purpose_complaint,
-        _ => w.purpose_lawful_request,
-    }
-}
-
 /// What is said of a file inside it: a sheet of its own, or its name alone where the form has no place for it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct About {
@@ -134,11 +124,12 @@ impl About {
     /// Of a list as somebody sees it.
     pub fn of(look: &Look, listing: &dyn Listing, asked: &Asked, wish: &Wish, at: Timestamp) -> Self {
         let w = look.w;
+        let purpose = Purpose::parse(&wish.purpose).map_or("", |purpose| purpose_words(w, purpose));
         let mut facts = vec![
             (w.export_list.to_owned(), listing.title(w).to_owned()),
             (w.export_by.to_owned(), look.actor.number.clone()),
             (w.export_at.to_owned(), format!("{} (UTC+8)", at.display())),
-            (w.purpose.to_owned(), purpose_words(w, &wish.purpose).to_owned()),
+            (w.purpose.to_owned(), purpose.to_owned()),
             (w.purpose_words.to_owned(), wish.words.trim().to_owned()),
         ];
         if !wish.case.trim().is_empty() {
@@ -253,6 +244,7 @@ pub mod code {
         NOT_CLEAR = "export.not_clear", 403, "您不能以明文导出此列表", "You may not take this list in clear", "请改为脱敏导出", "Take it masked";
         NOT_OFFERED = "export.not_offered", 422, "此列表不提供导出", "This list is not taken away as a file", "请从列表上的“导出”发起", "Start from Export on a list";
         TOO_LARGE = "export.too_large", 422, "一次导出不超过 {most} 条", "A file holds {most} lines at most", "请缩小查询条件", "Narrow the search";
+        AT_ONCE = "export.at_once", 422, "接口一次导出少于 {most} 条", "A program takes fewer than {most} lines at a time", "请缩小查询条件，或在控制台导出", "Narrow the search, or export it on the console";
         GONE = "export.gone", 410, "文件已销毁", "The file is destroyed", "请重新导出", "Export it anew";
         SPENT = "export.spent", 409, "文件已下载 {most} 次，不能再下载", "The file was fetched {most} times: no more", "请重新导出", "Export it anew";
         NOT_READY = "export.not_ready", 409, "文件尚未生成", "The file is not made yet", "请在作业页面等待", "Wait on the job's page";

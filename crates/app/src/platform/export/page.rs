@@ -15,7 +15,7 @@ use chuangsha_kernel::{
 use chuangsha_vault::Domain;
 use uuid::Uuid;
 
-use super::{About, Format, PURPOSES, Progress, Wish, clear_columns, code, make, purpose_words};
+use super::{About, Format, Progress, Wish, clear_columns, code, make};
 use crate::{
     App,
     platform::{
@@ -23,8 +23,8 @@ use crate::{
         audit::{By, Entry},
         failure::{Failure, Result},
         jobs::{self, Job, Kind as JobKind, State, batch},
-        purpose::Reason,
-        second,
+        purpose::{Purpose, Reason},
+        second::{self, page::purpose_words},
         web::{
             form::{Choice, Input, Kind, notice},
             frame::shown,
@@ -80,7 +80,7 @@ async fn screen(app: &App, actor: &Actor, shell: Shell, wish: &Wish, problem: Op
     let address = asked.address(listing).to_string();
     let formats = Format::ALL.into_iter().map(|format| Choice::new(format.as_str(), format.words(w))).collect();
     let purposes = std::iter::once(Choice::new("", w.choose));
-    let purposes = purposes.chain(PURPOSES.into_iter().map(|purpose| Choice::new(purpose, purpose_words(w, purpose)))).collect();
+    let purposes = purposes.chain(Purpose::OF_A_FILE.map(|purpose| Choice::new(purpose.as_str(), purpose_words(w, purpose)))).collect();
     let format = Format::parse(&wish.format).unwrap_or(Format::Xlsx);
     let fields = vec![
         Input::new("format", w.export_format, Kind::Radio(formats)).required().wide().value(format.as_str()).check(problem, language),
@@ -124,15 +124,14 @@ async fn form(Of(app): Of<App>, actor: Actor, shell: Shell, Query(wish): Query<W
 /// What was asked for, checked.
 fn checked(wish: &Wish) -> Result<Format> {
     let format = Format::parse(&wish.format).ok_or_else(|| Failure::from(Problem::new(&code::FORMAT).field("format")))?;
-    if !PURPOSES.contains(&wish.purpose.as_str()) {
-        return Err(Problem::new(&code::PURPOSE).field("purpose").into());
-    }
+    let purpose = Purpose::parse(&wish.purpose).filter(|purpose| Purpose::OF_A_FILE.contains(purpose));
+    let purpose = purpose.ok_or_else(|| Failure::from(Problem::new(&code::PURPOSE).field("purpose")))?;
     let words = wish.words.trim();
     if !(4..=200).contains(&words.chars().count()) || words.chars().any(char::is_control) {
         return Err(Problem::new(&code::WORDS).field("words").into());
     }
     if wish.clear == "1" {
-        if !matches!(wish.purpose.as_str(), "complaint" | "lawful_request" | "inspection") {
+        if !Purpose::OF_A_CLEAR_FILE.contains(&purpose) {
             return Err(Problem::new(&code::CLEAR_PURPOSE).field("purpose").into());
         }
         let case = wish.case.trim();
@@ -172,6 +171,22 @@ async fn start(Of(app): Of<App>, actor: Actor, shell: Shell, Form(wish): Form<Wi
 /// # Errors
 /// Codes of [`super::code`] and [`jobs::code`]; what the list refuses to show.
 pub async fn ask(look: &Look, wish: &Wish) -> Result<Made> {
+    ask_or_wait(look, wish, true).await
+}
+
+/// The file at once or not at all: nobody waits for a job. Masked.
+///
+/// # Errors
+/// As [`ask`]; `export.at_once` where a job would be needed.
+pub async fn ask_at_once(look: &Look, wish: &Wish) -> Result<Response> {
+    let masked = Wish { clear: String::new(), ..wish.clone() };
+    match ask_or_wait(look, &masked, false).await? {
+        Made::File(file) => Ok(file),
+        Made::Job(_) | Made::Second(_) => Err(Failure::internal("a file that nobody waits for became a job")),
+    }
+}
+
+async fn ask_or_wait(look: &Look, wish: &Wish, waits: bool) -> Result<Made> {
     let (app, now) = (&look.app, look.app.clock.now());
     let listing = offered(app, &look.actor, safe_path(&wish.list))?;
     let format = checked(wish)?;
@@ -219,6 +234,10 @@ pub async fn ask(look: &Look, wish: &Wish) -> Result<Made> {
         app.write(move |tx| entry(None, &writer, &actor, tx)).await?;
         let stream = make::stream(look.clone(), listing, asked, format, about);
         return Ok(Made::File(attachment(make::body(stream), &name, format, None)));
+    }
+    if !waits {
+        let most = app.number_rule("protection.export_at_once", now, "")?.value;
+        return Err(Problem::new(&code::AT_ONCE).with("most", most).into());
     }
     let window_ms = app.clock_rule("protection.export_window", now)?.value;
     let id = app.ids.next(now);
