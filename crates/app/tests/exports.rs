@@ -333,7 +333,7 @@ story!(a_program_takes_a_short_list_at_once_masked_and_on_record, kit => {
     let number = kit.numbers(1, 1).await[0];
     kit.reserved(&clerk, number, 1).await.unwrap();
     // Whatever else a wish says, a program never takes a list in clear.
-    let asked = Wish { clear: "1".into(), case: "T-20931".into(), ..wish("/orders", Format::Csv) };
+    let asked = Wish { clear: "yes".into(), case: "T-20931".into(), ..wish("/orders", Format::Csv) };
     let file = String::from_utf8(bytes(page::ask_at_once(&look, &asked).await.unwrap()).await).unwrap();
     assert!(file.lines().count() == 2 && file.contains("****") && !file.starts_with('\u{feff}'), "{file}");
     assert_eq!((entries(&kit.app, "export.masked").await, entries(&kit.app, "export.clear").await), (1, 0));
@@ -396,7 +396,7 @@ story!(a_list_in_clear_needs_a_case_and_another_person_and_says_whose_copy_it_is
     let clerk = kit.clerk(kit.outlet("S-0001", ChannelKind::SocialOutlet).await);
     let number = kit.numbers(1, 1).await[0];
     kit.reserved(&clerk, number, 1).await.unwrap();
-    let asked = Wish { clear: "1".into(), case: "T-20931".into(), ..wish("/orders", Format::Csv) };
+    let asked = Wish { clear: "yes".into(), case: "T-20931".into(), ..wish("/orders", Format::Csv) };
     let (_, masked) = taken(&look, "/orders", Format::Csv).await;
     let masked = String::from_utf8(masked).unwrap();
     assert!(masked.contains("****"), "{masked}");

@@ -136,7 +136,7 @@ impl About {
             facts.push((w.export_case.to_owned(), wish.case.trim().to_owned()));
         }
         facts.extend(filters(look, listing, asked));
-        let masking = if wish.clear == "1" { w.export_in_clear } else { w.export_masked };
+        let masking = if wish.clear == "yes" { w.export_in_clear } else { w.export_masked };
         facts.push((w.export_masking.to_owned(), masking.to_owned()));
         let heads =
             shown(listing, look, asked).into_iter().map(|(_, title, class)| (title, if class == "number" { 12 } else { 24 })).collect();
@@ -196,7 +196,7 @@ pub struct Wish {
     pub purpose: String,
     /// Words to it.
     pub words: String,
-    /// `1`: in clear.
+    /// `yes`, as a ticked box says it: in clear.
     pub clear: String,
     /// Case it is for; needed in clear.
     pub case: String,

@@ -89,7 +89,7 @@ async fn screen(app: &App, actor: &Actor, shell: Shell, wish: &Wish, problem: Op
     ];
     let mut fields = fields;
     if !clear_columns(app, actor, listing).is_empty() {
-        let value = if wish.clear == "1" { "1" } else { "" };
+        let value = if wish.clear == "yes" { "yes" } else { "" };
         fields
             .push(Input::new("clear", w.export_clear, Kind::Check).hint(w.export_clear_hint).value(value).wide().check(problem, language));
         fields.push(Input::text("case", w.export_case).longest(40).value(wish.case.as_str()).check(problem, language));
@@ -130,7 +130,7 @@ fn checked(wish: &Wish) -> Result<Format> {
     if !(4..=200).contains(&words.chars().count()) || words.chars().any(char::is_control) {
         return Err(Problem::new(&code::WORDS).field("words").into());
     }
-    if wish.clear == "1" {
+    if wish.clear == "yes" {
         if !Purpose::OF_A_CLEAR_FILE.contains(&purpose) {
             return Err(Problem::new(&code::CLEAR_PURPOSE).field("purpose").into());
         }
@@ -192,7 +192,7 @@ async fn ask_or_wait(look: &Look, wish: &Wish, waits: bool) -> Result<Made> {
     let format = checked(wish)?;
     let asked = Asked::read_address(listing, safe_path(&wish.list));
     let (total, capped) = counted(look, listing, &asked).await?;
-    let clear = wish.clear == "1";
+    let clear = wish.clear == "yes";
     if clear {
         if clear_columns(app, &look.actor, listing).is_empty() {
             return Err(Problem::new(&code::NOT_CLEAR).into());
@@ -315,7 +315,7 @@ fn second_of(
             ("list", address),
             ("format", format.as_str()),
             ("purpose", &wish.purpose),
-            ("clear", "1"),
+            ("clear", "yes"),
             ("case", wish.case.trim()),
             ("words", wish.words.trim()),
         ],
