@@ -506,7 +506,13 @@ async fn colleague(kit: &Kit, organisation: OrganisationId, index: u16) -> Staff
 }
 
 /// One field in clear; this form takes nothing else.
-const REVEAL: [(&str, &str); 4] = [("role", "holder"), ("field", "name"), ("purpose", "customer_call"), ("words", "客户来电")];
+const REVEAL: [(&str, &str); 5] =
+    [("role", "holder"), ("field", "name"), ("purpose", "customer_call"), ("case", "T-20931"), ("words", "客户来电")];
+
+/// A full number nobody has.
+const LOOK_UP: [(&str, &str); 2] = [("by", "number"), ("value", "19900007999")];
+
+const PROTECT: [(&str, &str); 2] = [("protect", "true"), ("words", "测试")];
 
 /// Everything any form of ours asks for: what a handler does not know it leaves alone.
 const EVERYTHING: [(&str, &str); 19] = [
@@ -542,6 +548,8 @@ impl Country {
                 request.header(header::CONTENT_TYPE, "multipart/form-data; boundary=x").body(Body::from(body)).unwrap()
             }
             None if path.ends_with("/reveal") || path.ends_with("/second") => form(&things.fill(path), Some(token), "/", &REVEAL),
+            None if path == "/persons" => form(path, Some(token), "/", &LOOK_UP),
+            None if path.ends_with("/protection") => form(&things.fill(path), Some(token), "/", &PROTECT),
             None => {
                 let number = kit::resident_id(1);
                 let fields: Vec<_> = EVERYTHING.into_iter().chain([("document_number", number.as_str())]).collect();
