@@ -9,58 +9,18 @@
 )]
 
 use chuangsha_app::{
-    channels,
     platform::{
         export::{About, Format, Wish, make},
-        people::{OrganisationKind, organisation},
+        people::OrganisationKind,
         web::list::{Asked, Look},
         words::Words,
     },
     routes,
 };
-use chuangsha_kernel::{id::OrganisationId, problem::Language, role::Role, rulebook::ChannelKind};
+use chuangsha_kernel::{problem::Language, role::Role};
 use chuangsha_store::testkit;
-use chuangsha_world::kit::{self, Kit};
+use chuangsha_world::kit::Kit;
 use futures_util::{StreamExt, TryStreamExt};
-
-/// Outlets, many at a time.
-async fn outlets(kit: &Kit, from: u32, count: u32) {
-    for from in (from..from + count).step_by(500) {
-        let (app, city) = (kit.app.clone(), kit.city);
-        kit.app
-            .write(move |tx| {
-                for number in from..from + 500.min(count) {
-                    let id = OrganisationId(app.ids.next(kit::start()));
-                    let new = organisation::NewOrganisation {
-                        id,
-                        kind: OrganisationKind::Channel,
-                        parent: Some(city),
-                        region: kit::CITY,
-                        zh: "㼆𠮷鿃营业厅",
-                        en: "Demo outlet",
-                    };
-                    organisation::create(tx, &new, kit::start())?;
-                    let channel = channels::Channel {
-                        organisation: id,
-                        code: format!("S-{number:06}"),
-                        kind: ChannelKind::SocialOutlet,
-                        region: kit::CITY.to_owned(),
-                        state: channels::State::Active,
-                        version: 1,
-                        clauses: channels::Clause::COMPLETE,
-                        reader: true,
-                        app: true,
-                        warnings: 0,
-                        updated_at: kit::start(),
-                    };
-                    channels::insert(tx, &channel)?;
-                }
-                Ok(())
-            })
-            .await
-            .unwrap();
-    }
-}
 
 /// Memory of this process, in KiB, as the kernel counts it.
 fn resident_kib() -> u64 {
@@ -75,7 +35,7 @@ async fn ten_thousand_lines_stream_in_constant_memory() {
     let kit = Kit::new(engine.store.clone()).await;
     let actor = kit.actor(Role::CarrierAdministrator, OrganisationKind::CarrierHq, kit.hq, "");
     let look = Look { app: kit.app.clone(), actor, language: Language::Chinese, w: Words::of(Language::Chinese) };
-    outlets(&kit, 0, 10_000).await;
+    kit.outlets(0, 10_000).await;
     let listing = routes::list_at("/channels").unwrap();
     let asked = Asked::read_address(listing, "/channels");
     let wish = Wish { purpose: "report".into(), words: "测量".into(), ..Wish::default() };

@@ -17,7 +17,7 @@ use std::{
 use axum::{body::to_bytes, http::header, response::Response};
 use calamine::{Data, Reader, Xlsx};
 use chuangsha_app::{
-    App, channels,
+    App,
     platform::{
         actor::Actor,
         export::{
@@ -51,45 +51,6 @@ async fn hired(kit: &Kit, number: &'static str, role: Role) -> Actor {
 
 fn look(app: &App, actor: &Actor) -> Look {
     Look { app: app.clone(), actor: actor.clone(), language: Language::Chinese, w: Words::of(Language::Chinese) }
-}
-
-/// Outlets, many at a time.
-async fn outlets(kit: &Kit, from: u32, count: u32) {
-    for from in (from..from + count).step_by(500) {
-        let (app, city) = (kit.app.clone(), kit.city);
-        kit.app
-            .write(move |tx| {
-                for number in from..from + 500.min(count) {
-                    let id = OrganisationId(app.ids.next(kit::start()));
-                    let new = organisation::NewOrganisation {
-                        id,
-                        kind: OrganisationKind::Channel,
-                        parent: Some(city),
-                        region: kit::CITY,
-                        zh: "㼆𠮷鿃营业厅",
-                        en: "Demo outlet",
-                    };
-                    organisation::create(tx, &new, kit::start())?;
-                    let channel = channels::Channel {
-                        organisation: id,
-                        code: format!("S-{number:06}"),
-                        kind: ChannelKind::SocialOutlet,
-                        region: kit::CITY.to_owned(),
-                        state: channels::State::Active,
-                        version: 1,
-                        clauses: channels::Clause::COMPLETE,
-                        reader: true,
-                        app: true,
-                        warnings: 0,
-                        updated_at: kit::start(),
-                    };
-                    channels::insert(tx, &channel)?;
-                }
-                Ok(())
-            })
-            .await
-            .unwrap();
-    }
 }
 
 fn wish(list: &str, format: Format) -> Wish {
@@ -190,7 +151,7 @@ macro_rules! story {
 story!(a_list_is_taken_away_as_it_is_shown_in_every_form, kit => {
     let administrator = hired(&kit, "A-1", Role::CarrierAdministrator).await;
     let look = look(&kit.app, &administrator);
-    outlets(&kit, 0, 250).await;
+    kit.outlets(0, 250).await;
     let (name, file) = taken(&look, "/channels?code=S-0001&cols=code,state,updated", Format::Xlsx).await;
     assert_eq!(name, "attachment; filename=\"channels-202611220900.xlsx\"");
     let rows = sheet(file);
@@ -210,7 +171,7 @@ story!(a_list_is_taken_away_as_it_is_shown_in_every_form, kit => {
 story!(who_what_and_why_is_on_record_before_the_first_byte, kit => {
     let administrator = hired(&kit, "A-1", Role::CarrierAdministrator).await;
     let look = look(&kit.app, &administrator);
-    outlets(&kit, 0, 30).await;
+    kit.outlets(0, 30).await;
     for (lacks, expected) in [
         (Wish { purpose: String::new(), ..wish("/channels", Format::Xlsx) }, "export.purpose"),
         (Wish { words: "好".into(), ..wish("/channels", Format::Xlsx) }, "export.words"),
@@ -241,7 +202,7 @@ story!(who_what_and_why_is_on_record_before_the_first_byte, kit => {
 story!(a_long_file_is_a_job_that_survives_a_crash_byte_for_byte, kit => {
     let administrator = hired(&kit, "A-1", Role::CarrierAdministrator).await;
     let look = look(&kit.app, &administrator);
-    outlets(&kit, 0, 10_500).await;
+    kit.outlets(0, 10_500).await;
     let first = job(&look, "/channels", Format::Xlsx).await;
     work(&kit.app).await;
     let whole = bytes(page::file(&kit.app, &administrator, first).await.unwrap()).await;
@@ -305,7 +266,7 @@ async fn workers_are_killed_in_the_middle_and_the_file_is_the_same_byte_for_byte
         let kit = Kit::lasting(engine.store.clone(), &keys).await;
         let administrator = hired(&kit, "A-1", Role::CarrierAdministrator).await;
         let asking = look(&kit.app, &administrator);
-        outlets(&kit, 0, 10_500).await;
+        kit.outlets(0, 10_500).await;
         let first = job(&asking, "/channels", Format::Xlsx).await;
         work(&kit.app).await;
         let whole = bytes(page::file(&kit.app, &administrator, first).await.unwrap()).await;
@@ -342,7 +303,7 @@ story!(a_program_takes_a_short_list_at_once_masked_and_on_record, kit => {
 
 story!(a_program_is_refused_a_list_that_needs_a_job, kit => {
     let look = look(&kit.app, &hired(&kit, "A-1", Role::CarrierAdministrator).await);
-    outlets(&kit, 0, 10_500).await;
+    kit.outlets(0, 10_500).await;
     assert_eq!(code(page::ask_at_once(&look, &wish("/channels", Format::Csv)).await), "export.at_once");
     assert_eq!(entries(&kit.app, "export.masked").await, 0);
     let jobs = kit.app.read(|tx| Ok(tx.query("SELECT 1 FROM job", &[])?.len())).await.unwrap();
@@ -352,7 +313,7 @@ story!(a_program_is_refused_a_list_that_needs_a_job, kit => {
 story!(a_file_is_its_askers_alone_for_a_day_and_three_times, kit => {
     let administrator = hired(&kit, "A-1", Role::CarrierAdministrator).await;
     let look = look(&kit.app, &administrator);
-    outlets(&kit, 0, 10_000).await;
+    kit.outlets(0, 10_000).await;
     let id = job(&look, "/channels", Format::Csv).await;
     work(&kit.app).await;
     let other = hired(&kit, "A-2", Role::CarrierAdministrator).await;
@@ -376,7 +337,7 @@ story!(a_file_is_its_askers_alone_for_a_day_and_three_times, kit => {
 story!(a_file_begun_by_a_leaver_is_never_ended_and_its_pieces_go, kit => {
     let administrator = hired(&kit, "A-1", Role::CarrierAdministrator).await;
     let look = look(&kit.app, &administrator);
-    outlets(&kit, 0, 10_000).await;
+    kit.outlets(0, 10_000).await;
     let id = job(&look, "/channels", Format::Csv).await;
     run::turn(&kit.app).await.unwrap();
     let (staff, now) = (administrator.staff, kit.app.clock.now());

@@ -8,6 +8,7 @@ use chuangsha_app::{
     App, AppConfig, MIGRATIONS, Parts, channels,
     platform::{
         actor::Actor,
+        failure::Failure,
         images::Objects,
         network::{Backoff, Handler, Tmf640, Tmf640Settings, Worker, WorkerSettings, http_client},
         notify::{Console, Sms, Templates},
@@ -28,7 +29,7 @@ use chuangsha_kernel::{
     rulebook::ChannelKind,
     time::{Clock, DAY_MS, SettableClock, Timestamp},
 };
-use chuangsha_store::Store;
+use chuangsha_store::{Store, Tx};
 use chuangsha_vault::{LocalAgent, Suite, Vault};
 use jiff::civil::date;
 use tokio_util::sync::CancellationToken;
@@ -228,37 +229,25 @@ impl Kit {
     pub async fn outlet(&self, code: &str, kind: ChannelKind) -> OrganisationId {
         let id = OrganisationId(self.app.ids.next(start()));
         let (code, city) = (code.to_owned(), self.city);
-        self.app
-            .write(move |tx| {
-                let new = organisation::NewOrganisation {
-                    id,
-                    kind: OrganisationKind::Channel,
-                    parent: Some(city),
-                    region: CITY,
-                    zh: "演示网点",
-                    en: "Demo outlet",
-                };
-                organisation::create(tx, &new, start())?;
-                channels::insert(
-                    tx,
-                    &channels::Channel {
-                        organisation: id,
-                        code: code.clone(),
-                        kind,
-                        region: CITY.to_owned(),
-                        state: channels::State::Active,
-                        version: 1,
-                        clauses: channels::Clause::COMPLETE,
-                        reader: true,
-                        app: true,
-                        warnings: 0,
-                        updated_at: start(),
-                    },
-                )
-            })
-            .await
-            .unwrap();
+        self.app.write(move |tx| open_outlet(tx, id, city, &code, kind, "演示网点")).await.unwrap();
         id
+    }
+
+    /// Outlets with rare characters in their name, `S-000000` on, many in one transaction.
+    pub async fn outlets(&self, from: u32, count: u32) {
+        for from in (from..from + count).step_by(500) {
+            let (app, city) = (self.app.clone(), self.city);
+            self.app
+                .write(move |tx| {
+                    for number in from..from + 500.min(count) {
+                        let id = OrganisationId(app.ids.next(start()));
+                        open_outlet(tx, id, city, &format!("S-{number:06}"), ChannelKind::SocialOutlet, "㼆𠮷鿃营业厅")?;
+                    }
+                    Ok(())
+                })
+                .await
+                .unwrap();
+        }
     }
 
     /// Somebody with a role, signed in with everything that role needs.
@@ -410,6 +399,27 @@ impl Kit {
 /// Installs the process-wide TLS provider once.
 fn rustls_provider() -> Result<(), Arc<rustls::crypto::CryptoProvider>> {
     rustls::crypto::ring::default_provider().install_default()
+}
+
+/// One outlet, open for business, under its city.
+fn open_outlet(tx: &mut Tx, id: OrganisationId, city: OrganisationId, code: &str, kind: ChannelKind, zh: &str) -> Result<(), Failure> {
+    let new =
+        organisation::NewOrganisation { id, kind: OrganisationKind::Channel, parent: Some(city), region: CITY, zh, en: "Demo outlet" };
+    organisation::create(tx, &new, start())?;
+    let channel = channels::Channel {
+        organisation: id,
+        code: code.to_owned(),
+        kind,
+        region: CITY.to_owned(),
+        state: channels::State::Active,
+        version: 1,
+        clauses: channels::Clause::COMPLETE,
+        reader: true,
+        app: true,
+        warnings: 0,
+        updated_at: start(),
+    };
+    channels::insert(tx, &channel)
 }
 
 /// The resident ID of the demo person with this index: region 990101 is no place, so nobody real has it.
