@@ -2,13 +2,17 @@
 
 pub mod channels;
 pub mod figures;
+pub mod hotline;
 pub mod platform;
 pub mod registration;
+pub mod remediation;
 pub mod resources;
 pub mod routes;
 pub mod rulebook;
+pub mod screening;
 pub mod start;
 pub mod subscribers;
+pub mod suspension;
 #[cfg(test)]
 pub(crate) mod testkit;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chuangsha_screen::{Attempt, Engine, Outcome, Roaming, RoamingPort, Verdict};
+use chuangsha_screen::{Attempt, Engine, Observe, Outcome, Roaming, RoamingPort, Verdict};
 
 use crate::decide::Decide;
 
@@ -10,12 +10,13 @@ use crate::decide::Decide;
 pub struct Screening {
     engine: Arc<Engine>,
     roaming: Option<Arc<dyn RoamingPort>>,
+    observer: Option<Arc<dyn Observe>>,
 }
 
 impl Screening {
     /// Without a roaming port.
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, roaming: None }
+        Self { engine, roaming: None, observer: None }
     }
 
     /// Asks that port where a decision needs it. The port keeps to its own time, which is part of the call's.
@@ -24,15 +25,29 @@ impl Screening {
         self.roaming = Some(port);
         self
     }
+
+    /// Tells that observer of every decision and outcome.
+    #[must_use]
+    pub fn observed(mut self, observer: Arc<dyn Observe>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
 }
 
 impl Decide for Screening {
     fn decide(&self, attempt: &Attempt<'_>) -> Verdict {
-        self.engine.decide(attempt)
+        let verdict = self.engine.decide(attempt);
+        if let Some(observer) = &self.observer {
+            observer.decided(attempt, &verdict);
+        }
+        verdict
     }
 
     fn outcome(&self, outcome: &Outcome) {
         self.engine.outcome(outcome);
+        if let Some(observer) = &self.observer {
+            observer.ended(outcome);
+        }
     }
 
     fn roaming(&self, attempt: &Attempt<'_>) -> Roaming {

@@ -3,8 +3,13 @@
 use chuangsha_kernel::problem::Language;
 
 mod field;
+mod hotline;
+mod import;
 mod ledger;
+mod remediation;
+mod screening;
 mod subscriber;
+mod suspension;
 
 /// The words below and those of the areas that have a file of their own, one after the other.
 macro_rules! words {
@@ -16,7 +21,27 @@ macro_rules! and_ledger {
 }
 
 macro_rules! and_field {
-    ($($own:tt)*) => { field::field_words! { declare! $($own)* } };
+    ($($own:tt)*) => { field::field_words! { and_screening! $($own)* } };
+}
+
+macro_rules! and_screening {
+    ($($own:tt)*) => { screening::screening_words! { and_import! $($own)* } };
+}
+
+macro_rules! and_import {
+    ($($own:tt)*) => { import::import_words! { and_remediation! $($own)* } };
+}
+
+macro_rules! and_remediation {
+    ($($own:tt)*) => { remediation::remediation_words! { and_suspension! $($own)* } };
+}
+
+macro_rules! and_suspension {
+    ($($own:tt)*) => { suspension::suspension_words! { and_hotline! $($own)* } };
+}
+
+macro_rules! and_hotline {
+    ($($own:tt)*) => { hotline::hotline_words! { declare! $($own)* } };
 }
 
 /// Declares [`Words`] and its two tables.
