@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["kernel", "vault"]),
     ("screen", &["kernel"]),
     ("sip", &["kernel", "screen"]),
-    ("app", &["kernel", "vault", "store"]),
+    ("app", &["kernel", "vault", "store", "screen"]),
     ("world", &["kernel", "vault", "store", "app"]),
     ("chuangsha", &["kernel", "vault", "store", "screen", "sip", "app", "world"]),
 ];
