@@ -27,7 +27,7 @@ use crate::{
             form::{Choice, Input, Kind as Field, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
+            page, page_refused, page_with,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Facts, Moment, Tag, Timeline, Tone, code, fact, status},
             see_other,
@@ -400,8 +400,7 @@ async fn step(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Strin
         Ok(_) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(page_with(status, &detail(&app, &actor, shell, id, Some(&problem)).await?))
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
         }
     }
 }
@@ -501,8 +500,7 @@ async fn apply(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form): Form<Pa
         Ok(_) => Ok(see_other("/ledger/new?done=submitted")),
         Err(failure) => {
             let problem = shown(failure)?;
-            let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(page_with(status, &application(&app, &actor, shell, &form, Some(&problem))))
+            Ok(page_refused(&problem, &application(&app, &actor, shell, &form, Some(&problem))))
         }
     }
 }
