@@ -178,7 +178,10 @@ fn people_config(address: &str, demo: bool) -> PeopleConfig {
 }
 
 /// A client that carries the access token of one peer, when there is one.
-fn client(settings: &Settings, token: &str) -> Result<reqwest::Client, Problem> {
+///
+/// # Errors
+/// A token that is no header value.
+pub fn client(settings: &Settings, token: &str) -> Result<reqwest::Client, Problem> {
     let Some(token) = settings.set_text(token) else { return http_client().map_err(not_started) };
     let mut headers = HeaderMap::new();
     let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(not_started)?;
