@@ -192,6 +192,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "channel_place", version: 1, sql: channels::place::DDL },
     Migration { module: "offline", version: 1, sql: registration::offline::DDL },
     Migration { module: "base_finding", version: 1, sql: remediation::kind::DDL },
+    Migration { module: "resources", version: 2, sql: resources::DDL_2 },
+    Migration { module: "sweeps", version: 1, sql: resources::sweep::table::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.
