@@ -185,6 +185,13 @@ pub static KEYS: &[Key] = &[
         "Hotline, must be set; named in messages to customers",
     ),
     key(
+        "operator.registration_port",
+        Shape::Text,
+        r#""""#,
+        "实名补登号码；与热线一样，任何停机下都可拨打；留空则只保留热线",
+        "Number to register and re-register by; like the hotline it can be called in every stop; empty: only the hotline",
+    ),
+    key(
         "operator.remedy_zh",
         Shape::Text,
         r#""任一自有营业厅""#,

@@ -140,6 +140,7 @@ fn app_config(settings: &Settings) -> AppConfig {
             name_zh: text("operator.name_zh"),
             name_en: text("operator.name_en"),
             hotline: text("operator.hotline"),
+            registration_port: text("operator.registration_port"),
             remedy_zh: text("operator.remedy_zh"),
             documents_zh: text("operator.documents_zh"),
         },
