@@ -94,6 +94,8 @@ pub struct AppConfig {
     pub images: ImageLimits,
     /// Capture app.
     pub capture: CaptureConfig,
+    /// Call screening.
+    pub screening: screening::ScreeningConfig,
 }
 
 impl Default for AppConfig {
@@ -103,6 +105,7 @@ impl Default for AppConfig {
             log_origin: "chuangsha.local/audit".into(),
             images: ImageLimits::default(),
             capture: CaptureConfig::default(),
+            screening: screening::ScreeningConfig::default(),
         }
     }
 }
@@ -148,6 +151,10 @@ pub struct Parts {
     pub integrator: tokio::sync::Mutex<Option<platform::audit::integrate::Integrator>>,
     /// Rung after a commit that posted messages.
     pub bell: Arc<tokio::sync::Notify>,
+    /// What decides about calls: [`screening::engine`].
+    pub engine: Arc<chuangsha_screen::Engine>,
+    /// What was decided: [`screening::Watch::new`].
+    pub watch: Arc<screening::Watch>,
 }
 
 /// The application. Clones share everything.
@@ -186,6 +193,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "offline", version: 1, sql: registration::offline::DDL },
     Migration { module: "resources", version: 2, sql: resources::DDL_2 },
     Migration { module: "sweeps", version: 1, sql: resources::sweep::table::DDL },
+    Migration { module: "base_finding", version: 1, sql: remediation::kind::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

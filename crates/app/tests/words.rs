@@ -27,6 +27,7 @@ fn lists() -> Vec<&'static [&'static Code]> {
         channels::channel::code::ALL,
         resources::resource::code::ALL,
         subscribers::code::ALL,
+        platform::calendar::code::ALL,
         platform::edge::code::ALL,
         platform::failure::code::ALL,
         platform::images::ALL,

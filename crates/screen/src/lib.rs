@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod bench;
 pub mod city;
 pub mod decide;
+mod foreign;
 pub mod index;
 pub mod ledger;
 pub mod lists;

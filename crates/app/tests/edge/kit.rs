@@ -164,6 +164,7 @@ impl Things {
         let asset = chuangsha_app::platform::web::assets::address("icon.svg").trim_start_matches("/static/");
         let gaps = [
             ("{id}", id.to_string()),
+            ("{resource}", Uuid::nil().to_string()),
             ("{kind}", "document_front".into()),
             ("{language}", "en".into()),
             ("{size}", "large".into()),

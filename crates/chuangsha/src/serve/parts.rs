@@ -16,6 +16,7 @@ use chuangsha_app::{
         verify::{HttpVerifier, HttpVerifierSettings},
     },
     rulebook,
+    screening::{self, ScreeningConfig},
 };
 use chuangsha_kernel::{
     id::Ids,
@@ -102,7 +103,12 @@ async fn assemble(
         Tmf640Settings { url: settings.text("network.url").to_owned(), timeout_ms: settings.number("network.timeout_ms") },
     );
     let people = People::new(people_config(address, demo), &ids).map_err(failed)?;
+    let mut seed = [0; 8];
+    ids.fill(&mut seed);
+    let engine = screening::engine(&rules, clock.now(), &config.screening, u64::from_le_bytes(seed)).map_err(failed)?;
     let parts = Parts {
+        engine,
+        watch: Arc::new(screening::Watch::new(&config.screening)),
         store,
         vault: Vault::new(Arc::new(agent), settings.text("vault.tenant"), suite),
         rules: Arc::new(rules),
@@ -149,6 +155,19 @@ fn app_config(settings: &Settings) -> AppConfig {
             reader_bridge: text("capture.reader_bridge").trim_end_matches('/').to_owned(),
             reader_token: text("capture.reader_token"),
         },
+        screening: screening_config(settings),
+    }
+}
+
+fn screening_config(settings: &Settings) -> ScreeningConfig {
+    let number = |key: &str| usize::try_from(settings.number(key)).unwrap_or(usize::MAX);
+    ScreeningConfig {
+        home: settings.text("screening.home").to_owned(),
+        folder: Some(settings.set_text("screening.folder").map_or_else(|| settings.data().join("screen"), Into::into)),
+        callers: number("screening.callers"),
+        callees: number("screening.callees"),
+        passes_in_ten_thousand: u32::try_from(number("screening.log_passes")).unwrap_or(10_000),
+        waiting: number("screening.log_waiting"),
     }
 }
 
