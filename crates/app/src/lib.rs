@@ -199,6 +199,9 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "sweeps", version: 1, sql: resources::sweep::table::DDL },
     Migration { module: "suspension", version: 1, sql: suspension::DDL },
     Migration { module: "reregistration", version: 1, sql: registration::reregistration::DDL },
+    Migration { module: "resources", version: 2, sql: resources::DDL_2 },
+    Migration { module: "sweeps", version: 1, sql: resources::sweep::table::DDL },
+    Migration { module: "base_finding", version: 1, sql: remediation::kind::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.
