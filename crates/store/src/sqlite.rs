@@ -30,6 +30,7 @@ pub(crate) fn open_writer(path: &Path, config: &Config) -> Result<Connection> {
     connection
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;")
         .map_err(fault)?;
+    connection.execute_batch(&format!("PRAGMA cache_size = -{}", u64::from(config.writer_cache_mib) * 1024)).map_err(fault)?;
     Ok(connection)
 }
 
