@@ -381,6 +381,11 @@ impl Rulebook {
         }
     }
 
+    /// Whether the holidays of this day's year are known: without the notice of the State Council nobody can tell a working day of it.
+    pub fn calendar_covers(&self, day: Date) -> bool {
+        self.days.iter().any(|known| known.from.year() == day.year() || known.to.year() == day.year())
+    }
+
     fn working_days_after(&self, from: Date, count: i64) -> Option<Date> {
         let mut day = from;
         let mut left = count.clamp(0, 1_000);
