@@ -26,6 +26,7 @@ use crate::{
         notify,
         verify::{CheckOutcome, DocumentCheck, FaceMatch},
     },
+    remediation,
 };
 
 /// Slots the order's person fills now, the order's own among them.
@@ -135,9 +136,11 @@ pub struct NetworkHandler(pub App);
 impl Handler for NetworkHandler {
     fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
         Box::pin(async move {
-            command(&self.0, OrderId(message.case), &message.key, message.attempts > 1)
-                .await
-                .unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
+            let done = match message.key.strip_prefix(remediation::contact::END) {
+                Some(_) => remediation::contact::end(&self.0, message).await,
+                None => command(&self.0, OrderId(message.case), &message.key, message.attempts > 1).await,
+            };
+            done.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
         })
     }
 }
@@ -190,7 +193,13 @@ pub struct MessageHandler(pub App, pub Arc<notify::Templates>);
 
 impl Handler for MessageHandler {
     fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
-        Box::pin(async move { tell(self, message).await.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() }) })
+        Box::pin(async move {
+            let told = match message.key.strip_prefix(remediation::contact::KEY) {
+                Some(_) => remediation::contact::send(&self.0, &self.1, message).await,
+                None => tell(self, message).await,
+            };
+            told.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
+        })
     }
 }
 

@@ -329,6 +329,7 @@ pub fn list(tx: &mut Tx, state: Option<State>, region: &str, before: Option<Uuid
 pub fn put(tx: &mut Tx, campaign: &Campaign) -> Result<()> {
     let kinds = bits(campaign.kinds.iter().map(|kind| *kind as i64));
     let channels = bits(campaign.channels.iter().copied());
+    let (from, until) = (campaign.from.to_string(), campaign.until.to_string());
     let values = &params![
         &campaign.id,
         &campaign.name,
@@ -338,8 +339,8 @@ pub fn put(tx: &mut Tx, campaign: &Campaign) -> Result<()> {
         kinds,
         channels,
         i64::from(campaign.listed),
-        &campaign.from.to_string(),
-        &campaign.until.to_string(),
+        &from,
+        &until,
         campaign.stops_per_day,
         i64::from(campaign.auto_pause),
         campaign.owner.as_ref().map(StaffId::as_bytes),

@@ -118,6 +118,7 @@ listed! {
         Protected = 8, "protected", "保护名单", "On the protected list";
         Balance = 9, "balance", "余额未核", "The balance is not known";
         Order = 10, "order", "补登办理中", "Being re-registered";
+        Refused = 11, "refused", "停复机被拒，待人工处理", "The stop was refused; people must look";
     }
 }
 
@@ -318,6 +319,13 @@ pub enum Step<'a> {
     Protect,
     /// 退费办结
     Settle,
+    /// 人工触达: somebody reached the customer and says so.
+    Reach,
+    /// 分包: whom it is parcelled out to.
+    Parcel {
+        /// Who.
+        worker: StaffId,
+    },
 }
 
 /// What a step causes beside the new state.
@@ -517,7 +525,27 @@ impl Case {
             Step::Settle if state == State::Refunding => {
                 Ok(self.to(State::Quarantined, now, now.plus_ms(ladder.quarantine)).done("remediation.settle", "R-REM-11"))
             }
+            Step::Reach if state.is_open() => {
+                let mut done = self.to(state, self.since, self.due).done("remediation.reach", "R-REM-15");
+                done.case.contacts += 1;
+                Ok(done)
+            }
+            Step::Parcel { worker } if state.is_open() => {
+                let mut done = self.to(state, self.since, self.due).done("remediation.parcel", "R-CHN-17");
+                done.case.worker = Some(worker);
+                Ok(done)
+            }
             _ => Err(Refusal::OutOfOrder(state)),
+        }
+    }
+
+    /// Which notice a contact carries in this state.
+    pub const fn notice(&self) -> Purpose {
+        match self.state {
+            State::Warned => Purpose::Warn,
+            State::DoubleStop => Purpose::SecondReminder,
+            State::FinalNotice => Purpose::FinalNotice,
+            _ => Purpose::Remind,
         }
     }
 

@@ -571,6 +571,15 @@ pub fn count(tx: &mut Tx, filter: &Filter) -> Result<i64> {
     Ok(tx.query_one(&sql, &values)?.int(0)?)
 }
 
+/// Open cases of a campaign that nobody has, the oldest first.
+pub fn unparcelled(tx: &mut Tx, campaign: Uuid, limit: i64) -> Result<Vec<Case>> {
+    let sql = format!(
+        "SELECT {} FROM remediation_case WHERE campaign = $1 AND worker IS NULL AND state IN (1, 2, 3, 4, 5, 6, 7, 11) ORDER BY id LIMIT $2",
+        columns("")
+    );
+    tx.query(&sql, &params![&campaign, limit])?.iter().map(read).collect()
+}
+
 /// Named checks over a whole database: each counts the rows that break an invariant.
 pub const CHECKS: &[(&str, &str)] = &[
     (
