@@ -192,6 +192,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "channel_place", version: 1, sql: channels::place::DDL },
     Migration { module: "offline", version: 1, sql: registration::offline::DDL },
     Migration { module: "base_finding", version: 1, sql: remediation::kind::DDL },
+    Migration { module: "suspension", version: 1, sql: suspension::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.
