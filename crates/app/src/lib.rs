@@ -193,6 +193,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "offline", version: 1, sql: registration::offline::DDL },
     Migration { module: "base_finding", version: 1, sql: remediation::kind::DDL },
     Migration { module: "suspension", version: 1, sql: suspension::DDL },
+    Migration { module: "ticket", version: 1, sql: hotline::table::DDL },
+    Migration { module: "appeal", version: 1, sql: hotline::appeal::DDL },
+    Migration { module: "refund", version: 1, sql: hotline::refund::DDL },
+    Migration { module: "early_warning", version: 1, sql: hotline::warning::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.
