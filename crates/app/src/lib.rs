@@ -191,6 +191,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "kept", version: 1, sql: platform::web::kept::DDL },
     Migration { module: "channel_place", version: 1, sql: channels::place::DDL },
     Migration { module: "offline", version: 1, sql: registration::offline::DDL },
+    Migration { module: "screening", version: 1, sql: screening::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.
