@@ -309,13 +309,13 @@ async fn activate(State(app): State<App>, actor: Actor, Body(input): Body<Activa
 }
 
 /// Two versions.
-#[derive(Debug, Clone, serde::Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct DiffQuery {
-    /// Before.
+    /// Before; 0: nothing at all.
     from: i64,
-    /// After.
+    /// After; 0: the one in force.
     to: i64,
 }
 

@@ -434,7 +434,7 @@ pub async fn versions(app: &App, actor: &Actor) -> Result<SnapshotsView> {
     .await
 }
 
-/// What differs between two versions, from the first to the second.
+/// What differs between two versions, from the first to the second. As `from` 0 is the snapshot with nothing in it, as `to` the one in force.
 ///
 /// # Errors
 /// `screening.not_kept`, `people.denied`
@@ -444,8 +444,9 @@ pub async fn diff(app: &App, actor: &Actor, from: i64, to: i64) -> Result<Change
     let mut both = app
         .read(move |tx| {
             let mut both = Vec::new();
+            let to = if to == 0 { active(tx)?.map_or(0, |(version, _)| version) } else { to };
             for version in [from, to] {
-                let found = fetch(&reader, tx, version)?;
+                let found = if version == 0 { Some(Default::default()) } else { fetch(&reader, tx, version)? };
                 both.push(found.ok_or_else(|| Failure::from(Problem::new(&code::NOT_KEPT).with("version", version)))?);
             }
             Ok(both)
