@@ -95,6 +95,8 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &resources::sweep::page::Sweeps,
+    &resources::sweep::page::Checks,
     &jobs::page::Jobs,
 ];
 

@@ -15,6 +15,7 @@ use chuangsha_screen::{
 };
 use chuangsha_store::Tx;
 use ring::digest;
+use uuid::Uuid;
 
 use super::{list, table};
 use crate::{
@@ -28,12 +29,21 @@ use crate::{
 pub struct Content {
     /// Lines.
     pub trunks: Vec<Trunk>,
-    /// City of each line that has one.
-    pub regions: BTreeMap<u32, String>,
+    /// Where each line of the ledger stands in it.
+    pub lines: BTreeMap<u32, Line>,
     /// Rules that are not simply on.
     pub modes: BTreeMap<Rule, Mode>,
     /// Callees with wishes that do not fit into the marks.
     pub own: Vec<Own>,
+}
+
+/// 台账条目 behind a line.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Line {
+    /// Its id in the ledger.
+    pub resource: Uuid,
+    /// City.
+    pub region: String,
 }
 
 /// 被叫自定偏好
@@ -207,7 +217,7 @@ pub(super) fn compile(app: &App, tx: &mut Tx, now: Timestamp) -> Result<Compiled
             refused.push(resource.code.clone());
             (trunk.active, trunk.allowed) = (false, Vec::new());
         }
-        content.regions.insert(trunk.id.0, resource.region.clone());
+        content.lines.insert(trunk.id.0, Line { resource: resource.id, region: resource.region.clone() });
         content.trunks.push(trunk);
     }
     content.trunks.extend(numbers.values().map(gateway));

@@ -2,13 +2,13 @@
 //! number that calls and calls and is hardly ever called serves another purpose (R-LED-5). The ledger takes it from there.
 
 use chuangsha_kernel::time::Timestamp;
-use chuangsha_screen::{Number, ledger::Trunk, lists::Category};
+use chuangsha_screen::{Number, TrunkId, ledger::Trunk, lists::Category};
 
 use super::watch::{BUCKET_S, BUCKETS};
 use crate::{
     App,
     platform::failure::{Failure, Result},
-    resources::{self, Defect},
+    resources::{Defect, watch},
 };
 
 /// Numbers of one line that are looked at: whoever was let more than these is looked at by the line's own calls.
@@ -56,17 +56,11 @@ impl Bars {
     }
 }
 
-/// What was found about one line.
-struct Found {
-    code: String,
-    defect: Defect,
-    evidence: String,
-}
-
-fn purpose_changed(app: &App, bars: &Bars, trunk: &Trunk) -> Option<Found> {
+/// 用途变更 of a line: one of its numbers behaves like one that sells.
+fn purpose_changed(app: &App, bars: &Bars, trunk: &Trunk) -> bool {
     // What sells is registered to sell; couriers, hospitals and the like call by nature.
     if !trunk.active || !trunk.outbound || trunk.purpose != Category::None {
-        return None;
+        return false;
     }
     let numbers = trunk.allowed.iter().flat_map(|(first, last)| *first..=*last.min(&first.saturating_add(NUMBERS))).take(NUMBERS as usize);
     let behaviour = |number: u64| {
@@ -75,15 +69,11 @@ fn purpose_changed(app: &App, bars: &Bars, trunk: &Trunk) -> Option<Found> {
         let received = app.engine.state.callee(number).map_or(0, |callee| callee.calls_of_two_days());
         Some(Behaviour { calls: caller.calls_of_two_days(), distinct_percent: caller.distinct_percent(), received })
     };
-    let seen = numbers.filter_map(behaviour).find(|seen| bars.sells(*seen))?;
-    let evidence = format!(
-        "purpose change: {} calls in two days, {} % different callees, {} received / 疑似变更用途：两日呼出 {}，不重复被叫 {}%，来话 {}",
-        seen.calls, seen.distinct_percent, seen.received, seen.calls, seen.distinct_percent, seen.received
-    );
-    Some(Found { code: trunk.name.clone(), defect: Defect::ActualDiffers, evidence })
+    numbers.filter_map(behaviour).any(|seen| bars.sells(seen))
 }
 
-/// Looks through this node's traffic and reports what contradicts the ledger; said once, it stays one finding. Says how much was found.
+/// Looks through this node's traffic and reports what contradicts the ledger; said once, it stays one finding. And tells it which lines
+/// had calls.
 ///
 /// # Errors
 /// The record failed.
@@ -96,28 +86,36 @@ pub async fn turn(app: &App) -> Result<usize> {
         let shown = app.watch.shown();
         shown.strangers.iter().filter(|(_, (at, _))| window - at <= 1).map(|(trunk, (_, callers))| (*trunk, callers.len())).collect()
     };
-    let mut found = Vec::new();
-    for (trunk, callers) in strangers {
-        let line = snapshot.ledger.trunk(chuangsha_screen::TrunkId(trunk)).filter(|line| line.active);
-        if let Some(line) = line.filter(|_| callers as i64 >= bars.strangers) {
-            let evidence = format!(
-                "sub-lease: {callers} callers outside the set in a quarter of an hour / 疑似转租：一刻钟内出现 {callers} 个许可范围以外的主叫"
-            );
-            found.push(Found { code: line.name.clone(), defect: Defect::SubjectNotRegistered, evidence });
+    let (found, calls) = {
+        let node = app.watch.node.lock().await;
+        let line = |trunk: u32| snapshot.ledger.trunk(TrunkId(trunk)).filter(|line| line.active).and_then(|_| node.resource_of(trunk));
+        let many = strangers.iter().filter(|(_, callers)| *callers as i64 >= bars.strangers);
+        let mut found: Vec<_> =
+            many.filter_map(|(trunk, _)| Some((line(*trunk)?, Defect::SubjectNotRegistered, watch::Sign::SubLease))).collect();
+        let changed = snapshot.ledger.trunks().filter(|trunk| purpose_changed(app, &bars, trunk));
+        found.extend(changed.filter_map(|trunk| Some((line(trunk.id.0)?, Defect::ActualDiffers, watch::Sign::PurposeChange))));
+        let calls: Vec<_> =
+            app.watch.take_lines().into_iter().filter_map(|(trunk, calls, last)| Some((node.resource_of(trunk)?, calls, last))).collect();
+        (found, calls)
+    };
+    let writer = app.clone();
+    app.write(move |tx| {
+        for (resource, calls, last) in &calls {
+            watch::saw_calls(tx, *resource, i64::from(*calls), *last)?;
         }
-    }
-    found.extend(snapshot.ledger.trunks().filter_map(|trunk| purpose_changed(app, &bars, trunk)));
-    let count = found.len();
-    for Found { code, defect, evidence } in found {
-        let writer = app.clone();
-        let reported = app.write(move |tx| resources::report(&writer, tx, &code, defect, &evidence, now)).await;
-        match reported {
-            // Closed, shut down or gone since the snapshot was made: nothing to report.
-            Ok(()) | Err(Failure::Problem(_)) => {}
-            Err(failure) => return Err(failure),
+        let mut news = 0;
+        for (resource, defect, sign) in &found {
+            match watch::report_finding(&writer, tx, *resource, *defect, sign.as_str(), now) {
+                Ok(new) => news += usize::from(new),
+                // Gone since the snapshot was made: nothing to report.
+                Err(Failure::Problem(_)) => {}
+                Err(failure) => return Err(failure),
+            }
         }
-    }
-    Ok(count)
+        Ok(news)
+    })
+    .await
+    .map(|_| 0)
 }
 
 #[cfg(test)]

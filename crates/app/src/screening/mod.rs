@@ -61,7 +61,7 @@ pub struct ScreeningConfig {
 impl Default for ScreeningConfig {
     fn default() -> Self {
         Self {
-            home: "china_mobile".into(),
+            home: "china_broadnet".into(),
             folder: None,
             callers: 1 << 12,
             callees: 1 << 12,

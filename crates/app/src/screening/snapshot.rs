@@ -470,7 +470,12 @@ pub struct Node {
 impl Node {
     /// City of a line in the ledger; empty for gateways.
     pub(super) fn region_of(&self, trunk: u32) -> &str {
-        self.held.as_ref().and_then(|(_, content, _)| content.regions.get(&trunk)).map_or("", String::as_str)
+        self.held.as_ref().and_then(|(_, content, _)| content.lines.get(&trunk)).map_or("", |line| line.region.as_str())
+    }
+
+    /// The ledger's id of a line; gateways have none.
+    pub(super) fn resource_of(&self, trunk: u32) -> Option<Uuid> {
+        self.held.as_ref().and_then(|(_, content, _)| content.lines.get(&trunk)).map(|line| line.resource)
     }
 }
 

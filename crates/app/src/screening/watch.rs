@@ -82,6 +82,9 @@ pub(super) struct Shown {
     pub(super) strangers: HashMap<u32, (i64, HashSet<Number>)>,
 }
 
+/// Lines whose calls are counted for the ledger, by their number: more than an operator of a province has.
+const LINES: usize = 1 << 14;
+
 /// Strangers of one line that are told apart: more say nothing more.
 const STRANGERS: usize = 256;
 
@@ -104,6 +107,8 @@ pub struct Watch {
     harder: [AtomicU64; ACTIONS],
     /// Calls stopped by one rule alone.
     alone: [AtomicU64; RULES],
+    /// Calls of each line since the ledger was told last, and the last of them.
+    lines: Vec<(AtomicU32, AtomicI64)>,
     /// What this node has in force.
     pub(super) node: tokio::sync::Mutex<super::snapshot::Node>,
     /// Outcomes taken in by the feed.
@@ -137,6 +142,7 @@ impl Watch {
             figured: Mutex::default(),
             harder: Default::default(),
             alone: std::array::from_fn(|_| AtomicU64::new(0)),
+            lines: (0..LINES).map(|_| (AtomicU32::new(0), AtomicI64::new(0))).collect(),
             node: tokio::sync::Mutex::default(),
             fed: Mutex::default(),
         }
@@ -169,6 +175,15 @@ impl Watch {
         if let (1, Some(count)) = (stops, by.and_then(|rule| self.alone.get(rule as usize))) {
             count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Calls of each line since this was asked last: number, calls, the last of them.
+    pub(super) fn take_lines(&self) -> Vec<(u32, u32, Timestamp)> {
+        let taken = |(number, (calls, last)): (usize, &(AtomicU32, AtomicI64))| {
+            let calls = calls.swap(0, Ordering::Relaxed);
+            (calls > 0).then(|| (number as u32, calls, Timestamp(last.load(Ordering::Relaxed))))
+        };
+        self.lines.iter().enumerate().filter_map(taken).collect()
     }
 
     /// Calls by action that are in no figures yet.
@@ -353,6 +368,10 @@ impl Observe for Watch {
             total.fetch_add(1, Ordering::Relaxed);
         }
         self.compare(verdict);
+        if let Some((calls, last)) = self.lines.get(attempt.trunk.0 as usize) {
+            calls.fetch_add(1, Ordering::Relaxed);
+            last.fetch_max(attempt.at.0, Ordering::Relaxed);
+        }
         // The sample is drawn by the evidence: the same call is drawn on every node and in every replay.
         let drawn = verdict.action != Action::Pass || (verdict.evidence.0 as u32 as u64) < self.drawn;
         if drawn {
