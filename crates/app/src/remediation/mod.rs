@@ -1,12 +1,14 @@
 //! 存量补登: the old base, brought over and brought to true names in four stages (R-REM, L-REM).
 
+pub mod import;
+pub mod kind;
+
 use chuangsha_kernel::{id::OrderId, time::Timestamp};
 use chuangsha_store::Tx;
 use uuid::Uuid;
 
 use crate::{App, platform::failure::Result};
 
-pub mod kind;
 
 /// 补登完成: a subscription was re-registered by this order; its case, where it has one, is closed with it.
 ///
