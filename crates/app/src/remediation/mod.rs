@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use crate::{App, platform::failure::Result};
 
-
 /// 补登完成: a subscription was re-registered by this order; its case, where it has one, is closed with it.
 ///
 /// # Errors

@@ -115,7 +115,9 @@ pub async fn run(app: App, stop: CancellationToken) {
     match snapshot::resume(&app).await {
         Ok(Some(version)) => tracing::info!(version, "the screening snapshot kept on this node is in force until the store answers"),
         Ok(None) => {}
-        Err(failure) => tracing::warn!(error = %failure.log_line(), "the kept screening snapshot is not used: enterprise trunks fail closed"),
+        Err(failure) => {
+            tracing::warn!(error = %failure.log_line(), "the kept screening snapshot is not used: enterprise trunks fail closed")
+        }
     }
     let turns = OWN.map(|(name, pause_ms, turn)| every(&app, name, pause_ms, turn, &stop));
     futures_util::future::join_all(turns).await;
