@@ -390,7 +390,7 @@ story!(a_line_that_brings_strangers_is_reported_to_the_ledger_once, kit => {
     assert_eq!((found.state, found.defects.as_slice()), (resources::State::Correcting, [Defect::SubjectNotRegistered].as_slice()));
     assert_eq!(history.iter().filter(|moment| moment.action == "ledger.find").count(), 1, "said once");
     // 用途变更: a service number that calls and calls.
-    for callee in 0..260 {
+    for callee in 0..900 {
         call(app, 1_000 + callee, id, Ingress::Enterprise, "955991", &format!("199{:08}", 11_000_000 + callee * 7_919));
     }
     finding::turn(app).await.unwrap();
