@@ -472,8 +472,11 @@ async fn with_the_store_killed_calls_are_decided_verdicts_wait_or_are_counted_an
     let at = Arc::clone(&cluster);
     tokio::task::spawn_blocking(move || at.halt()).await.unwrap();
     outage(&app).await;
-    tokio::task::spawn_blocking(move || cluster.resume()).await.unwrap();
+    let at = Arc::clone(&cluster);
+    tokio::task::spawn_blocking(move || at.resume()).await.unwrap();
     recovered(&app).await;
+    app.store.close().await;
+    tokio::task::spawn_blocking(move || drop(cluster)).await.unwrap();
 }
 
 async fn listed(kit: &Kit, app: &App) {
