@@ -207,6 +207,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "appeal", version: 1, sql: hotline::appeal::DDL },
     Migration { module: "refund", version: 1, sql: hotline::refund::DDL },
     Migration { module: "early_warning", version: 1, sql: hotline::warning::DDL },
+    Migration { module: "screening", version: 1, sql: screening::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.
