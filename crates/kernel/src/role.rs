@@ -190,6 +190,16 @@ vocabulary! {
         ExportMasked = "export.masked",
         /// 明文导出
         ExportClear = "export.clear",
+        /// 查看停复机
+        SuspensionView = "suspension.view",
+        /// 停机
+        SuspensionStop = "suspension.stop",
+        /// 复机
+        SuspensionLift = "suspension.lift",
+        /// 受理停机异议与申诉
+        SuspensionAppeal = "suspension.appeal",
+        /// 紧急复机
+        SuspensionInterrupt = "suspension.interrupt",
     }
 }
 

@@ -15,7 +15,7 @@ pub mod table;
 mod tests;
 
 use chuangsha_kernel::{
-    id::SubjectId,
+    id::{StaffId, SubjectId},
     problem::Problem,
     role::{Action, RegionCode, Resource},
     time::Timestamp,
@@ -103,6 +103,7 @@ impl Cause {
             Self::Bulk => ("一小时内查看人数过多", "too many persons within an hour"),
             Self::Far => ("外省用户", "a subscriber of another province"),
             Self::Clear => ("含明文", "data in clear"),
+            Self::Urgent => ("停机期间的紧急需要", "an urgent need during a stop"),
         }
     }
 }
@@ -284,6 +285,12 @@ pub fn take(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid, kind: Kind, key: &s
     let written = Written { action: "second.take", step: "approved>used", why: "", article: "L-PIP-17" };
     record(app, tx, By::Actor(actor), &new, &written, now)?;
     table::advance(tx, &stored.request, &new.request)
+}
+
+/// Who approved a request; `None` while nobody did.
+pub fn approver(tx: &mut Tx, id: Uuid) -> Result<Option<StaffId>> {
+    let request = table::find(tx, id)?.request;
+    Ok(request.decided.filter(|_| request.state == State::Approved).map(|by| by.staff))
 }
 
 /// One's own request for this very thing that still waits or may be used, approved ones first.
