@@ -97,6 +97,8 @@ pub struct AppConfig {
     pub images: ImageLimits,
     /// Capture app.
     pub capture: CaptureConfig,
+    /// Call screening.
+    pub screening: screening::ScreeningConfig,
 }
 
 impl Default for AppConfig {
@@ -106,6 +108,7 @@ impl Default for AppConfig {
             log_origin: "chuangsha.local/audit".into(),
             images: ImageLimits::default(),
             capture: CaptureConfig::default(),
+            screening: screening::ScreeningConfig::default(),
         }
     }
 }
@@ -151,6 +154,10 @@ pub struct Parts {
     pub integrator: tokio::sync::Mutex<Option<platform::audit::integrate::Integrator>>,
     /// Rung after a commit that posted messages.
     pub bell: Arc<tokio::sync::Notify>,
+    /// What decides about calls: [`screening::engine`].
+    pub engine: Arc<chuangsha_screen::Engine>,
+    /// What was decided: [`screening::Watch::new`].
+    pub watch: Arc<screening::Watch>,
 }
 
 /// The application. Clones share everything.
@@ -187,8 +194,12 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "kept", version: 1, sql: platform::web::kept::DDL },
     Migration { module: "channel_place", version: 1, sql: channels::place::DDL },
     Migration { module: "offline", version: 1, sql: registration::offline::DDL },
+    Migration { module: "base_finding", version: 1, sql: remediation::kind::DDL },
+    Migration { module: "resources", version: 2, sql: resources::DDL_2 },
+    Migration { module: "sweeps", version: 1, sql: resources::sweep::table::DDL },
     Migration { module: "suspension", version: 1, sql: suspension::DDL },
     Migration { module: "reregistration", version: 1, sql: registration::reregistration::DDL },
+    Migration { module: "import", version: 1, sql: remediation::import::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.
@@ -271,9 +282,14 @@ impl App {
         Ok(())
     }
 
+    /// The key that seals the numbers of the pool.
+    pub(crate) fn pool_key(&self, tx: &mut Tx) -> Result<chuangsha_vault::DataKey> {
+        self.key_of(tx, POOL_SUBJECT, Domain::Identity)
+    }
+
     /// Seals a number of the pool, bound to its row.
     pub fn seal_pool_number(&self, tx: &mut Tx, id: Uuid, digits: &str) -> Result<Vec<u8>> {
-        let key = self.key_of(tx, POOL_SUBJECT, Domain::Identity)?;
+        let key = self.pool_key(tx)?;
         platform::keys::seal(&key, registration::desk::place::POOL, &format!("{id}{digits}"))
     }
 

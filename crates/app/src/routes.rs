@@ -97,6 +97,8 @@ pub const LISTS: &[&dyn Listing] = &[
     &audit::page::Log,
     &resources::page::Ledger,
     &suspension::page::Suspensions,
+    &resources::sweep::page::Sweeps,
+    &resources::sweep::page::Checks,
     &jobs::page::Jobs,
 ];
 

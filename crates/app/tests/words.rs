@@ -28,6 +28,7 @@ fn lists() -> Vec<&'static [&'static Code]> {
         resources::resource::code::ALL,
         suspension::hold::code::ALL,
         subscribers::code::ALL,
+        platform::calendar::code::ALL,
         platform::edge::code::ALL,
         platform::failure::code::ALL,
         platform::images::ALL,
