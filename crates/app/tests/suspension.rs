@@ -9,7 +9,7 @@ use chuangsha_app::{
         actor::Actor,
         audit::By,
         failure::Failure,
-        network::{NetworkAction, NetworkCommand, NetworkElement as _},
+        network::{NetworkAction, NetworkCommand},
         notify::{Sms, SmsMessage, SmsOutcome},
         people::{OrganisationKind, organisation},
         second::{self, Answer},

@@ -18,8 +18,8 @@ use crate::{
         words::fill,
     },
     registration::{order::State, table::Filter, view},
-    suspension,
     resources::watch::{self, Watch},
+    suspension,
 };
 
 /// One thing to look at.
