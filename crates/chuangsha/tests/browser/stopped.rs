@@ -163,6 +163,8 @@ async fn a_stopped_customer_comes_to_the_counter_and_leaves_with_a_working_numbe
         }
         pause(100).await;
     }
+    let head = agent.text(".head").await;
+    assert!(head.contains("已实名") && !head.contains("单停"), "{head}");
     check(&agent, "stopped-restored-zh", &mut wrong).await;
     let services = place.network.services();
     assert!(services.iter().all(|service| service.action != "activate"), "a number in use is not opened again");
