@@ -346,11 +346,11 @@ pub async fn emergency(app: &App, actor: &Actor, id: Uuid, version: i64, hours: 
                 carry(app, tx, By::Actor(&actor), &held, &old, step(approver), &reason.words, now)?;
                 Ok(Emergency::Restored)
             }
-            Some(_) => Err(second::needed(second::Cause::Urgent)),
+            Some(_) => Err(second::needed(second::Cause::Emergency)),
             None => {
                 // What could not be done with an approval either is refused now, not after somebody gave one.
                 old.decide(step(chuangsha_kernel::id::StaffId(Uuid::nil())), now).map_err(refuse)?;
-                let ask = second::Ask { kind, cause: second::Cause::Urgent, reason: reason.clone(), what };
+                let ask = second::Ask { kind, cause: second::Cause::Emergency, reason: reason.clone(), what };
                 second::request_in(app, tx, &actor, &ask, now).map(Emergency::Asked)
             }
         }

@@ -65,8 +65,6 @@ macro_rules! suspension_words {
             suspension_number_hint: "完整的 11 位号码", "The full 11 digits";
             suspension_dispute: "非本人办理", "\"Not mine\"";
             alert_still_stopped: "{} 个号码应复机而网络未确认", "{} numbers should be back in service and the network has not confirmed it";
-            second_kind_emergency_restore: "紧急复机", "Emergency restoration";
-            second_cause_urgent: "紧急需要", "Urgent need";
             reregistration: "补登", "Re-registration";
             reregister: "为在用号码补登", "Re-register a number in use";
             reregister_lead: "输入客户正在使用的完整号码。号码、套餐不变；停机期间随时可办，审核通过即复机。", "Give the full number the customer uses. Number and tariff stay; it can be done at any time, also while stopped, and restores the service once approved.";
