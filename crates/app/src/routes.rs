@@ -16,7 +16,7 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources, screening, subscribers,
+    registration, resources, screening, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -40,6 +40,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(resources::http::routes())
             .merge(hotline::http::routes())
             .merge(screening::http::routes())
+            .merge(suspension::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
             .merge(audit::http::routes())
@@ -75,6 +76,7 @@ fn pages() -> Router<App> {
         .merge(channels::page::pages())
         .merge(resources::page::pages())
         .merge(hotline::page::pages())
+        .merge(suspension::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -97,6 +99,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &suspension::page::Suspensions,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
     &hotline::page::tickets::Tickets,
