@@ -144,7 +144,10 @@ fn perform(
             new.hold = None;
             ending::end_line(app, tx, by, &held, "remediation", now)?;
             let key = format!("{}{}", contact::END, new.id);
-            outbox::post(tx, &outbox::Message { id: app.ids.next(now), topic: "network", key: &key, case: new.id, payload: &[], due: now })?;
+            outbox::post(
+                tx,
+                &outbox::Message { id: app.ids.next(now), topic: "network", key: &key, case: new.id, payload: &[], due: now },
+            )?;
             Ok(())
         }
         Effect::Free => ending::free_number(tx, new.subscription),
@@ -153,8 +156,7 @@ fn perform(
 
 /// Writes the contact down and posts it: the worker sends it, and what is heard of it finds its way back by the same key.
 fn reach(app: &App, tx: &mut Tx, case: &Case, medium: Medium, purpose: Purpose, deadline: Timestamp, now: Timestamp) -> Result<()> {
-    let contact =
-        Contact { n: case.contacts, at: now, medium, purpose, result: ContactResult::Waiting, result_at: None, receipt: None };
+    let contact = Contact { n: case.contacts, at: now, medium, purpose, result: ContactResult::Waiting, result_at: None, receipt: None };
     table::add_contact(tx, case.id, &contact)?;
     let topic = match medium {
         Medium::Sms => "sms",
@@ -162,10 +164,7 @@ fn reach(app: &App, tx: &mut Tx, case: &Case, medium: Medium, purpose: Purpose, 
     };
     let key = contact::key(case.id, case.contacts);
     let payload = contact::Payload { purpose, deadline }.written();
-    outbox::post(
-        tx,
-        &outbox::Message { id: app.ids.next(now), topic, key: &key, case: case.id, payload: payload.as_bytes(), due: now },
-    )?;
+    outbox::post(tx, &outbox::Message { id: app.ids.next(now), topic, key: &key, case: case.id, payload: payload.as_bytes(), due: now })?;
     Ok(())
 }
 

@@ -466,14 +466,18 @@ impl Case {
         let state = self.state;
         match step {
             Step::Tick(facts) => Ok(self.tick(facts, ladder, now)),
-            Step::Come { order } if matches!(state, State::ReRegistering) && self.order == Some(order) => Ok(self.later(self.due, self.wait)),
+            Step::Come { order } if matches!(state, State::ReRegistering) && self.order == Some(order) => {
+                Ok(self.later(self.due, self.wait))
+            }
             Step::Come { order } if state.is_open() && state != State::ReRegistering => {
                 let mut done = self.aside(State::ReRegistering, now).done("remediation.come", "R-REM-1");
                 done.case.order = Some(order);
                 done.case.due = now.plus_ms(DAY_MS);
                 Ok(done)
             }
-            Step::ComeToNothing if state == State::ReRegistering => Ok(self.back(ladder, now).done("remediation.come_to_nothing", "R-REM-1")),
+            Step::ComeToNothing if state == State::ReRegistering => {
+                Ok(self.back(ladder, now).done("remediation.come_to_nothing", "R-REM-1"))
+            }
             Step::Restore if state.is_open() => {
                 let mut done = self.to(State::Restored, now, now).done("remediation.restore", "R-REM-10");
                 done.effects = vec![Effect::Lift, Effect::Settled];
@@ -552,7 +556,11 @@ impl Case {
     /// The next state, from `since`, looked at again at `due`.
     fn to(&self, state: State, since: Timestamp, due: Timestamp) -> Moved {
         let tries = if state == self.state { self.tries } else { 0 };
-        Moved(Case { state, since, due, tries, version: self.version + 1, wait: Wait::Nothing, ..self.clone() }, Vec::new())
+        // Only what is put aside has somewhere to return to.
+        let aside = matches!(state, State::Held | State::ReRegistering | State::EmergencyRestored);
+        let (before, left_ms) = if aside { (self.before, self.left_ms) } else { (None, 0) };
+        let version = self.version + 1;
+        Moved(Case { state, since, due, tries, before, left_ms, version, wait: Wait::Nothing, ..self.clone() }, Vec::new())
     }
 
     /// Nothing happens; the clock looks later.
@@ -578,7 +586,7 @@ impl Case {
         let state = self.before.unwrap_or(State::Identified);
         let mut moved = self.to(state, now, now.plus_ms(self.left_ms.max(ladder.warning)));
         moved.0.window_ends = self.window_ends.map(|ends| ends.plus_ms((now.0 - self.since.0).max(0)));
-        (moved.0.before, moved.0.left_ms, moved.0.order) = (None, 0, None);
+        moved.0.order = None;
         moved
     }
 
@@ -756,7 +764,9 @@ impl Case {
             match facts.delivered.arrived(Purpose::Warn, self.since) {
                 None => return self.again(facts, ladder, Stage::Suspend, Purpose::Warn, now.plus_ms(ladder.warning), now),
                 // The time runs from when it arrived.
-                Some(arrived) if now < arrived.plus_ms(ladder.warning) => return self.later(arrived.plus_ms(ladder.warning), Wait::Nothing),
+                Some(arrived) if now < arrived.plus_ms(ladder.warning) => {
+                    return self.later(arrived.plus_ms(ladder.warning), Wait::Nothing);
+                }
                 Some(_) => {}
             }
         }

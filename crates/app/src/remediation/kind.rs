@@ -99,8 +99,7 @@ const COLUMNS: &str = "subscription, kind, reason, found_at, closed_at, region, 
 fn read(row: &Row) -> Result<Finding> {
     Ok(Finding {
         subscription: row.uuid(0)?,
-        kind: Kind::from_i64(row.int(1)?)
-            .ok_or_else(|| Failure::internal("base_finding.kind holds a value this version does not know"))?,
+        kind: Kind::from_i64(row.int(1)?).ok_or_else(|| Failure::internal("base_finding.kind holds a value this version does not know"))?,
         reason: row.text(2)?,
         found_at: row.timestamp(3)?,
         closed_at: row.opt_timestamp(4)?,

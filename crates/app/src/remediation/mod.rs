@@ -30,10 +30,10 @@ pub mod case;
 pub mod clock;
 pub mod contact;
 pub mod desk;
-// http
+pub mod http;
 pub mod kind;
 mod ladder;
-// page
+pub mod page;
 pub mod refund;
 pub mod table;
 #[cfg(test)]

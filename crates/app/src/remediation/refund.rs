@@ -130,7 +130,9 @@ pub fn refunds(tx: &mut Tx, filter: &Filter) -> Result<Vec<Refund>> {
 /// How much is owed, paid and unclaimed: state, number, fen.
 pub fn sums(tx: &mut Tx, region: &str) -> Result<Vec<(State, i64, i64)>> {
     let length = region.chars().count();
-    let sql = format!("SELECT state, COUNT(*), SUM(amount) FROM remediation_refund WHERE substr(region, 1, {length}) = $1 GROUP BY state ORDER BY state");
+    let sql = format!(
+        "SELECT state, COUNT(*), SUM(amount) FROM remediation_refund WHERE substr(region, 1, {length}) = $1 GROUP BY state ORDER BY state"
+    );
     let rows = tx.query(&sql, &params![region])?;
     Ok(rows
         .iter()

@@ -374,7 +374,8 @@ pub fn settle_contact(tx: &mut Tx, case: Uuid, n: i64, result: ContactResult, re
 /// The contacts of a case, newest first.
 pub fn contacts(tx: &mut Tx, case: Uuid) -> Result<Vec<Contact>> {
     let unknown = || Failure::internal("remediation_contact holds a value this version does not know");
-    let sql = "SELECT n, at, medium, purpose, result, result_at, receipt FROM remediation_contact WHERE case_id = $1 ORDER BY n DESC LIMIT 200";
+    let sql =
+        "SELECT n, at, medium, purpose, result, result_at, receipt FROM remediation_contact WHERE case_id = $1 ORDER BY n DESC LIMIT 200";
     tx.query(sql, &params![&case])?
         .iter()
         .map(|row| {
@@ -497,7 +498,9 @@ pub fn counts(tx: &mut Tx, campaign: Option<Uuid>, days: Option<(&str, &str)>) -
     let campaign = campaign.unwrap_or(Uuid::nil());
     tx.query(&sql, &params![from, until, &campaign])?
         .iter()
-        .map(|row| Ok(Count { region: row.text(0)?, kind: row.int(1)?, channel_kind: row.int(2)?, metric: row.int(3)?, value: row.int(4)? }))
+        .map(|row| {
+            Ok(Count { region: row.text(0)?, kind: row.int(1)?, channel_kind: row.int(2)?, metric: row.int(3)?, value: row.int(4)? })
+        })
         .collect()
 }
 
@@ -591,10 +594,7 @@ pub const CHECKS: &[(&str, &str)] = &[
         "nobody on the protected list stands stopped",
         "SELECT COUNT(*) FROM remediation_case c JOIN remediation_protected p ON p.subscription = c.subscription WHERE c.state IN (6, 7, 11)",
     ),
-    (
-        "a case restored or closed has no hold of its own",
-        "SELECT COUNT(*) FROM remediation_case WHERE state IN (9) AND hold IS NOT NULL",
-    ),
+    ("a case restored or closed has no hold of its own", "SELECT COUNT(*) FROM remediation_case WHERE state IN (9) AND hold IS NOT NULL"),
     (
         "every cancelled line has its refund on record",
         "SELECT COUNT(*) FROM remediation_case c WHERE c.state IN (12, 13, 14) AND NOT EXISTS (SELECT 1 FROM remediation_refund r WHERE r.case_id = c.id)",
