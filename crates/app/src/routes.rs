@@ -98,6 +98,8 @@ pub const LISTS: &[&dyn Listing] = &[
     &resources::page::Ledger,
     &remediation::page::Campaigns,
     &remediation::page::Cases,
+    &resources::sweep::page::Sweeps,
+    &resources::sweep::page::Checks,
     &jobs::page::Jobs,
 ];
 

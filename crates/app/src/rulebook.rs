@@ -22,6 +22,7 @@ pub const CHINA: &[(&str, &str)] = &[
     pack!("cn/protection"),
     pack!("cn/screening"),
     pack!("cn/remediation"),
+    pack!("cn/suspension"),
 ];
 
 /// A province that does not exist, so that no demo identity can be real.

@@ -29,6 +29,7 @@ fn lists() -> Vec<&'static [&'static Code]> {
         remediation::case::code::ALL,
         suspension::hold::code::ALL,
         subscribers::code::ALL,
+        platform::calendar::code::ALL,
         platform::edge::code::ALL,
         platform::failure::code::ALL,
         platform::images::ALL,

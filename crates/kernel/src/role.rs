@@ -196,6 +196,14 @@ vocabulary! {
         ExportMasked = "export.masked",
         /// 明文导出
         ExportClear = "export.clear",
+        /// 查看来电甄别
+        ScreeningView = "screening.view",
+        /// 管理名单、规则与快照，裁定误拦申诉
+        ScreeningManage = "screening.manage",
+        /// 请求判定、报送通话结果
+        ScreeningDecide = "screening.decide",
+        /// 受理误拦申诉
+        ScreeningAppeal = "screening.appeal",
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod audit;
+pub mod calendar;
 pub mod edge;
 pub mod export;
 pub mod failure;

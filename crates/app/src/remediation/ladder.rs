@@ -69,7 +69,7 @@ pub fn stop_at(rules: &Rulebook, region: &str, now: Timestamp) -> Result<Option<
     let closed = rules.windows("remediation.stop_hours", now.day(), &Place::region(region)).map_err(Failure::internal)?.value;
     let mut at = now;
     for _ in 0..LOOK_AHEAD {
-        if !rules.calendar_covers(at.day()) {
+        if !rules.knows_year(at.day().year()) {
             return Ok(None);
         }
         let Some(open) = open_at(&closed, at) else { return Ok(None) };

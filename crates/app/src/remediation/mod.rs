@@ -11,6 +11,7 @@
 //! | desk | what people do |
 //! | refund | what cancelled lines are owed |
 //! | kind | what is wrong with a line |
+//! | import | the base, brought over |
 
 use chuangsha_kernel::{id::OrderId, time::Timestamp};
 use chuangsha_store::Tx;
@@ -31,6 +32,7 @@ pub mod clock;
 pub mod contact;
 pub mod desk;
 pub mod http;
+pub mod import;
 pub mod kind;
 mod ladder;
 pub mod page;

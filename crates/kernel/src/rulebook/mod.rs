@@ -381,9 +381,9 @@ impl Rulebook {
         }
     }
 
-    /// Whether the holidays of this day's year are known: without the notice of the State Council nobody can tell a working day of it.
-    pub fn calendar_covers(&self, day: Date) -> bool {
-        self.days.iter().any(|known| known.from.year() == day.year() || known.to.year() == day.year())
+    /// 某年的节假日安排是否已收录: a year without its notice has no known working days, whatever the day of the week.
+    pub fn knows_year(&self, year: i16) -> bool {
+        self.days.iter().any(|day| day.from.year() <= year && year <= day.to.year())
     }
 
     fn working_days_after(&self, from: Date, count: i64) -> Option<Date> {

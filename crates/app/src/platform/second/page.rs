@@ -3,7 +3,7 @@
 use axum::{
     Form, Router,
     extract::{Path, State},
-    http::{StatusCode, Uri},
+    http::Uri,
     response::Response,
     routing::{get, post},
 };
@@ -25,7 +25,7 @@ use crate::{
             form::{Choice, Input, Kind as Field, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
+            page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Empty, Facts, Tab, Tabs, Tag, Tone, code, fact, status},
             safe_path, see_other,
@@ -341,7 +341,7 @@ async fn decide(app: &App, actor: &Actor, shell: Shell, id: Uuid, which: Answer,
 async fn refused(app: &App, actor: &Actor, shell: Shell, id: Uuid, which: Answer, failure: Failure, typed: &str) -> Result<Response> {
     let problem = shown(failure)?;
     let screen = detail(app, actor, shell, id, Some((&problem, which)), typed).await?;
-    Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
+    Ok(page_refused(&problem, &screen))
 }
 
 async fn take_back(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {
