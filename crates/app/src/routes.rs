@@ -16,7 +16,7 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, remediation, resources, subscribers,
+    registration, remediation, resources, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -39,6 +39,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(figures::http::routes())
             .merge(resources::http::routes())
             .merge(remediation::http::routes())
+            .merge(suspension::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
             .merge(audit::http::routes())
@@ -74,6 +75,7 @@ fn pages() -> Router<App> {
         .merge(channels::page::pages())
         .merge(resources::page::pages())
         .merge(remediation::page::pages())
+        .merge(suspension::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -100,6 +102,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &remediation::page::Cases,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
+    &suspension::page::Suspensions,
     &jobs::page::Jobs,
 ];
 

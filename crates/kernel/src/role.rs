@@ -204,6 +204,16 @@ vocabulary! {
         ScreeningDecide = "screening.decide",
         /// 受理误拦申诉
         ScreeningAppeal = "screening.appeal",
+        /// 查看停复机
+        SuspensionView = "suspension.view",
+        /// 停机
+        SuspensionStop = "suspension.stop",
+        /// 复机
+        SuspensionLift = "suspension.lift",
+        /// 受理停机异议与申诉
+        SuspensionAppeal = "suspension.appeal",
+        /// 紧急复机
+        SuspensionInterrupt = "suspension.interrupt",
     }
 }
 

@@ -73,6 +73,8 @@ pub async fn open(app: &App, actor: &Actor, input: Reregistration) -> Result<Ord
             ..Entry::default()
         };
         writer.audit(tx, By::Actor(&actor), &entry, now)?;
+        // Somebody is at the counter with this number: its case does nothing against it meanwhile.
+        remediation::came(&writer, tx, By::Actor(&actor), held.id, order.id, now)?;
         Ok(order.id)
     })
     .await

@@ -639,7 +639,7 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, asked: Asked
     match done {
         Done::Case(case) => Ok(*case),
         // The request stands in its own transaction, so that the refusal does not undo it.
-        Done::Asked => Err(second::needed(second::Cause::Emergency)),
+        Done::Asked => Err(second::needed(second::Cause::Urgent)),
     }
 }
 
@@ -669,15 +669,15 @@ fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), a
             let what = what(&old, *hours);
             match second::find_open(app, tx, actor, second::Kind::EmergencyRestore, &what, now)? {
                 Some((request, second::Shown::Approved)) => {
-                    second::take(app, tx, actor, request, second::Kind::EmergencyRestore, &what.key, now)?;
                     let agreed = second::approver(tx, request)?.ok_or_else(|| refuse(Refusal::SamePerson))?;
+                    second::take(app, tx, actor, request, second::Kind::EmergencyRestore, &what.key, now)?;
                     approver = Some(agreed);
                     Step::Emergency { until, actor: actor.staff, approver: agreed }
                 }
                 Some(_) => return Ok(Done::Asked),
                 None => {
                     let reason = Reason { purpose: LookPurpose::Complaint, case: id.to_string(), words: words.to_owned() };
-                    let ask = second::Ask { kind: second::Kind::EmergencyRestore, cause: second::Cause::Emergency, reason, what };
+                    let ask = second::Ask { kind: second::Kind::EmergencyRestore, cause: second::Cause::Urgent, reason, what };
                     second::request_in(app, tx, actor, &ask, now)?;
                     return Ok(Done::Asked);
                 }

@@ -16,9 +16,12 @@ use crate::{
     registration::subscription::{self, Held, ServiceState},
 };
 
+pub mod desk;
 pub mod hold;
+pub mod http;
 pub mod line;
 pub mod notice;
+pub mod page;
 pub mod table;
 pub mod watch;
 

@@ -103,7 +103,7 @@ impl Cause {
             Self::Bulk => ("一小时内查看人数过多", "too many persons within an hour"),
             Self::Far => ("外省用户", "a subscriber of another province"),
             Self::Clear => ("含明文", "data in clear"),
-            Self::Emergency => ("紧急复机", "an emergency restoration"),
+            Self::Urgent => ("停机期间的紧急需要", "an urgent need during a stop"),
         }
     }
 }
@@ -287,12 +287,10 @@ pub fn take(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid, kind: Kind, key: &s
     table::advance(tx, &stored.request, &new.request)
 }
 
-/// Who agreed to a request.
-///
-/// # Errors
-/// `second.not_found`
+/// Who approved a request; `None` while nobody did.
 pub fn approver(tx: &mut Tx, id: Uuid) -> Result<Option<StaffId>> {
-    Ok(table::find(tx, id)?.request.decided.map(|signer| signer.staff))
+    let request = table::find(tx, id)?.request;
+    Ok(request.decided.filter(|_| request.state == State::Approved).map(|by| by.staff))
 }
 
 /// One's own request for this very thing that still waits or may be used, approved ones first.

@@ -114,8 +114,6 @@ macro_rules! remediation_words {
             remediation_ground: "事由", "Ground";
             remediation_article: "依据", "Article";
             remediation_interrupted: "临时复机至", "Restored until";
-            second_kind_emergency: "紧急复机", "Emergency restoration";
-            second_cause_emergency: "紧急复机", "Emergency restoration";
             $($rest)*
         }
     };
