@@ -26,8 +26,7 @@ use crate::{
         notify,
         verify::{CheckOutcome, DocumentCheck, FaceMatch},
     },
-    remediation,
-    suspension,
+    remediation, suspension,
 };
 
 /// Slots the order's person fills now, the order's own among them.

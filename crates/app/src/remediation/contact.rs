@@ -348,6 +348,7 @@ pub async fn end(app: &App, message: &Leased) -> Result<Handled> {
         .await?;
     let Some(number) = number else { return Ok(Handled::Done) };
     let number = Zeroizing::new(number);
-    let command = NetworkCommand { key: message.key.clone(), action: NetworkAction::Terminate, number, case: id, sequence, reachable: Vec::new() };
+    let command =
+        NetworkCommand { key: message.key.clone(), action: NetworkAction::Terminate, number, case: id, sequence, reachable: Vec::new() };
     Ok(drive(&*app.network, &command, message.attempts > 1).await.into())
 }

@@ -4,6 +4,7 @@
 mod import;
 mod pages;
 mod registration;
+mod remediation;
 mod screen;
 
 use std::{
@@ -62,7 +63,9 @@ pub fn run(say: &Say, group: Group, on: &Path, sizes: (u64, u32), store: Option<
         say.note("注意：这是调试版，数字没有意义", "careful: this is a debug build, its figures mean nothing");
     }
     let groups: &[Group] = match &group {
-        Group::All => &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Sip, Group::Registration, Group::Screen, Group::Import],
+        Group::All => {
+            &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Sip, Group::Registration, Group::Screen, Group::Import]
+        }
         one => std::slice::from_ref(one),
     };
     if matches!(group, Group::Screen) && size.accuracy {
@@ -112,9 +115,15 @@ fn measure(
         Group::Pages => serve::runtime()?.block_on(pages::run(say, on, orders.max(10_000), tell))?,
         Group::Screen => tell(screen::figures(size, on).map_err(|error| failed(&error))?),
         Group::Import => serve::runtime()?.block_on(import::run(say, on, orders.max(10_000), engine, tell))?,
+        Group::Remediation => serve::runtime()?.block_on(remediation::run(say, on, orders.max(10_000), engine, tell))?,
         Group::All => {}
     }
     Ok(())
+}
+
+/// `chuangsha bench remediation --province-year`: lives one year of the old base and says what came of it, or which promise broke on which day.
+pub fn province_year(say: &Say, on: &Path, seed: u64, subscribers: u32) -> Outcome {
+    Ok(serve::runtime()?.block_on(remediation::year(say, on, seed, subscribers))?)
 }
 
 /// Repeats for about half a second and gives the best of five rounds in seconds a turn: the least disturbed one.

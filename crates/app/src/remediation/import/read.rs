@@ -192,7 +192,8 @@ fn lines(source: &Source, encoding: &'static Encoding, delimiter: Option<u8>, ta
     if encoding == UTF_8 {
         return split(BufReader::with_capacity(BLOCK, file), delimiter, take);
     }
-    let decoded = Decoded { inner: BufReader::with_capacity(BLOCK, file), decoder: encoding.new_decoder(), text: Vec::new(), from: 0, ended: false };
+    let decoded =
+        Decoded { inner: BufReader::with_capacity(BLOCK, file), decoder: encoding.new_decoder(), text: Vec::new(), from: 0, ended: false };
     split(BufReader::with_capacity(BLOCK, decoded), delimiter, take)
 }
 

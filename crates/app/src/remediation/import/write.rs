@@ -6,11 +6,7 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use chuangsha_kernel::{
-    Timestamp,
-    id::SubjectId,
-    time::DAY_MS,
-};
+use chuangsha_kernel::{Timestamp, id::SubjectId, time::DAY_MS};
 use chuangsha_store::{Param, Row, Tx, params};
 use chuangsha_vault::{DataKey, Domain, shelf};
 use ring::digest::{Context, SHA256};
@@ -52,7 +48,13 @@ const WANTED: &str = "WITH RECURSIVE place (i) AS (SELECT 0 UNION ALL SELECT i +
      wanted (k) AS (SELECT substr($1, i * 16 + 1, 16) FROM place)";
 
 /// Asks for many keys at once.
-fn look_up(tx: &mut Tx, keys: &[[u8; 16]], sql: &str, third: Option<Param<'_>>, mut take: impl FnMut([u8; 16], &Row) -> Result<()>) -> Result<()> {
+fn look_up(
+    tx: &mut Tx,
+    keys: &[[u8; 16]],
+    sql: &str,
+    third: Option<Param<'_>>,
+    mut take: impl FnMut([u8; 16], &Row) -> Result<()>,
+) -> Result<()> {
     if keys.is_empty() {
         return Ok(());
     }
@@ -315,8 +317,7 @@ fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, no
     tx.bulk("data_key", "subject, domain, wrapped, bucket, kek_version", &values)?;
     let persons = decided.new.iter().filter_map(|person| person.key.as_ref().map(|key| (key, person.subject)));
     let persons: Vec<_> = persons.collect();
-    let values: Vec<Param<'_>> =
-        persons.iter().flat_map(|(key, subject)| params![key.as_slice(), subject.as_bytes(), now]).collect();
+    let values: Vec<Param<'_>> = persons.iter().flat_map(|(key, subject)| params![key.as_slice(), subject.as_bytes(), now]).collect();
     tx.bulk("person", "person_key, subject, created_at", &values)?;
 
     let landings = &decided.landings;
