@@ -17,7 +17,7 @@ use crate::{
         export,
         failure::{Failure, Result},
         jobs,
-        network::{Handler, Worker, WorkerSettings},
+        network::{Handler, Worker, WorkerSettings, http_client},
         notify::Templates,
     },
     registration::{
@@ -34,11 +34,17 @@ const LEASE_MS: i64 = 10_000;
 pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<()>> {
     let mut set = JoinSet::new();
     let templates = Arc::new(Templates::embedded().map_err(Failure::internal)?);
-    let handlers: [(&str, Arc<dyn Handler>); 3] = [
+    let mut handlers: Vec<(&str, Arc<dyn Handler>)> = vec![
         ("verification", Arc::new(gate::VerificationHandler(app.clone()))),
         ("network", Arc::new(gate::NetworkHandler(app.clone()))),
-        ("sms", Arc::new(gate::MessageHandler(app.clone(), templates))),
+        ("sms", Arc::new(gate::MessageHandler(app.clone(), Arc::clone(&templates)))),
     ];
+    // Without a switch the calls of the old base wait: nobody is stopped for one that was never placed.
+    if !app.config.call.url.is_empty() {
+        let client = http_client().map_err(Failure::internal)?;
+        let dialler = Arc::new(remediation::dialler::HttpDialler::new(client, app.config.call.clone()));
+        handlers.push(("call", Arc::new(remediation::contact::CallHandler { app: app.clone(), templates, dialler })));
+    }
     for (topic, handler) in handlers {
         let worker = Worker {
             store: app.store.clone(),

@@ -286,6 +286,28 @@ story!(a_contact_takes_less_than_two_hundred_bytes, kit => {
     assert!(each > 0 && each <= 200, "{each} bytes a contact");
 });
 
+story!(lines_are_parcelled_out_publicity_is_recorded_and_visits_are_counted, kit => {
+    let manager = manager(&kit);
+    for index in 1..=4 {
+        line(&kit, index).await;
+    }
+    let id = running(&kit, &manager, "一波").await;
+    let outlet = kit.outlet("S-1", chuangsha_kernel::rulebook::ChannelKind::SocialOutlet).await;
+    for number in ["T-71", "T-72"] {
+        kit.staff_of(number, Role::ChannelManager, kit.city).await;
+    }
+    let staff = vec!["T-71".to_owned(), "T-72".to_owned()];
+    assert_eq!(refused(desk::parcel(&kit.app, &manager, id, vec!["T-99".into()], 5).await), "remediation.field_invalid");
+    assert_eq!(desk::parcel(&kit.app, &manager, id, staff.clone(), 5).await.unwrap(), 4);
+    assert_eq!(desk::parcel(&kit.app, &manager, id, staff, 5).await.unwrap(), 0, "nobody is left");
+    desk::publicise(&kit.app, &manager, id, campaign::Publicity::Poster, 40, "演示一市广场".into()).await.unwrap();
+    let before = desk::whole(&kit.app, &manager, id).await.unwrap();
+    assert_eq!((before.visits, before.publicity.as_slice()), ((0, 1), [(campaign::Publicity::Poster, 1, 40)].as_slice()));
+    let visit = chuangsha_app::channels::Visit { kind: "visit".into(), passed: true, finding: "无问题".into() };
+    chuangsha_app::channels::visit(&kit.app, &manager, outlet, visit).await.unwrap();
+    assert_eq!(desk::whole(&kit.app, &manager, id).await.unwrap().visits, (1, 1));
+});
+
 /// A year of a small province on every store. A seed that ever failed becomes a line here.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_province_lives_a_year_and_every_promise_holds() {

@@ -116,6 +116,7 @@ struct Person {
 }
 
 struct Inside {
+    clock: Arc<SettableClock>,
     random: Random,
     people: Vec<Person>,
     by_digits: HashMap<String, usize>,
@@ -136,15 +137,15 @@ struct Inside {
 /// Everything outside: message centre, switch and element in one, so that what one saw can be held against what another did.
 #[derive(Clone)]
 struct Outside {
-    clock: Arc<SettableClock>,
     rules: Arc<chuangsha_kernel::rulebook::Rulebook>,
     inside: Arc<Mutex<Inside>>,
 }
 
 impl Outside {
     fn with<T>(&self, work: impl FnOnce(&mut Inside, Timestamp) -> T) -> T {
-        let now = chuangsha_kernel::time::Clock::now(&*self.clock);
-        work(&mut self.inside.lock().unwrap(), now)
+        let mut inside = self.inside.lock().unwrap();
+        let now = chuangsha_kernel::time::Clock::now(&*inside.clock);
+        work(&mut inside, now)
     }
 }
 
@@ -307,8 +308,8 @@ struct Year {
 
 impl Year {
     async fn found(store: Store, plan: Plan) -> Self {
-        let clock = Arc::new(SettableClock::at(Timestamp::start_of(FIRST)));
         let inside = Inside {
+            clock: Arc::new(SettableClock::at(Timestamp::start_of(FIRST))),
             random: Random::stream(plan.seed, "outside"),
             people: Vec::new(),
             by_digits: HashMap::new(),
@@ -326,10 +327,10 @@ impl Year {
             told: Told::default(),
         };
         let rules = Arc::new(chuangsha_app::rulebook::embedded(true).unwrap());
-        let mut outside = Outside { clock, rules, inside: Arc::new(Mutex::new(inside)) };
+        let outside = Outside { rules, inside: Arc::new(Mutex::new(inside)) };
         let kit = Kit::with_ports(store, Arc::new(outside.clone()), Arc::new(outside.clone())).await;
-        // The kit's own clock is the one the application reads; the ports read it through their shared state.
-        outside.clock = Arc::clone(&kit.clock);
+        // From here on everything outside reads the application's own clock.
+        outside.with(|inside, _| inside.clock = Arc::clone(&kit.clock));
         kit.clock.set(Timestamp::start_of(FIRST).plus_ms(9 * HOUR_MS));
         let manager = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, CITY);
         let app = kit.app.clone();
@@ -393,12 +394,13 @@ impl Year {
                     for ((line, number, kind, channel, _), index) in rows.iter().zip(from..until) {
                         let digits = format!("199{index:08}");
                         let blind = app.vault.blind(chuangsha_vault::Field::Phone, &format!("86{digits}"))?.0.to_vec();
+                        let sealed = app.seal_pool_number(tx, *number, &digits)?;
                         registered::add_number(
                             tx,
                             &PoolNumber {
                                 id: *number,
                                 index: blind.clone(),
-                                sealed: app.seal_pool_number(tx, *number, &digits)?,
+                                sealed,
                                 region: CITY.to_owned(),
                                 product: Product::Voice,
                                 state: NumberState::InUse as i64,
@@ -586,10 +588,13 @@ impl Year {
             let Some(case) = self.open_case(self.line(who)).await else { continue };
             match self.random.below(10) {
                 0..4 => self.complain(&case).await,
-                4 => self.step(&case, Asked::Exempt { until: self.days_on(40) }).await,
+                4 => {
+                    self.step(&case, Asked::Exempt { until: self.days_on(40) }).await;
+                }
                 5 => {
-                    self.outside.with(|inside, _| inside.protected.insert(who));
-                    self.step(&case, Asked::Protect { category: "elderly".to_owned() }).await;
+                    if self.step(&case, Asked::Protect { category: "elderly".to_owned() }).await {
+                        self.outside.with(|inside, _| inside.protected.insert(who));
+                    }
                 }
                 6 if day % 5 == 0 => self.leave(who, &case).await,
                 7..10 if case.state.is_stopped() => self.emergency(who, &case).await,
@@ -602,9 +607,9 @@ impl Year {
         self.now().plus_ms(days * DAY_MS).day().to_string()
     }
 
-    async fn step(&self, case: &Case, asked: Asked) {
-        // A case that does not take the step now refuses it: that is an answer, not a fault of the world.
-        drop(desk::step(&self.app, &self.manager, case.id, case.version, asked, "模拟".to_owned()).await);
+    /// A case that does not take the step now refuses it: that is an answer, not a fault of the world.
+    async fn step(&self, case: &Case, asked: Asked) -> bool {
+        desk::step(&self.app, &self.manager, case.id, case.version, asked, "模拟".to_owned()).await.is_ok()
     }
 
     async fn complain(&self, case: &Case) {
@@ -692,8 +697,8 @@ impl Year {
             match self.random.below(20) {
                 0 => self.step(&case, Asked::Settle { reference: "P-1".to_owned(), account_closed: false }).await,
                 1 => self.step(&case, Asked::Settle { reference: String::new(), account_closed: true }).await,
-                _ => {}
-            }
+                _ => false,
+            };
         }
     }
 
@@ -713,9 +718,10 @@ impl Year {
                 }
                 let counted = table::counts(tx, None, None)?;
                 for row in tx.query("SELECT state, COUNT(*) FROM remediation_case GROUP BY state", &[])? {
-                    let sum: i64 = counted.iter().filter(|one| Ok(one.metric) == row.int(0)).map(|one| one.value).sum();
-                    if sum != row.int(1)? {
-                        return Ok(Some(format!("{} cases in state {} and {sum} counted", row.int(1)?, row.int(0)?)));
+                    let (state, cases) = (row.int(0)?, row.int(1)?);
+                    let sum: i64 = counted.iter().filter(|one| one.metric == state).map(|one| one.value).sum();
+                    if sum != cases {
+                        return Ok(Some(format!("{cases} cases in state {state} and {sum} counted")));
                     }
                 }
                 Ok(None)

@@ -175,6 +175,7 @@ fn app_config(settings: &Settings) -> AppConfig {
             reader_bridge: text("capture.reader_bridge").trim_end_matches('/').to_owned(),
             reader_token: text("capture.reader_token"),
         },
+        call: CallConfig { url: text("call.http_url"), token: text("call.http_token") },
         screening: screening_config(settings),
     }
 }
