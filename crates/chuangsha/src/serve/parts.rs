@@ -15,6 +15,7 @@ use chuangsha_app::{
         people::{People, PeopleConfig},
         verify::{HttpVerifier, HttpVerifierSettings},
     },
+    remediation::dialler::CallConfig,
     rulebook,
     screening::{self, ScreeningConfig},
 };
