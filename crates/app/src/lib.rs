@@ -206,6 +206,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "remediation", version: 1, sql: remediation::campaign::DDL },
     Migration { module: "remediation", version: 2, sql: remediation::refund::DDL },
     Migration { module: "remediation", version: 3, sql: remediation::table::DDL },
+    Migration { module: "remediation", version: 4, sql: remediation::campaign::DDL_2 },
 ];
 
 /// The subject whose key seals the numbers of the pool.
