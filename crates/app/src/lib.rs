@@ -200,6 +200,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "suspension", version: 1, sql: suspension::DDL },
     Migration { module: "reregistration", version: 1, sql: registration::reregistration::DDL },
     Migration { module: "import", version: 1, sql: remediation::import::DDL },
+    Migration { module: "excess", version: 1, sql: remediation::excess::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

@@ -16,7 +16,10 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources, subscribers,
+    registration,
+    remediation::{excess, import},
+    resources,
+    subscribers,
 };
 
 /// What the JSON interface says of itself.
@@ -72,6 +75,8 @@ fn pages() -> Router<App> {
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
+        .merge(import::page::pages())
+        .merge(excess::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -96,6 +101,8 @@ pub const LISTS: &[&dyn Listing] = &[
     &resources::page::Ledger,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
+    &import::page::Imports,
+    &excess::page::Excess,
     &jobs::page::Jobs,
 ];
 

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chuangsha_app::{channels, platform, registration, resources, subscribers, suspension};
+use chuangsha_app::{channels, platform, registration, remediation, resources, subscribers, suspension};
 use chuangsha_kernel::problem::Code;
 
 /// Every list of codes. A new one is added here: a test counts them.
@@ -24,6 +24,8 @@ fn lists() -> Vec<&'static [&'static Code]> {
         chuangsha_store::PROBLEMS,
         registration::refusal::code::ALL,
         registration::ending::ALL,
+        remediation::excess::code::ALL,
+        remediation::import::code::ALL,
         channels::channel::code::ALL,
         resources::resource::code::ALL,
         suspension::hold::code::ALL,

@@ -150,6 +150,10 @@ vocabulary! {
         LedgerDispose = "ledger.dispose",
         /// 码号清查
         LedgerSweep = "ledger.sweep",
+        /// 存量导入
+        ImportManage = "import.manage",
+        /// 一证多号核对
+        ExcessWork = "excess.work",
         /// 查看人员
         PeopleView = "people.view",
         /// 管理人员

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     carry::channel_kind,
     order::State,
+    subscription::{Held, ServiceState},
     table::{self, NumberState},
 };
 use crate::{
@@ -92,6 +93,44 @@ pub async fn end(app: &App, job: &'static str, id: OrderId, ended: Timestamp, wh
         writer.end_service(tx, By::System(job), subject, ended)
     })
     .await
+}
+
+/// Ends a subscription that its holder gives up, whether an order of ours opened it or it came with the base. As with [`end`], the network is told
+/// by whoever closes the line.
+///
+/// # Errors
+/// `registration.not_in_service`
+pub fn end_held(app: &App, tx: &mut Tx, by: By<'_>, held: &Held, ended: Timestamp, why: &str) -> Result<Ended> {
+    let (ServiceState::InService, Some(subject)) = (held.state, held.subject) else {
+        return Err(Problem::new(&NOT_IN_SERVICE).with("order", held.id).into());
+    };
+    let now = app.clock.now();
+    tx.push_one("UPDATE subscription SET state = 2 WHERE id = $1 AND state = 1", &params![&held.id])?;
+    tx.push("DELETE FROM quota_slot WHERE holder = $1", &params![&held.id])?;
+    table::move_number(tx, held.number_id, NumberState::InUse, NumberState::Quarantined, None)?;
+    let place = figures::Cell { day: now.day(), region: held.region.clone(), channel_kind: held.channel_kind };
+    figures::add(tx, app.ids.next(now), &place, figures::Metric::Base, -1)?;
+    if held.real_name {
+        figures::add(tx, app.ids.next(now), &place, figures::Metric::BaseRealName, -1)?;
+    }
+    suspension::ended(app, tx, by, held.id, now)?;
+    let facts = serde_json::json!({ "ended_at": ended.rfc3339() }).to_string();
+    let entry = Entry {
+        action: "subscription.end",
+        case_kind: "subscription",
+        case: Some(held.id),
+        step: "in_service>ended",
+        why,
+        article: "L-REG-8",
+        pack: &app.rules.version,
+        facts: &facts,
+        subject: Some(subject),
+    };
+    app.audit(tx, by, &entry, now)?;
+    if living(tx, subject)? > 0 {
+        return Ok(Ended { bucket: None, keys: 0 });
+    }
+    app.end_service(tx, by, subject, ended)
 }
 
 impl App {

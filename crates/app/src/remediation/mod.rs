@@ -1,5 +1,6 @@
 //! 存量补登: the old base, brought over and brought to true names in four stages (R-REM, L-REM).
 
+pub mod excess;
 pub mod import;
 pub mod kind;
 

@@ -78,6 +78,8 @@ enum Topic {
     LedgerApply,
     LedgerManage,
     LedgerDispose,
+    Import,
+    Excess,
     Subscribers,
 }
 
@@ -121,6 +123,10 @@ fn reach(topic: Topic, role: Role) -> Reach {
         (Topic::Ledger | Topic::LedgerApply | Topic::LedgerManage | Topic::LedgerDispose, R::ProvinceManager) => Province,
         (Topic::Ledger, R::NetworkOperator | R::AdministrationInspector) => Province,
         (Topic::Ledger, R::CarrierAdministrator | R::MinistryInspector) => Carrier,
+        // The old base is brought over by whoever runs the province, or all of it.
+        (Topic::Excess, R::CityManager) => City,
+        (Topic::Import | Topic::Excess, R::ProvinceManager) => Province,
+        (Topic::Import, R::CarrierAdministrator) => Carrier,
         // A call centre runs itself.
         (Topic::Channels | Topic::People | Topic::Manage | Topic::Keys | Topic::Figures, R::CallCentreManager) => Elsewhere,
         _ => No,
@@ -225,6 +231,15 @@ const PLACES: &[(&str, &str, Place)] = {
         ("get", "/jobs/{id}", Absent),
         ("post", "/jobs/{id}/cancel", Absent),
         ("post", "/jobs/{id}/file", Absent),
+        ("get", "/excess", Any(T::Excess)),
+        ("get", "/excess/{id}", Absent),
+        ("post", "/excess/{id}/settlement", Absent),
+        ("get", "/imports", Any(T::Import)),
+        ("get", "/imports/new", Any(T::Import)),
+        ("post", "/imports/new", Any(T::Import)),
+        ("get", "/imports/{id}", Absent),
+        ("get", "/imports/{id}/rejects", Absent),
+        ("post", "/imports/{id}/cancellation", Absent),
         ("get", "/ledger", Any(T::Ledger)),
         ("get", "/ledger/new", Any(T::LedgerApply)),
         ("post", "/ledger/new", Any(T::LedgerApply)),

@@ -255,6 +255,8 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
         ("/persons", w.menu_subscribers, "subscribers", Some(Action::SubscriberView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
         ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
+        ("/excess", w.menu_excess, "subscribers", Some(Action::ExcessWork)),
+        ("/imports", w.menu_import, "imports", Some(Action::ImportManage)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
         // Whoever reveals asks here; whoever approves answers here.
