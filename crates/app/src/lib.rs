@@ -200,6 +200,9 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "suspension", version: 1, sql: suspension::DDL },
     Migration { module: "reregistration", version: 1, sql: registration::reregistration::DDL },
     Migration { module: "import", version: 1, sql: remediation::import::DDL },
+    Migration { module: "remediation", version: 1, sql: remediation::campaign::DDL },
+    Migration { module: "remediation", version: 2, sql: remediation::refund::DDL },
+    Migration { module: "remediation", version: 3, sql: remediation::table::DDL },
     Migration { module: "excess", version: 1, sql: remediation::excess::DDL },
 ];
 

@@ -18,8 +18,7 @@ use crate::{
     },
     registration,
     remediation::{excess, import},
-    resources,
-    subscribers,
+    resources, subscribers,
 };
 
 /// What the JSON interface says of itself.

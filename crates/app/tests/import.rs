@@ -183,7 +183,7 @@ story!(what_cannot_be_right_goes_to_the_reject_file_and_the_rest_lands, kit => {
         row("", &fine, usual),
         row("1380000", &fine, usual),
         row(&phone(2), &wrong, usual),
-        row(&phone(3), &fine, "140100,社会渠道,2013-09-01"),
+        row(&phone(3), &fine, "999900,社会渠道,2013-09-01"),
         row(&phone(4), &fine, "990100,路边摊,2013-09-01"),
         row(&phone(5), &fine, "990100,社会渠道,01.09.2013"),
         row(&phone(6), &fine, "990100,社会渠道,2099-01-01"),
@@ -256,24 +256,27 @@ story!(nothing_lands_twice_and_a_number_has_one_holder, kit => {
     assert_eq!((report.landed, report.known, report.rejected), (1, 39, 1));
     assert_eq!(told(app, &report).await, [(2, "number".to_owned(), "import.number_taken".to_owned())]);
     assert_eq!(count(app, "SELECT COUNT(*) FROM subscription").await, 41);
-    // Fourteen numbers of one person are kept; nothing new is given beyond the limit (L-LIM-1).
+    // Fifteen numbers of one person are kept; nothing new is given beyond the limit (L-LIM-1).
     let most = "SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM quota_slot GROUP BY person_key) AS held";
-    assert_eq!(count(app, most).await, 14);
+    assert_eq!(count(app, most).await, 15);
     let clerk = kit.clerk(kit.outlet("S-0001", ChannelKind::SocialOutlet).await);
-    let number = kit.numbers(9_001, 1).await[0];
-    assert!(matches!(kit.reserved(&clerk, number, 1).await, Err(Failure::Problem(problem)) if problem.code.id == "registration.quota_full"));
+    let numbers = kit.numbers(9_001, 3).await;
+    assert!(matches!(kit.reserved(&clerk, numbers[0], 1).await, Err(Failure::Problem(problem)) if problem.code.id == "registration.quota_full"));
     assert_eq!(kit.broken().await, Vec::<&str>::new());
     // A number of the pool that is free is taken into use; one that somebody reserved is not.
-    let clean = u16::try_from(900).unwrap();
-    let pool = app.read(|tx| Ok(tx.query_one("SELECT COUNT(*) FROM number_pool WHERE state = 1", &[])?.int(0)?)).await.unwrap();
-    assert_eq!(pool, 1);
-    kit.reserved(&clerk, number, clean).await.unwrap();
-    let index: Vec<u8> = app.read(move |tx| Ok(table::number(tx, number)?.index)).await.unwrap();
-    let taken = (0..20_000_u32).find(|number| app.vault.blind(Field::Phone, &format!("86{}", phone(*number))).unwrap().as_bytes() == index);
-    if let Some(taken) = taken {
-        let report = rows(app, &[good(taken, 3)]).await;
-        assert_eq!(told(app, &report).await[0].2, "import.number_busy");
+    kit.reserved(&clerk, numbers[1], 900).await.unwrap();
+    let mut phones = Vec::new();
+    for number in [numbers[1], numbers[2]] {
+        let index: Vec<u8> = app.read(move |tx| Ok(table::number(tx, number)?.index)).await.unwrap();
+        let same = |phone: &u32| app.vault.blind(Field::Phone, &format!("86199{phone:08}")).unwrap().as_bytes() == index;
+        phones.push((0..20_000_u32).find(same).expect("a number of the kit"));
     }
+    let row = |phone: u32| format!("199{phone:08},王小明,身份证,{},演示一号,是,,,,990100,社会渠道,2013-09-01", id(950));
+    let report = rows(app, &[row(phones[0]), row(phones[1])]).await;
+    assert_eq!(told(app, &report).await, [(2, "number".to_owned(), "import.number_busy".to_owned())]);
+    let pool = numbers[2];
+    assert_eq!((report.landed, app.read(move |tx| Ok(table::number(tx, pool)?.state)).await.unwrap()), (1, 3));
+    assert_eq!(kit.broken().await, Vec::<&str>::new());
 });
 
 story!(who_has_too_many_numbers_keeps_five_gives_up_some_and_some_were_never_theirs, kit => {
@@ -414,8 +417,9 @@ async fn a_file_is_what_it_holds_and_not_what_it_is_called() {
     broken.extend(b"\xff\xff,\n");
     broken.extend(good(2, 2).into_bytes());
     let report = take(&kit.app, &request(broken)).await;
-    assert_eq!(report.format, "csv (GB18030)", "it is not UTF-8 to its end");
-    assert_eq!((report.landed + report.rejected, report.rows), (3, 3));
+    assert_eq!(report.format, "csv (UTF-8)", "its heading says what it is");
+    assert_eq!((report.landed, report.rejected, report.rows), (2, 1, 3));
+    assert_eq!(told(&kit.app, &report).await, [(3, String::new(), "import.encoding".to_owned())]);
 }
 
 fn workbook(rows: &[Vec<String>]) -> Vec<u8> {
@@ -436,10 +440,17 @@ fn parquet_file(rows: &[Vec<String>]) -> Vec<u8> {
         schema::parser::parse_message_type,
     };
     let heads: Vec<&str> = HEADING.split(',').collect();
-    let columns: Vec<String> = heads
-        .iter()
-        .map(|head| if *head == "入网日期" { format!("REQUIRED INT32 {head} (DATE);") } else { format!("OPTIONAL BYTE_ARRAY {head} (UTF8);") })
-        .collect();
+    let columns: Vec<String> =
+        heads
+            .iter()
+            .map(|head| {
+                if *head == "入网日期" {
+                    format!("REQUIRED INT32 {head} (DATE);")
+                } else {
+                    format!("OPTIONAL BYTE_ARRAY {head} (UTF8);")
+                }
+            })
+            .collect();
     let schema = Arc::new(parse_message_type(&format!("message base {{ {} }}", columns.join(" "))).unwrap());
     let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
     let mut bytes = Vec::new();
@@ -496,7 +507,8 @@ async fn nothing_personal_lies_in_the_record_in_clear() {
     let path = PathBuf::from(store.config.url.strip_prefix("sqlite:").unwrap());
     for end in ["", "-wal"] {
         let bytes = std::fs::read(format!("{}{end}", path.display())).unwrap_or_default();
-        for value in [phone(1), phone(3), id(1), "王小明".to_owned(), "演示一号".to_owned(), "演示省演示一市一号".to_owned()] {
+        for value in [phone(1), phone(3), id(1), "王小明".to_owned(), "演示一号".to_owned(), "演示省演示一市一号".to_owned()]
+        {
             assert!(!bytes.windows(value.len()).any(|window| window == value.as_bytes()), "in clear in the file{end}");
         }
     }
@@ -512,7 +524,11 @@ const KILLS: u64 = 6;
 fn base() -> String {
     let mut text = format!("{HEADING}\n");
     for number in 0..BASE {
-        let row = if number % 100 == 99 { ",,,,,,,,,990100,,2013-09-01".to_owned() } else { good(number, u16::try_from(number % 2_000).unwrap()) };
+        let row = if number % 100 == 99 {
+            ",,,,,,,,,990100,,2013-09-01".to_owned()
+        } else {
+            good(number, u16::try_from(number % 2_000).unwrap())
+        };
         text.push_str(&row);
         text.push('\n');
     }

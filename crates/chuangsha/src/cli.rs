@@ -242,6 +242,24 @@ pub enum WorldCommand {
         #[arg(long)]
         behaviour: Option<String>,
     },
+    /// Calls of the demo province, honest and not, placed with the SIP edge
+    Calls {
+        /// The edge, as serve --demo names it
+        #[arg(long, default_value = "127.0.0.1:5060")]
+        to: std::net::SocketAddr,
+        /// Its listener for HEP3, so that it learns how calls ended
+        #[arg(long)]
+        hep: Option<std::net::SocketAddr>,
+        /// Calls a second
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=2000))]
+        rate: u32,
+        /// Calls in all
+        #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        count: u64,
+        /// The same seed makes the same calls
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// A network element in the shape of TMF640
     Network {
         /// Port on the loopback; 0 takes a free one

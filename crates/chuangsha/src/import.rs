@@ -97,7 +97,8 @@ async fn one(say: &Say, app: &App, file: &Path, sheet: &Path, asked: &Asked) -> 
         bar.set_prefix(progress.rows.to_string());
     };
     let open = || -> Result<Sheet<BufWriter<File>>, Problem> {
-        let file = File::create(sheet).map_err(|error| Problem::new(&chuangsha_app::remediation::import::code::REJECTS_FILE).with("reason", error))?;
+        let file = File::create(sheet)
+            .map_err(|error| Problem::new(&chuangsha_app::remediation::import::code::REJECTS_FILE).with("reason", error))?;
         Sheet::new(BufWriter::new(file)).map_err(failed)
     };
     let report = if asked.dry_run {
@@ -128,7 +129,8 @@ async fn one(say: &Say, app: &App, file: &Path, sheet: &Path, asked: &Asked) -> 
 /// Rows so far, rate by bytes, and the time left.
 fn bar(say: &Say) -> ProgressBar {
     let bar = say.progress(0, "导入", "importing");
-    let template = say.pick("{msg} {wide_bar} {prefix} 行 {bytes_per_sec} 余 {eta}", "{msg} {wide_bar} {prefix} rows {bytes_per_sec} {eta} left");
+    let template =
+        say.pick("{msg} {wide_bar} {prefix} 行 {bytes_per_sec} 余 {eta}", "{msg} {wide_bar} {prefix} rows {bytes_per_sec} {eta} left");
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

@@ -73,7 +73,14 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { url: "sqlite:data/chuangsha.db".into(), readers: 4, writers: 16, writer_cache_mib: 64, busy_timeout_ms: 5_000, connect_timeout_ms: 5_000 }
+        Self {
+            url: "sqlite:data/chuangsha.db".into(),
+            readers: 4,
+            writers: 16,
+            writer_cache_mib: 64,
+            busy_timeout_ms: 5_000,
+            connect_timeout_ms: 5_000,
+        }
     }
 }
 

@@ -136,7 +136,8 @@ async fn many_rows_at_once_are_the_same_as_one_by_one_or_none_at_all() {
         let loaded = store.write(|tx| {
             tx.push("INSERT INTO subject (id, name) VALUES ($1, 'first')", &params![&[0xff_u8]])?;
             let bodies: Vec<Vec<u8>> = (0..3_000_u16).map(|number| number.to_be_bytes().to_vec()).collect();
-            let rows: Vec<_> = bodies.iter().enumerate().flat_map(|(at, body)| params![at as i64, None::<&[u8]>, "open", None::<i64>, body]).collect();
+            let rows: Vec<_> =
+                bodies.iter().enumerate().flat_map(|(at, body)| params![at as i64, None::<&[u8]>, "open", None::<i64>, body]).collect();
             tx.bulk("number_case", "id, subject, state, slot, body", &rows)?;
             tx.bulk("number_case", "id, state", &[])?;
             // What was written a moment ago is seen, and a single statement goes on behind it.

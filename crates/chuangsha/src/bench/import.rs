@@ -102,8 +102,13 @@ async fn application(on: &Path, cluster: Option<&Arc<Cluster>>) -> Result<(App, 
 async fn measure(say: &Say, on: &Path, file: &Path, rows: u32, cluster: Option<&Arc<Cluster>>, name: &str) -> Result<Figure> {
     let (app, directory) = application(on, cluster).await?;
     let bar = say.progress(u64::from(rows), "导入", "importing");
-    let request =
-        Request { source: Source::Path(file.to_owned()), file_name: "base.csv".into(), mapping: String::new(), batch: BATCH, most_batches: 0 };
+    let request = Request {
+        source: Source::Path(file.to_owned()),
+        file_name: "base.csv".into(),
+        mapping: String::new(),
+        batch: BATCH,
+        most_batches: 0,
+    };
     let started = Instant::now();
     let taken = run::take(&app, &request, "terminal", &mut |progress| bar.set_position(progress.rows)).await.map_err(parts::failed)?;
     let ours = f64::from(rows) / started.elapsed().as_secs_f64();
@@ -192,8 +197,7 @@ fn load(tx: &mut Tx<'_>, rows: &[Plain]) -> std::result::Result<(), StoreError> 
         .collect();
     let columns = "id, number_id, number_index, subject, person_key, region, channel_kind, product, real_name, state, since";
     tx.bulk("subscription", columns, &values)?;
-    let values: Vec<Param<'_>> =
-        known().flat_map(|(row, _, person)| params!["demo", person, "mobile", row.slot, &row.id, 1_i64]).collect();
+    let values: Vec<Param<'_>> = known().flat_map(|(row, _, person)| params!["demo", person, "mobile", row.slot, &row.id, 1_i64]).collect();
     tx.bulk("quota_slot", "operator, person_key, class, slot, holder, posted", &values)?;
     let values: Vec<Param<'_>> = known()
         .flat_map(|(row, [_, name, number, address], _)| {

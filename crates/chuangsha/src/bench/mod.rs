@@ -62,7 +62,9 @@ pub fn run(say: &Say, group: Group, on: &Path, sizes: (u64, u32), store: Option<
         say.note("注意：这是调试版，数字没有意义", "careful: this is a debug build, its figures mean nothing");
     }
     let groups: &[Group] = match &group {
-        Group::All => &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Sip, Group::Registration, Group::Screen, Group::Import],
+        Group::All => {
+            &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Sip, Group::Registration, Group::Screen, Group::Import]
+        }
         one => std::slice::from_ref(one),
     };
     if matches!(group, Group::Screen) && size.accuracy {

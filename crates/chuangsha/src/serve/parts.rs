@@ -67,7 +67,16 @@ pub async fn build(settings: &Settings, address: &str, demo: bool, stop: &Cancel
 /// As [`build`].
 pub async fn quiet(settings: &Settings, demo: bool) -> Result<App, Problem> {
     let address = settings.set_text("server.public_url").unwrap_or("https://localhost:8443");
-    assemble(settings, &record::config(settings), address, demo, Arc::new(SystemClock::default()), Arc::new(Ids::system()), Arc::new(Console)).await
+    assemble(
+        settings,
+        &record::config(settings),
+        address,
+        demo,
+        Arc::new(SystemClock::default()),
+        Arc::new(Ids::system()),
+        Arc::new(Console),
+    )
+    .await
 }
 
 /// The same with a store set up to bring millions of rows over.

@@ -26,6 +26,7 @@ use crate::{
         subscription::{self, Held, ServiceState},
         table as registration,
     },
+    suspension,
 };
 
 pub mod page;
@@ -253,7 +254,10 @@ pub async fn decide(app: &App, actor: &Actor, id: Uuid, said: Vec<(Uuid, Said)>,
             for held in &numbers {
                 match said.iter().find(|(number, _)| *number == held.id).map(|(_, said)| *said) {
                     Some(Said::NotMine) => detach(&app, tx, held, now)?,
-                    Some(Said::GiveUp) => drop(ending::end_held(&app, tx, By::Actor(&actor), held, now, &why)?),
+                    Some(Said::GiveUp) => {
+                        suspension::ended(&app, tx, By::Actor(&actor), held.id, now)?;
+                        ending::end_line(&app, tx, By::Actor(&actor), held, &why, now)?;
+                    }
                     _ => {}
                 }
             }

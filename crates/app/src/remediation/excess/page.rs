@@ -202,7 +202,8 @@ async fn detail(
     if case.state == State::Open {
         let value = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
         let mut fields = Vec::new();
-        let mut part = FormPart::new(w, format!("/excess/{id}/settlement"), w.excess_settle, Vec::new()).lead(fill(w.excess_form_lead, seen.limit));
+        let mut part =
+            FormPart::new(w, format!("/excess/{id}/settlement"), w.excess_settle, Vec::new()).lead(fill(w.excess_form_lead, seen.limit));
         for ((held, number), field) in seen.numbers.iter().zip(FIELDS) {
             let label = format!("{number} · {} · {}", region_name(app, language, &held.region), held.since.day());
             let answers = std::iter::once(Choice::new("", w.choose)).chain(Said::ALL.map(|one| Choice::new(one.as_str(), said(w, one))));
@@ -210,7 +211,12 @@ async fn detail(
             part = part.keep(&format!("{field}.id"), held.id);
         }
         fields.push(
-            Input::new("words", w.excess_words, Field::Area).required().longest(200).wide().value(value("words").to_owned()).check(problem, language),
+            Input::new("words", w.excess_words, Field::Area)
+                .required()
+                .longest(200)
+                .wide()
+                .value(value("words").to_owned())
+                .check(problem, language),
         );
         part.fields = fields;
         sections.push(Section::Form(w.excess_settle.to_owned(), part));

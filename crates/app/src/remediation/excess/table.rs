@@ -99,7 +99,10 @@ fn read(row: &Row) -> Result<Case> {
         region: row.text(3)?,
         numbers: row.int(4)?,
         most: row.int(5)?,
-        state: State::ALL.into_iter().find(|state| row.int(6).is_ok_and(|number| number == *state as i64)).ok_or_else(|| broken("state"))?,
+        state: State::ALL
+            .into_iter()
+            .find(|state| row.int(6).is_ok_and(|number| number == *state as i64))
+            .ok_or_else(|| broken("state"))?,
         kept: row.int(7)?,
         given_up: row.int(8)?,
         not_mine: row.int(9)?,

@@ -165,8 +165,8 @@ impl Mapping {
     /// # Errors
     /// `import.mapping`: it is no TOML of this form.
     pub fn parse(text: &str) -> Result<Self> {
-        let mapping: Self = toml::from_str(text)
-            .map_err(|error| Problem::new(&code::MAPPING).with("reason", error.message()).field("--mapping"))?;
+        let mapping: Self =
+            toml::from_str(text).map_err(|error| Problem::new(&code::MAPPING).with("reason", error.message()).field("--mapping"))?;
         for name in mapping.columns.keys().chain(mapping.constants.keys()).chain(mapping.values.keys()) {
             field(name)?;
         }
@@ -187,7 +187,8 @@ impl Mapping {
     /// `import.column_missing`: a column the mapping names, or one no base can do without, is not there.
     pub fn plan(&self, headings: &[&str]) -> Result<Plan> {
         let known: Vec<String> = headings.iter().map(|heading| plain(heading)).collect();
-        let missing = |field: Field| Failure::from(Problem::new(&code::COLUMN_MISSING).with("column", field.as_str()).field(field.as_str()));
+        let missing =
+            |field: Field| Failure::from(Problem::new(&code::COLUMN_MISSING).with("column", field.as_str()).field(field.as_str()));
         let mut origins = [const { Origin::Nowhere }; 16];
         for (origin, field) in origins.iter_mut().zip(Field::ALL) {
             *origin = if let Some(value) = self.constants.get(field.as_str()) {

@@ -37,7 +37,7 @@ pub mod code {
         PARQUET_ABSENT = "import.parquet_absent", 422, "本版程序不读 Parquet", "This build reads no Parquet",
             "请转为 CSV 或 XLSX，或换用完整版程序", "Convert it to CSV or XLSX, or use a full build";
         MAPPING = "import.mapping", 422, "映射文件有误：{reason}", "The mapping file is wrong: {reason}",
-            "对照 docs/import.md 改正映射文件", "Compare the mapping file with docs/import.md";
+            "对照 docs/operate/import.md 改正映射文件", "Compare the mapping file with docs/operate/import.md";
         COLUMN_MISSING = "import.column_missing", 422, "找不到字段 {column} 的列", "There is no column for the field {column}",
             "在映射文件的 [columns] 中写明列名，或在 [constants] 中给出固定值", "Name the column under [columns] of a mapping file, or give one value for all rows under [constants]";
         RUNNING = "import.running", 409, "另一进程正在导入 {file}", "Another process is importing {file}",

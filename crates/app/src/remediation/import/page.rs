@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    extract::{Multipart, Path, State as Of},
+    extract::{Multipart, Path, State as Of, multipart::MultipartRejection},
     http::{Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -28,7 +28,7 @@ use crate::{
     platform::{
         actor::Actor,
         edge::body,
-        failure::{Failure, Result},
+        failure::{Failure, Result, code::BODY_INVALID},
         web::{
             form::{Choice, Input, Kind as Field, Notice, Wrong},
             frame::shown,
@@ -181,7 +181,11 @@ fn form(shell: Shell, mapping: &str, problem: Option<&Problem>, sections: Vec<Se
             .hint(w.import_file_hint)
             .wide()
             .check(problem, language),
-        Input::new("mapping", w.import_mapping, Field::Area).hint(w.import_mapping_hint).value(mapping.to_owned()).wide().check(problem, language),
+        Input::new("mapping", w.import_mapping, Field::Area)
+            .hint(w.import_mapping_hint)
+            .value(mapping.to_owned())
+            .wide()
+            .check(problem, language),
         Input::new("dry_run", w.import_dry_run, Field::Check).value("yes"),
     ];
     let mut part = FormPart::new(w, "/imports/new", w.import_start, fields).lead(w.import_form_lead);
@@ -228,9 +232,14 @@ impl Posted {
     }
 }
 
-async fn send(Of(app): Of<App>, actor: Actor, shell: Shell, posted: Multipart) -> Result<Response> {
+async fn send(
+    Of(app): Of<App>,
+    actor: Actor,
+    shell: Shell,
+    posted: std::result::Result<Multipart, MultipartRejection>,
+) -> Result<Response> {
     actor.reach(&app, Action::ImportManage)?;
-    let posted = Posted::read(posted).await?;
+    let posted = Posted::read(posted.map_err(|_| Problem::new(&BODY_INVALID))?).await?;
     let mapping = posted.sent.mapping.clone();
     if posted.sent.bytes.is_empty() {
         let problem = Problem::new(&code::NO_FILE).field("file");
@@ -283,12 +292,7 @@ fn weighed(w: &'static Words, language: Language, report: &Report, first: &[Reje
 }
 
 /// Rows that were refused: which, in which field, why, what to do.
-fn told(
-    w: &'static Words,
-    language: Language,
-    rows: impl Iterator<Item = (u64, String, Option<Problem>)>,
-    total: u64,
-) -> Table {
+fn told(w: &'static Words, language: Language, rows: impl Iterator<Item = (u64, String, Option<Problem>)>, total: u64) -> Table {
     let lines: Vec<Line> = rows
         .map(|(row, field, problem)| Line {
             id: row.to_string(),

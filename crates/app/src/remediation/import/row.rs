@@ -296,16 +296,6 @@ pub mod reason {
     /// In the name of an organisation, without the actual user.
     pub const GROUP_CARD: &str = "import.group_card";
     /// Every reason.
-    pub const ALL: [&str; 10] = [
-        NOBODY,
-        DECLARED,
-        NO_NAME,
-        NO_DOCUMENT,
-        NO_ADDRESS,
-        NAME_INVALID,
-        DOCUMENT_INVALID,
-        ADDRESS_INVALID,
-        OTHER_USER,
-        GROUP_CARD,
-    ];
+    pub const ALL: [&str; 10] =
+        [NOBODY, DECLARED, NO_NAME, NO_DOCUMENT, NO_ADDRESS, NAME_INVALID, DOCUMENT_INVALID, ADDRESS_INVALID, OTHER_USER, GROUP_CARD];
 }

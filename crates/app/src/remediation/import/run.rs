@@ -302,15 +302,7 @@ pub async fn begin(app: &App, id: Uuid, request: &Request, looked: &Looked, acto
     .await
 }
 
-pub(super) fn audit(
-    app: &App,
-    tx: &mut chuangsha_store::Tx,
-    by: By<'_>,
-    run: Uuid,
-    action: &str,
-    step: &str,
-    facts: &str,
-) -> Result<()> {
+pub(super) fn audit(app: &App, tx: &mut chuangsha_store::Tx, by: By<'_>, run: Uuid, action: &str, step: &str, facts: &str) -> Result<()> {
     let entry = Entry {
         action,
         case_kind: "import",
@@ -360,8 +352,7 @@ fn contended(run: &Run) -> Failure {
 pub async fn end(app: &App, run: Run, state: State, error: &'static str, by: &'static str) -> Result<Run> {
     let (writer, now, failure) = (app.clone(), app.clock.now(), contended(&run));
     let done = app.write(move |tx| {
-        let next =
-            Run { state, error: error.to_owned(), touched: now, ended: Some(now), version: run.version + 1, ..run.clone() };
+        let next = Run { state, error: error.to_owned(), touched: now, ended: Some(now), version: run.version + 1, ..run.clone() };
         table::advance(tx, &run, &next)?;
         let facts = serde_json::json!({
             "rows": next.rows, "landed": next.landed, "known": next.known, "rejected": next.rejected, "error": error,

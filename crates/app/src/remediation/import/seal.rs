@@ -176,4 +176,3 @@ pub fn sealed(data: &DataKey, holder: &Holder) -> Result<[Vec<u8>; 3]> {
         keys::seal(data, place::ADDRESS, &holder.address)?,
     ])
 }
-

@@ -235,7 +235,8 @@ pub fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Run>> {
 
 /// The sent file whose turn it is: the longest untouched.
 pub fn next(tx: &mut Tx) -> Result<Option<Run>> {
-    let sql = format!("SELECT {COLUMNS} FROM import_run WHERE state IN ('waiting', 'running') AND uploaded = 1 ORDER BY touched, id LIMIT 1");
+    let sql =
+        format!("SELECT {COLUMNS} FROM import_run WHERE state IN ('waiting', 'running') AND uploaded = 1 ORDER BY touched, id LIMIT 1");
     tx.query_opt(&sql, &[])?.as_ref().map(read).transpose()
 }
 

@@ -6,11 +6,7 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use chuangsha_kernel::{
-    Timestamp,
-    id::SubjectId,
-    time::DAY_MS,
-};
+use chuangsha_kernel::{Timestamp, id::SubjectId, time::DAY_MS};
 use chuangsha_store::{Param, Row, Tx, params};
 use chuangsha_vault::{DataKey, Domain, shelf};
 use ring::digest::{Context, SHA256};
@@ -52,7 +48,13 @@ const WANTED: &str = "WITH RECURSIVE place (i) AS (SELECT 0 UNION ALL SELECT i +
      wanted (k) AS (SELECT substr($1, i * 16 + 1, 16) FROM place)";
 
 /// Asks for many keys at once.
-fn look_up(tx: &mut Tx, keys: &[[u8; 16]], sql: &str, third: Option<Param<'_>>, mut take: impl FnMut([u8; 16], &Row) -> Result<()>) -> Result<()> {
+fn look_up(
+    tx: &mut Tx,
+    keys: &[[u8; 16]],
+    sql: &str,
+    third: Option<Param<'_>>,
+    mut take: impl FnMut([u8; 16], &Row) -> Result<()>,
+) -> Result<()> {
     if keys.is_empty() {
         return Ok(());
     }
@@ -126,6 +128,20 @@ pub fn land(app: &App, tx: &mut Tx, batches: &[Batch], import: Option<Uuid>, now
     let decided = decide(app, tx, batches, true)?;
     write(app, tx, &decided, import, now)?;
     Ok(decided.landed)
+}
+
+/// Lands numbers that no file brought: the base of the demo, of a test. The same checks, the same tables.
+///
+/// # Errors
+/// As [`land`]; one of them may not land.
+pub fn bring(app: &App, tx: &mut Tx, subscribers: Vec<super::row::Subscriber>, now: Timestamp) -> Result<Landed> {
+    let pool = std::sync::Arc::new(app.pool_key(tx)?);
+    let batch = seal::Sealer::new(app, pool, now).rows(subscribers)?;
+    let landed = land(app, tx, &[batch], None, now)?;
+    match landed.rejects.first() {
+        None => Ok(landed),
+        Some(reject) => Err(Failure::internal(format!("a made-up number was refused: {}", reject.code.id))),
+    }
 }
 
 fn decide<'a>(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seal_again: bool) -> Result<Decided<'a>> {
@@ -315,8 +331,7 @@ fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, no
     tx.bulk("data_key", "subject, domain, wrapped, bucket, kek_version", &values)?;
     let persons = decided.new.iter().filter_map(|person| person.key.as_ref().map(|key| (key, person.subject)));
     let persons: Vec<_> = persons.collect();
-    let values: Vec<Param<'_>> =
-        persons.iter().flat_map(|(key, subject)| params![key.as_slice(), subject.as_bytes(), now]).collect();
+    let values: Vec<Param<'_>> = persons.iter().flat_map(|(key, subject)| params![key.as_slice(), subject.as_bytes(), now]).collect();
     tx.bulk("person", "person_key, subject, created_at", &values)?;
 
     let landings = &decided.landings;
