@@ -85,12 +85,14 @@ struct Known {
     bucket: String,
 }
 
+/// Subject and sealed texts of each of a row's parties.
+type Parties<'a> = Vec<(SubjectId, Cow<'a, [Vec<u8>; 3]>)>;
+
 /// A row that lands.
 struct Landing<'a> {
     ready: &'a Ready,
     pool: Option<Uuid>,
-    /// Subject and sealed texts of each of its parties.
-    parties: Vec<(SubjectId, Cow<'a, [Vec<u8>; 3]>)>,
+    parties: Parties<'a>,
     person_key: Option<[u8; 16]>,
     slot: Option<i64>,
 }
@@ -265,13 +267,7 @@ impl<'a> Persons<'a> {
     }
 
     /// Subjects and sealed texts of a row; `None` when a person's data was destroyed and may not be sealed again.
-    fn parties(
-        &mut self,
-        tx: &mut Tx,
-        batch: &'a Batch,
-        ready: &'a Ready,
-        seal_again: bool,
-    ) -> Result<Option<Vec<(SubjectId, Cow<'a, [Vec<u8>; 3]>)>>> {
+    fn parties(&mut self, tx: &mut Tx, batch: &'a Batch, ready: &'a Ready, seal_again: bool) -> Result<Option<Parties<'a>>> {
         let mut parties = Vec::with_capacity(ready.recorded.len());
         for recorded in &ready.recorded {
             let Some(person) = batch.persons.get(recorded.person) else { continue };
