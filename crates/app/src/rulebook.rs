@@ -22,6 +22,7 @@ pub const CHINA: &[(&str, &str)] = &[
     pack!("cn/protection"),
     pack!("cn/screening"),
     pack!("cn/suspension"),
+    pack!("cn/remediation"),
 ];
 
 /// A province that does not exist, so that no demo identity can be real.

@@ -76,6 +76,9 @@ pub enum Command {
     /// Accounts from the terminal
     #[command(subcommand)]
     People(PeopleCommand),
+    /// Bring an existing base over
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Run a simulator of the outside world by hand
     #[command(subcommand)]
     World(WorldCommand),
@@ -93,6 +96,9 @@ pub enum Command {
         /// Orders stored while the audit queue and the pages are measured
         #[arg(long, alias = "rows", default_value_t = 1_000_000)]
         orders: u32,
+        /// Only on this engine [default: every engine of this machine]
+        #[arg(long, value_enum)]
+        store: Option<BenchStore>,
         /// Size of the screening bench, and whether to live a day of the simulated city instead
         #[command(flatten)]
         screen: BenchScreen,
@@ -106,6 +112,38 @@ pub enum Command {
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
+    },
+}
+
+/// Engine of a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BenchStore {
+    /// One file
+    Sqlite,
+    /// A private server of the measurement
+    Postgres,
+}
+
+/// Brings an existing base over.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Numbers with their holders, from CSV, XLSX or Parquet; run again after a break, it goes on where it was
+    Subscribers {
+        /// Files, one after the other
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Which column is which field [default: the usual headings]
+        #[arg(long, value_name = "FILE")]
+        mapping: Option<PathBuf>,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// Where to write what was refused, and why [default: beside the file, as FILE.rejects.csv]
+        #[arg(long, value_name = "FILE")]
+        rejects: Option<PathBuf>,
+        /// Rows of one transaction
+        #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        rows_per_batch: u64,
     },
 }
 
@@ -255,6 +293,8 @@ pub enum Group {
     Pages,
     /// One call decided, one number looked up
     Screen,
+    /// Subscribers of an old base brought over, against loading the same rows bare
+    Import,
     /// All of them
     All,
 }
@@ -271,6 +311,7 @@ impl Group {
             Self::Sip => "sip",
             Self::Pages => "pages",
             Self::Screen => "screen",
+            Self::Import => "import",
             Self::All => "all",
         }
     }

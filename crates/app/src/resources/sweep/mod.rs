@@ -83,10 +83,10 @@ pub struct Plan {
     #[serde(default)]
     pub kinds: Vec<Kind>,
     /// First day, `YYYY-MM-DD`.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = Date)]
     pub starts: Date,
     /// Last day, not before the first.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = Date)]
     pub ends: Date,
     /// Staff number of who answers for it.
     pub lead: String,
