@@ -234,10 +234,11 @@ impl Followed {
             return Ok(Some(bytes));
         }
         // Read to its end. When the name stands for another file now, that one is next, from its beginning.
-        let named = fs::metadata(&self.path);
-        if named.is_ok_and(|named| inode(&named) != place.inode) {
+        if let Ok(named) = fs::metadata(&self.path)
+            && inode(&named) != place.inode
+        {
             self.open = None;
-            self.place = None;
+            self.place = Some(Place { inode: inode(&named), offset: 0 });
         }
         Ok(None)
     }
