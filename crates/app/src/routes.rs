@@ -96,6 +96,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &figures::bulletin::page::Bulletins,
     &hotline::page::tickets::Tickets,
     &hotline::page::appeals::Appeals,
     &hotline::page::refunds::Refunds,

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chuangsha_app::{channels, hotline, platform, registration, resources, subscribers, suspension};
+use chuangsha_app::{channels, figures, hotline, platform, registration, resources, subscribers, suspension};
 use chuangsha_kernel::problem::Code;
 
 /// Every list of codes. A new one is added here: a test counts them.
@@ -30,6 +30,7 @@ fn lists() -> Vec<&'static [&'static Code]> {
         hotline::appeal::code::ALL,
         hotline::refund::code::ALL,
         hotline::warning::code::ALL,
+        figures::bulletin::code::ALL,
         suspension::hold::code::ALL,
         subscribers::code::ALL,
         platform::calendar::code::ALL,

@@ -8,7 +8,7 @@ use chuangsha_store::{Tx, outbox};
 use uuid::Uuid;
 
 use crate::{
-    App,
+    App, figures,
     platform::{
         audit::{By, Entry},
         failure::{Failure, Result, refuse},
@@ -286,7 +286,19 @@ fn settle(app: &App, tx: &mut Tx, held: &Held, now: Timestamp) -> Result<()> {
         alarmed_at: None,
     };
     table::put_line(tx, &line)?;
+    count(app, tx, held, known.map_or(None, |line| line.wanted).is_some(), wanted.is_some(), now)?;
     post(app, tx, held.id, "network", &format!("line:{}:{sequence}", held.id), "", now)
+}
+
+/// 停机、复机 as the bulletins count them: leaving full service and coming back to it. One level more is neither.
+fn count(app: &App, tx: &mut Tx, held: &Held, before: bool, after: bool, now: Timestamp) -> Result<()> {
+    let metric = match (before, after) {
+        (false, true) => figures::Metric::Stopped,
+        (true, false) => figures::Metric::Restored,
+        _ => return Ok(()),
+    };
+    let cell = figures::Cell { day: now.day(), region: held.region.clone(), channel_kind: held.channel_kind };
+    figures::add(tx, app.ids.next(now), &cell, metric, 1)
 }
 
 fn post(app: &App, tx: &mut Tx, case: Uuid, topic: &str, key: &str, payload: &str, now: Timestamp) -> Result<()> {
