@@ -101,6 +101,8 @@ pub const LISTS: &[&dyn Listing] = &[
     &hotline::page::appeals::Appeals,
     &hotline::page::refunds::Refunds,
     &hotline::page::warnings::Warnings,
+    &resources::sweep::page::Sweeps,
+    &resources::sweep::page::Checks,
     &jobs::page::Jobs,
 ];
 

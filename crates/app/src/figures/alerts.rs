@@ -18,6 +18,7 @@ use crate::{
         words::fill,
     },
     registration::{order::State, table::Filter, view},
+    resources::watch::{self, Watch},
 };
 
 /// One thing to look at.
@@ -98,6 +99,18 @@ pub async fn alerts(look: &Look, place: Where<'_>) -> Result<Vec<Alert>> {
         let warned = channels::page(app, actor, filter, true).await?.1.unwrap_or(0);
         let href = Address::new("/channels", [("state", channels::State::Warned.as_str()), ("city", place.city), ("kind", place.channel)]);
         add(Tone::Warning, w.alert_watch, w.alert_warned, warned, href.to_string());
+    }
+    if could(Action::LedgerView) {
+        for (watch, text) in [(Watch::Expiring, w.alert_papers), (Watch::Idle, w.alert_idle)] {
+            let count = watch::count(app, actor, watch, place.city).await?;
+            add(
+                Tone::Warning,
+                w.alert_watch,
+                text,
+                count,
+                Address::new("/ledger", [("watch", watch.as_str()), ("city", place.city)]).to_string(),
+            );
+        }
     }
     Ok(alerts)
 }

@@ -87,11 +87,10 @@ pub async fn find(app: &App, actor: &Actor, query: TagQuery) -> Result<Tag> {
     actor.reach(app, Action::IvrTag)?;
     let phone = Phone::parse(&query.number).map_err(|error| Failure::from(error.problem().field("number")))?;
     let index = app.vault.blind(Field::Phone, &phone.e164())?.0;
-    let reader = app.clone();
     app.read(move |tx| {
         let Some(standing) = subscription::standing_of_number(tx, &index)? else { return Ok(tag(None, Stage::None, false)) };
         // Whoever is registered is in no stage: the second read is for the others alone.
-        let stage = if standing.real_name { Stage::None } else { case::stage_of(&reader, tx, standing.id)? };
+        let stage = if standing.real_name { Stage::None } else { case::stage_of(tx, standing.id)? };
         Ok(tag(Some(standing.real_name), stage, standing.stopped))
     })
     .await

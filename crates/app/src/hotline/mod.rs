@@ -129,7 +129,7 @@ pub fn enter(app: &App, tx: &mut Tx, by: By<'_>, taken_by: StaffId, input: &Inta
     }
     let (id, longest) = (app.ids.next(now), longest_ms(app, now)?);
     let stage = match held {
-        Some(held) => case::stage_of(app, tx, held.id)?,
+        Some(held) => case::stage_of(tx, held.id)?,
         None => Stage::None,
     };
     let mut one = Ticket {
@@ -161,7 +161,7 @@ pub fn enter(app: &App, tx: &mut Tx, by: By<'_>, taken_by: StaffId, input: &Inta
     table::insert(tx, &one, longest)?;
     record(app, tx, by, None, &one, "open", words, subject_of(held), now)?;
     if let Some(held) = held.filter(|_| one.holds) {
-        case::complained(app, tx, held.id, one.id, now)?;
+        case::complained(app, tx, held.id, &one.code, one.worker.filter(|_| one.named), now)?;
     }
     if one.kind.is_complaint() {
         let cell = figures::Cell { day: now.day(), region: one.region.clone(), channel_kind: one.channel_kind };
@@ -334,8 +334,8 @@ pub fn carry(
     write_down(app, tx, By::Actor(actor), Some(old), &next, step.as_str(), words, subject_of(held.as_ref()), article, now)?;
     if let Some(subscription) = old.subscription {
         match (old.holds, next.holds) {
-            (false, true) => case::complained(app, tx, subscription, old.id, now)?,
-            (true, false) => case::released(app, tx, subscription, old.id, now)?,
+            (false, true) => case::complained(app, tx, subscription, &next.code, next.worker.filter(|_| next.named), now)?,
+            (true, false) => case::released(app, tx, subscription, &next.code, actor.staff, now)?,
             _ => {}
         }
     }

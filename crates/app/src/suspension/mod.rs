@@ -4,11 +4,11 @@
 //! the hold, its audit entry, the message to the person, and — only where the subscription's standing changes — one command to the network.
 
 use chuangsha_kernel::{id::StaffId, time::Timestamp};
-use chuangsha_store::{Tx, outbox};
+use chuangsha_store::Tx;
 use uuid::Uuid;
 
 use crate::{
-    App, figures,
+    App,
     platform::{
         audit::{By, Entry},
         failure::{Failure, Result, refuse},
@@ -17,7 +17,13 @@ use crate::{
 };
 
 pub mod hold;
+pub mod line;
+pub mod notice;
 pub mod table;
+pub mod watch;
+
+#[cfg(test)]
+mod tests;
 
 pub use hold::{Ground, Hold, Level, Method, Notice, Refusal, State, Step, Tier};
 pub use table::DDL;
@@ -129,6 +135,25 @@ pub fn lift_ground(app: &App, tx: &mut Tx, by: By<'_>, subscription: Uuid, groun
     Ok(open.len())
 }
 
+/// 补登完成: the person proved who they are at the counter. What was held for want of a true name is lifted, and what was held until such a
+/// check; nothing else. Says how many.
+///
+/// # Errors
+/// [`Refusal`]
+pub fn verified(app: &App, tx: &mut Tx, by: By<'_>, subscription: Uuid, now: Timestamp) -> Result<usize> {
+    let mut lifted = lift_ground(app, tx, by, subscription, Ground::RealName, "re-registered", now)?;
+    let Some(held) = subscription::find(tx, subscription)? else { return Ok(lifted) };
+    let asked: Vec<Hold> = table::open_of(tx, subscription)?.into_iter().filter(|hold| hold.method.is_some()).collect();
+    for old in &asked {
+        // Under appeal somebody decides; the check does not take that from them.
+        if old.decide(Step::Pass, now).is_ok() {
+            carry(app, tx, by, &held, old, Step::Pass, "re-registered", now)?;
+            lifted += 1;
+        }
+    }
+    Ok(lifted)
+}
+
 /// 紧急复机: one hold does not count until then, 72 hours at most; over, it counts again by itself (R-REM-8).
 ///
 /// # Errors
@@ -210,7 +235,8 @@ fn carry(app: &App, tx: &mut Tx, by: By<'_>, held: &Held, old: &Hold, step: Step
     }
     record(app, tx, by, held, (old, &next), action_of(step), why, now)?;
     if held.state == ServiceState::InService {
-        settle(app, tx, held, now)?;
+        notice::of_step(app, tx, &next, step, now)?;
+        line::settle(app, tx, held, now)?;
     }
     Ok(next)
 }
@@ -262,46 +288,4 @@ fn record(
         subject: held.subject,
     };
     app.audit(tx, by, &entry, now).map(drop)
-}
-
-/// Where the standing changed, the network is asked for the new one, under the number's next sequence; otherwise nothing is sent.
-fn settle(app: &App, tx: &mut Tx, held: &Held, now: Timestamp) -> Result<()> {
-    let wanted = standing(tx, held.id)?.level;
-    let known = table::line(tx, held.id)?;
-    if known.map_or(None, |line| line.wanted) == wanted {
-        return Ok(());
-    }
-    let sequence = table::next_sequence(tx, held.number_id)?;
-    let line = table::Line {
-        subscription: held.id,
-        number: held.number_id,
-        wanted,
-        sequence,
-        wanted_at: now,
-        confirmed: known.and_then(|line| line.confirmed),
-        confirmed_sequence: known.map_or(0, |line| line.confirmed_sequence),
-        confirmed_at: known.and_then(|line| line.confirmed_at),
-        in_hand: known.map_or((0, Timestamp(0)), |line| line.in_hand),
-        asked: 1,
-        alarmed_at: None,
-    };
-    table::put_line(tx, &line)?;
-    count(app, tx, held, known.map_or(None, |line| line.wanted).is_some(), wanted.is_some(), now)?;
-    post(app, tx, held.id, "network", &format!("line:{}:{sequence}", held.id), "", now)
-}
-
-/// 停机、复机 as the bulletins count them: leaving full service and coming back to it. One level more is neither.
-fn count(app: &App, tx: &mut Tx, held: &Held, before: bool, after: bool, now: Timestamp) -> Result<()> {
-    let metric = match (before, after) {
-        (false, true) => figures::Metric::Stopped,
-        (true, false) => figures::Metric::Restored,
-        _ => return Ok(()),
-    };
-    let cell = figures::Cell { day: now.day(), region: held.region.clone(), channel_kind: held.channel_kind };
-    figures::add(tx, app.ids.next(now), &cell, metric, 1)
-}
-
-fn post(app: &App, tx: &mut Tx, case: Uuid, topic: &str, key: &str, payload: &str, now: Timestamp) -> Result<()> {
-    outbox::post(tx, &outbox::Message { id: app.ids.next(now), topic, key, case, payload: payload.as_bytes(), due: now })?;
-    Ok(())
 }

@@ -311,11 +311,7 @@ pub fn still_stopped(tx: &mut Tx) -> Result<i64> {
 
 /// The next sequence of a number: every command to it carries one, so that no older one overtakes a newer one.
 pub fn next_sequence(tx: &mut Tx, number: Uuid) -> Result<i64> {
-    let last = tx.query_opt("SELECT sequence FROM number_sequence WHERE number_id = $1", &params![&number])?;
-    let next = last.map(|row| row.int(0)).transpose()?.unwrap_or(0) + 1;
-    tx.push(
-        "INSERT INTO number_sequence (number_id, sequence) VALUES ($1, $2) ON CONFLICT (number_id) DO UPDATE SET sequence = excluded.sequence",
-        &params![&number, next],
-    )?;
-    Ok(next)
+    let sql = "INSERT INTO number_sequence (number_id, sequence) VALUES ($1, 1) \
+               ON CONFLICT (number_id) DO UPDATE SET sequence = number_sequence.sequence + 1 RETURNING sequence";
+    Ok(tx.query_one(sql, &params![&number])?.int(0)?)
 }
