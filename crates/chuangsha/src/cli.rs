@@ -292,6 +292,8 @@ pub enum Group {
     Screen,
     /// Subscribers of an old base brought over, against loading the same rows bare
     Import,
+    /// The tag of a caller, with that many numbers stored, at 2,000 a second
+    Hotline,
     /// All of them
     All,
 }
@@ -309,6 +311,7 @@ impl Group {
             Self::Pages => "pages",
             Self::Screen => "screen",
             Self::Import => "import",
+            Self::Hotline => "hotline",
             Self::All => "all",
         }
     }

@@ -24,6 +24,7 @@ use crate::{
 };
 
 pub mod appeal;
+pub mod bench;
 pub mod case;
 pub mod http;
 pub mod ivr;

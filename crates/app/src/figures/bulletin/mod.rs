@@ -240,7 +240,8 @@ const FLOWS: [Metric; 5] = [Metric::NewCustomers, Metric::Remediated, Metric::St
 fn compile(app: &App, tx: &mut Tx, kind: BulletinKind, (from, until): (Date, Date), now: Timestamp) -> Result<BulletinContent> {
     let flows = super::table(tx, from, until, "")?;
     let stock = super::table(tx, BEGINNING, until, "")?;
-    let small = app.number_rule("bulletin.small_cell", now, "")?.value;
+    let span = i64::from(from.until(until).map_or(0, |span| span.get_days())) + 1;
+    let small = app.number_rule("bulletin.small_cell", now, "")?.value * span;
     let round = app.number_rule("bulletin.rounding", now, "")?.value;
     let round_stock = app.number_rule("bulletin.rounding_stock", now, "")?.value;
     let mut cities: Vec<String> = stock.keys().chain(flows.keys()).map(|(region, _)| region.clone()).collect();
