@@ -285,9 +285,9 @@ const PLACES: &[(&str, &str, Place)] = {
         ("get", "/api/v1/tickets/{id}", Absent),
         ("post", "/api/v1/tickets/{id}/steps", Absent),
         // Asked with a ticket nobody has.
-        ("post", "/api/v1/appeals", Absent),
+        ("post", "/api/v1/appeals", Any(T::TicketWork)),
         ("post", "/api/v1/appeals/{id}/steps", Absent),
-        ("post", "/api/v1/refunds", Absent),
+        ("post", "/api/v1/refunds", Any(T::TicketWork)),
         ("post", "/api/v1/refunds/{id}/steps", Absent),
         ("post", "/api/v1/hotline/ivr-tags", Any(T::IvrTags)),
         ("get", "/api/v1/hotline/always-reachable", Any(T::IvrTags)),
