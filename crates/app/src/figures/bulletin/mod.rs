@@ -233,6 +233,45 @@ impl Tables {
     }
 }
 
+impl BulletinFigures {
+    /// A count of the time, as it was published.
+    const fn flow(&self, metric: Metric) -> Option<i64> {
+        match metric {
+            Metric::NewCustomers => self.new_customers,
+            Metric::Remediated => self.remediated,
+            Metric::Stopped => self.stopped,
+            Metric::Restored => self.restored,
+            Metric::Complaints => self.complaints,
+            _ => None,
+        }
+    }
+}
+
+/// The daily bulletin of a day, where it was published: a week repeats it and never counts anew.
+fn daily(tx: &mut Tx, day: Date) -> Result<Option<BulletinContent>> {
+    let sql = "SELECT content FROM bulletin WHERE kind = $1 AND until_day = $2";
+    let row = tx.query_opt(sql, &params![BulletinKind::Daily as i64, &day.to_string()])?;
+    row.map(|row| serde_json::from_str(row.str(0)?).map_err(Failure::internal)).transpose()
+}
+
+/// A metric of a published bulletin, as a table over these cities.
+fn as_told(content: &BulletinContent, cities: &[String], metric: Metric) -> Published {
+    let mut told = Published::new();
+    let mut take = |row: usize, all: &BulletinFigures, channels: &BTreeMap<String, BulletinFigures>| {
+        told.insert((row, ALL), all.flow(metric));
+        for (column, (_, name)) in CHANNELS.iter().enumerate() {
+            told.insert((row, column), channels.get(*name).and_then(|one| one.flow(metric)));
+        }
+    };
+    take(ALL, &content.all, &content.channels);
+    for row in &content.rows {
+        if let Some(place) = cities.iter().position(|city| *city == row.region) {
+            take(place, &row.all, &row.channels);
+        }
+    }
+    told
+}
+
 /// What is counted in the time of a bulletin.
 const FLOWS: [Metric; 5] = [Metric::NewCustomers, Metric::Remediated, Metric::Stopped, Metric::Restored, Metric::Complaints];
 
@@ -240,8 +279,7 @@ const FLOWS: [Metric; 5] = [Metric::NewCustomers, Metric::Remediated, Metric::St
 fn compile(app: &App, tx: &mut Tx, kind: BulletinKind, (from, until): (Date, Date), now: Timestamp) -> Result<BulletinContent> {
     let flows = super::table(tx, from, until, "")?;
     let stock = super::table(tx, BEGINNING, until, "")?;
-    let span = i64::from(from.until(until).map_or(0, |span| span.get_days())) + 1;
-    let small = app.number_rule("bulletin.small_cell", now, "")?.value * span;
+    let small = app.number_rule("bulletin.small_cell", now, "")?.value;
     let round = app.number_rule("bulletin.rounding", now, "")?.value;
     let round_stock = app.number_rule("bulletin.rounding_stock", now, "")?.value;
     let mut cities: Vec<String> = stock.keys().chain(flows.keys()).map(|(region, _)| region.clone()).collect();
@@ -250,6 +288,21 @@ fn compile(app: &App, tx: &mut Tx, kind: BulletinKind, (from, until): (Date, Dat
     // A stock below its rounding says nothing but who is in it.
     let stocks = Rule { small: round_stock, round: round_stock };
     let counted = Rule { small, round };
+    // A week adds up its days as each is told: it says nothing that they do not.
+    let mut each = Vec::new();
+    let mut day = from;
+    while day <= until {
+        let kept = if kind == BulletinKind::Weekly { daily(tx, day)? } else { None };
+        each.push((kept, super::table(tx, day, day, "")?));
+        day = day.tomorrow().map_err(Failure::internal)?;
+    }
+    let told = |metric: Metric| {
+        let day = |(kept, counts): &(Option<BulletinContent>, Sums)| match kept {
+            Some(kept) => as_told(kept, &cities, metric),
+            None => publish(&grid(counts, &cities, metric), counted),
+        };
+        suppress::added(&each.iter().map(day).collect::<Vec<_>>())
+    };
     let (base, real_name) = (grid(&stock, &cities, Metric::Base), grid(&stock, &cities, Metric::BaseRealName));
     let missing: Grid = base.iter().map(|(place, all)| (*place, (all - real_name.get(place).copied().unwrap_or(0)).max(0))).collect();
     let mut warnings: BTreeMap<(usize, usize), i64> = BTreeMap::new();
@@ -265,7 +318,7 @@ fn compile(app: &App, tx: &mut Tx, kind: BulletinKind, (from, until): (Date, Dat
         base: publish(&base, stocks),
         real_name: publish(&real_name, stocks),
         complete: suppress::with_sums(&missing),
-        flows: FLOWS.into_iter().map(|metric| (metric, publish(&grid(&flows, &cities, metric), counted))).collect(),
+        flows: FLOWS.into_iter().map(|metric| (metric, told(metric))).collect(),
         warnings,
     };
     let mut rows: Vec<BulletinRow> = cities
