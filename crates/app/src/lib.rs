@@ -206,8 +206,9 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "ticket", version: 1, sql: hotline::table::DDL },
     Migration { module: "appeal", version: 1, sql: hotline::appeal::DDL },
     Migration { module: "refund", version: 1, sql: hotline::refund::DDL },
-    Migration { module: "bulletin", version: 1, sql: figures::bulletin::DDL },
     Migration { module: "early_warning", version: 1, sql: hotline::warning::DDL },
+    Migration { module: "screening", version: 1, sql: screening::DDL },
+    Migration { module: "bulletin", version: 1, sql: figures::bulletin::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

@@ -16,7 +16,7 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources, subscribers,
+    registration, resources, screening, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -39,6 +39,8 @@ fn json() -> OpenApiRouter<App> {
             .merge(figures::http::routes())
             .merge(resources::http::routes())
             .merge(hotline::http::routes())
+            .merge(screening::http::routes())
+            .merge(suspension::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
             .merge(audit::http::routes())
@@ -74,6 +76,7 @@ fn pages() -> Router<App> {
         .merge(channels::page::pages())
         .merge(resources::page::pages())
         .merge(hotline::page::pages())
+        .merge(suspension::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -96,13 +99,14 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &suspension::page::Suspensions,
+    &resources::sweep::page::Sweeps,
+    &resources::sweep::page::Checks,
     &figures::bulletin::page::Bulletins,
     &hotline::page::tickets::Tickets,
     &hotline::page::appeals::Appeals,
     &hotline::page::refunds::Refunds,
     &hotline::page::warnings::Warnings,
-    &resources::sweep::page::Sweeps,
-    &resources::sweep::page::Checks,
     &jobs::page::Jobs,
 ];
 

@@ -21,6 +21,7 @@ pub const CHINA: &[(&str, &str)] = &[
     pack!("cn/regions"),
     pack!("cn/protection"),
     pack!("cn/screening"),
+    pack!("cn/screening_control"),
     pack!("cn/suspension"),
     pack!("cn/remediation"),
     pack!("cn/hotline"),

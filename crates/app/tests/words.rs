@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chuangsha_app::{channels, figures, hotline, platform, registration, resources, subscribers, suspension};
+use chuangsha_app::{channels, figures, hotline, platform, registration, remediation, resources, screening, subscribers, suspension};
 use chuangsha_kernel::problem::Code;
 
 /// Every list of codes. A new one is added here: a test counts them.
@@ -31,6 +31,7 @@ fn lists() -> Vec<&'static [&'static Code]> {
         hotline::refund::code::ALL,
         hotline::warning::code::ALL,
         figures::bulletin::code::ALL,
+        screening::code::ALL,
         suspension::hold::code::ALL,
         subscribers::code::ALL,
         platform::calendar::code::ALL,

@@ -162,7 +162,7 @@ pub fn enter(app: &App, tx: &mut Tx, by: By<'_>, taken_by: StaffId, input: &Inta
     table::insert(tx, &one, longest)?;
     record(app, tx, by, None, &one, "open", words, subject_of(held), now)?;
     if let Some(held) = held.filter(|_| one.holds) {
-        case::complained(app, tx, held.id, &one.code, one.worker.filter(|_| one.named), now)?;
+        case::complained(app, tx, by, held.id, &one, now)?;
     }
     if one.kind.is_complaint() {
         let cell = figures::Cell { day: now.day(), region: one.region.clone(), channel_kind: one.channel_kind };
@@ -335,8 +335,8 @@ pub fn carry(
     write_down(app, tx, By::Actor(actor), Some(old), &next, step.as_str(), words, subject_of(held.as_ref()), article, now)?;
     if let Some(subscription) = old.subscription {
         match (old.holds, next.holds) {
-            (false, true) => case::complained(app, tx, subscription, &next.code, next.worker.filter(|_| next.named), now)?,
-            (true, false) => case::released(app, tx, subscription, &next.code, actor.staff, now)?,
+            (false, true) => case::complained(app, tx, By::Actor(actor), subscription, &next, now)?,
+            (true, false) => case::released(app, tx, actor, subscription, &next, now)?,
             _ => {}
         }
     }

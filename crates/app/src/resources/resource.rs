@@ -7,7 +7,7 @@ use chuangsha_kernel::{
 use jiff::civil::Date;
 use uuid::Uuid;
 
-pub(super) use crate::platform::listed::listed;
+use crate::platform::listed::listed;
 
 listed! {
     /// 资源种类 (R-LED-2, L-LED-2).
