@@ -306,6 +306,8 @@ pub enum Group {
     Import,
     /// The stage clock of the old base, and a wave simulated over all of it
     Remediation,
+    /// The tag of a caller, with that many numbers stored, at 2,000 a second
+    Hotline,
     /// All of them
     All,
 }
@@ -324,6 +326,7 @@ impl Group {
             Self::Screen => "screen",
             Self::Import => "import",
             Self::Remediation => "remediation",
+            Self::Hotline => "hotline",
             Self::All => "all",
         }
     }
