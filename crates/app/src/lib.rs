@@ -53,6 +53,8 @@ pub struct Operator {
     pub name_en: String,
     /// Where customers turn to.
     pub hotline: String,
+    /// Where customers register and re-register by telephone: reachable in every stop, like the hotline (L-REM-4).
+    pub registration_port: String,
     /// Where a refusal is mended, as a message tells it (L-REM-8).
     pub remedy_zh: String,
     /// What to bring, as a message tells it (L-REM-8).
@@ -66,6 +68,7 @@ impl Default for Operator {
             name_zh: "演示通信".into(),
             name_en: "DEMO TELECOM".into(),
             hotline: "10000".into(),
+            registration_port: "10000".into(),
             remedy_zh: "任一自有营业厅".into(),
             documents_zh: "本人有效身份证件原件".into(),
         }
@@ -191,9 +194,12 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "kept", version: 1, sql: platform::web::kept::DDL },
     Migration { module: "channel_place", version: 1, sql: channels::place::DDL },
     Migration { module: "offline", version: 1, sql: registration::offline::DDL },
+    Migration { module: "base_finding", version: 1, sql: remediation::kind::DDL },
     Migration { module: "resources", version: 2, sql: resources::DDL_2 },
     Migration { module: "sweeps", version: 1, sql: resources::sweep::table::DDL },
-    Migration { module: "base_finding", version: 1, sql: remediation::kind::DDL },
+    Migration { module: "suspension", version: 1, sql: suspension::DDL },
+    Migration { module: "reregistration", version: 1, sql: registration::reregistration::DDL },
+    Migration { module: "screening", version: 1, sql: screening::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

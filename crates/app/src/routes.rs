@@ -16,7 +16,7 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources, subscribers,
+    registration, resources, screening, subscribers,
 };
 
 /// What the JSON interface says of itself.
@@ -38,6 +38,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
+            .merge(screening::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
             .merge(audit::http::routes())

@@ -21,6 +21,8 @@ pub const CHINA: &[(&str, &str)] = &[
     pack!("cn/regions"),
     pack!("cn/protection"),
     pack!("cn/screening"),
+    pack!("cn/screening_control"),
+    pack!("cn/suspension"),
 ];
 
 /// A province that does not exist, so that no demo identity can be real.

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chuangsha_app::{channels, platform, registration, resources, subscribers};
+use chuangsha_app::{channels, platform, registration, resources, screening, subscribers, suspension};
 use chuangsha_kernel::problem::Code;
 
 /// Every list of codes. A new one is added here: a test counts them.
@@ -26,6 +26,8 @@ fn lists() -> Vec<&'static [&'static Code]> {
         registration::ending::ALL,
         channels::channel::code::ALL,
         resources::resource::code::ALL,
+        screening::code::ALL,
+        suspension::hold::code::ALL,
         subscribers::code::ALL,
         platform::calendar::code::ALL,
         platform::edge::code::ALL,

@@ -59,6 +59,11 @@ impl Engine {
         decide::needs_roaming(&self.snapshot.load(), attempt)
     }
 
+    /// The number of the ledger's line of that name.
+    pub fn line(&self, name: &str) -> Option<TrunkId> {
+        self.snapshot.load().ledger.named(name).map(|trunk| trunk.id)
+    }
+
     /// Takes in how a call ended.
     pub fn outcome(&self, outcome: &Outcome) {
         self.state.outcome(outcome, &self.snapshot.load().rules.thresholds);

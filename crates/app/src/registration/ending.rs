@@ -23,6 +23,7 @@ use crate::{
         audit::{By, Entry},
         failure::{Failure, Result},
     },
+    suspension,
 };
 
 codes! {
@@ -44,7 +45,7 @@ pub struct Ended {
 }
 
 /// Services and open orders of a person.
-fn living(tx: &mut Tx, subject: SubjectId) -> Result<i64> {
+pub(super) fn living(tx: &mut Tx, subject: SubjectId) -> Result<i64> {
     let sql = "SELECT (SELECT COUNT(*) FROM subscription WHERE subject = $1 AND state = 1) + (SELECT COUNT(*) FROM registration_order
                WHERE subject = $1 AND state < 11)";
     Ok(tx.query_one(sql, &params![subject.as_bytes()])?.int(0)?)
@@ -71,6 +72,7 @@ pub async fn end(app: &App, job: &'static str, id: OrderId, ended: Timestamp, wh
         if open.int(0)? == 1 {
             figures::add(tx, writer.ids.next(now), &place, figures::Metric::BaseRealName, -1)?;
         }
+        suspension::ended(&writer, tx, By::System(job), id.0, now)?;
         let facts = serde_json::json!({ "ended_at": ended.rfc3339() }).to_string();
         let entry = Entry {
             action: "subscription.end",

@@ -140,6 +140,7 @@ fn app_config(settings: &Settings) -> AppConfig {
             name_zh: text("operator.name_zh"),
             name_en: text("operator.name_en"),
             hotline: text("operator.hotline"),
+            registration_port: text("operator.registration_port"),
             remedy_zh: text("operator.remedy_zh"),
             documents_zh: text("operator.documents_zh"),
         },
@@ -159,10 +160,18 @@ fn app_config(settings: &Settings) -> AppConfig {
     }
 }
 
+/// Operators of the numbering plan.
+const NETWORKS: [&str; 4] = ["china_mobile", "china_telecom", "china_unicom", "china_broadnet"];
+
 fn screening_config(settings: &Settings) -> ScreeningConfig {
     let number = |key: &str| usize::try_from(settings.number(key)).unwrap_or(usize::MAX);
+    let home = match settings.text("screening.home") {
+        // An operator the plan does not name, such as the demo's, takes the part of the youngest.
+        "auto" => Some(settings.text("operator.code")).filter(|code| NETWORKS.contains(code)).unwrap_or("china_broadnet"),
+        named => named,
+    };
     ScreeningConfig {
-        home: settings.text("screening.home").to_owned(),
+        home: home.to_owned(),
         folder: Some(settings.set_text("screening.folder").map_or_else(|| settings.data().join("screen"), Into::into)),
         callers: number("screening.callers"),
         callees: number("screening.callees"),
@@ -178,7 +187,10 @@ fn people_config(address: &str, demo: bool) -> PeopleConfig {
 }
 
 /// A client that carries the access token of one peer, when there is one.
-fn client(settings: &Settings, token: &str) -> Result<reqwest::Client, Problem> {
+///
+/// # Errors
+/// A token that is no header value.
+pub fn client(settings: &Settings, token: &str) -> Result<reqwest::Client, Problem> {
     let Some(token) = settings.set_text(token) else { return http_client().map_err(not_started) };
     let mut headers = HeaderMap::new();
     let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(not_started)?;
