@@ -199,6 +199,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "sweeps", version: 1, sql: resources::sweep::table::DDL },
     Migration { module: "suspension", version: 1, sql: suspension::DDL },
     Migration { module: "reregistration", version: 1, sql: registration::reregistration::DDL },
+    Migration { module: "import", version: 1, sql: remediation::import::DDL },
+    Migration { module: "remediation", version: 1, sql: remediation::campaign::DDL },
+    Migration { module: "remediation", version: 2, sql: remediation::refund::DDL },
+    Migration { module: "remediation", version: 3, sql: remediation::table::DDL },
     Migration { module: "screening", version: 1, sql: screening::DDL },
 ];
 
@@ -282,9 +286,14 @@ impl App {
         Ok(())
     }
 
+    /// The key that seals the numbers of the pool.
+    pub(crate) fn pool_key(&self, tx: &mut Tx) -> Result<chuangsha_vault::DataKey> {
+        self.key_of(tx, POOL_SUBJECT, Domain::Identity)
+    }
+
     /// Seals a number of the pool, bound to its row.
     pub fn seal_pool_number(&self, tx: &mut Tx, id: Uuid, digits: &str) -> Result<Vec<u8>> {
-        let key = self.key_of(tx, POOL_SUBJECT, Domain::Identity)?;
+        let key = self.pool_key(tx)?;
         platform::keys::seal(&key, registration::desk::place::POOL, &format!("{id}{digits}"))
     }
 

@@ -23,6 +23,7 @@ pub const CHINA: &[(&str, &str)] = &[
     pack!("cn/screening"),
     pack!("cn/screening_control"),
     pack!("cn/suspension"),
+    pack!("cn/remediation"),
 ];
 
 /// A province that does not exist, so that no demo identity can be real.

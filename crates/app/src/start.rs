@@ -56,8 +56,12 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
     set.spawn(keep(app.clone(), node.to_owned(), "ledger", 60_000, stop.clone(), |app| Box::pin(crate::resources::watch::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "suspension", 5_000, stop.clone(), |app| Box::pin(crate::suspension::watch::turn(app))));
     set.spawn(crate::screening::run(app.clone(), stop.clone()));
-    set.spawn(keep(app.clone(), node.to_owned(), "screening", 1_000, stop.clone(), |app| Box::pin(crate::screening::snapshot::keep_up(app))));
-    set.spawn(keep(app.clone(), node.to_owned(), "screening-prune", 10 * 60_000, stop.clone(), |app| Box::pin(crate::screening::log::prune(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "screening", 1_000, stop.clone(), |app| {
+        Box::pin(crate::screening::snapshot::keep_up(app))
+    }));
+    set.spawn(keep(app.clone(), node.to_owned(), "screening-prune", 10 * 60_000, stop.clone(), |app| {
+        Box::pin(crate::screening::log::prune(app))
+    }));
     set.spawn(keep(app.clone(), node.to_owned(), "jobs", 500, stop.clone(), |app| Box::pin(jobs::run::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "sweep", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(sweep(app))));
     Ok(set)

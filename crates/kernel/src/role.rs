@@ -150,6 +150,12 @@ vocabulary! {
         LedgerDispose = "ledger.dispose",
         /// 码号清查
         LedgerSweep = "ledger.sweep",
+        /// 查看存量补登
+        RemediationView = "remediation.view",
+        /// 管理补登批次
+        RemediationManage = "remediation.manage",
+        /// 办理补登工单
+        RemediationWork = "remediation.work",
         /// 查看人员
         PeopleView = "people.view",
         /// 管理人员

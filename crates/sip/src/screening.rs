@@ -8,6 +8,7 @@ use crate::{
     aside::Locate,
     decide::{Decide, UNLISTED},
     trunk::Trunk,
+    watch::Monotonic,
 };
 
 /// 甄别引擎 behind the edge, with the port for roaming where the operator has one.
@@ -15,12 +16,16 @@ pub struct Screening {
     engine: Arc<Engine>,
     roaming: Option<Arc<dyn Locate>>,
     observer: Option<Arc<dyn Observe>>,
+    stopwatch: Monotonic,
 }
+
+/// Of so many decisions one is timed.
+const MEASURED: u64 = 64;
 
 impl Screening {
     /// Without a roaming port.
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, roaming: None, observer: None }
+        Self { engine, roaming: None, observer: None, stopwatch: Monotonic::default() }
     }
 
     /// Asks that port where a decision needs it: what it knows at once here, all else through [`crate::Edge::aside`].
@@ -40,10 +45,16 @@ impl Screening {
 
 impl Decide for Screening {
     fn decide(&self, attempt: &Attempt<'_>) -> Verdict {
-        let verdict = self.engine.decide(attempt);
-        if let Some(observer) = &self.observer {
+        let Some(observer) = &self.observer else { return self.engine.decide(attempt) };
+        if attempt.id % MEASURED == 0 {
+            let started = self.stopwatch.nanos();
+            let verdict = self.engine.decide(attempt);
+            observer.took(self.stopwatch.nanos().saturating_sub(started));
             observer.decided(attempt, &verdict);
+            return verdict;
         }
+        let verdict = self.engine.decide(attempt);
+        observer.decided(attempt, &verdict);
         verdict
     }
 

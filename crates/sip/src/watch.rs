@@ -19,6 +19,13 @@ impl Default for Monotonic {
     }
 }
 
+impl Monotonic {
+    /// Nanoseconds so far.
+    pub fn nanos(&self) -> u64 {
+        self.0.elapsed().as_nanos() as u64
+    }
+}
+
 impl Stopwatch for Monotonic {
     fn micros(&self) -> u64 {
         self.0.elapsed().as_micros() as u64

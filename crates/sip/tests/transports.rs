@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use chuangsha_kernel::{Timestamp, time::SettableClock};
 use chuangsha_sip::{
     Edge, Trunks,

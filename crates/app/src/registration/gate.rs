@@ -26,7 +26,7 @@ use crate::{
         notify,
         verify::{CheckOutcome, DocumentCheck, FaceMatch},
     },
-    suspension,
+    remediation, suspension,
 };
 
 /// Slots the order's person fills now, the order's own among them.
@@ -136,8 +136,13 @@ pub struct NetworkHandler(pub App);
 impl Handler for NetworkHandler {
     fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
         Box::pin(async move {
-            let of_line = message.key.starts_with(suspension::line::KEY);
-            let done = if of_line { suspension::line::command(&self.0, message).await } else { command(&self.0, message).await };
+            let done = if message.key.starts_with(suspension::line::KEY) {
+                suspension::line::command(&self.0, message).await
+            } else if message.key.starts_with(remediation::contact::END) {
+                remediation::contact::end(&self.0, message).await
+            } else {
+                command(&self.0, message).await
+            };
             done.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
         })
     }
@@ -196,8 +201,13 @@ pub struct MessageHandler(pub App, pub Arc<notify::Templates>);
 impl Handler for MessageHandler {
     fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
         Box::pin(async move {
-            let of_hold = message.key.starts_with(suspension::notice::KEY);
-            let told = if of_hold { suspension::notice::tell(&self.0, &self.1, message).await } else { tell(self, message).await };
+            let told = if message.key.starts_with(suspension::notice::KEY) {
+                suspension::notice::tell(&self.0, &self.1, message).await
+            } else if message.key.starts_with(remediation::contact::KEY) {
+                remediation::contact::send(&self.0, &self.1, message).await
+            } else {
+                tell(self, message).await
+            };
             told.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
         })
     }

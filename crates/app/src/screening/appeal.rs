@@ -373,7 +373,8 @@ pub(super) async fn follow_lifts(app: &App, node: &mut Node) -> Result<usize> {
     let now = app.clock.now();
     let lifts = app
         .read(move |tx| {
-            let rows = tx.query("SELECT id, at, immune_s, rule, sealed FROM screen_lift WHERE at >= $1 ORDER BY at, id", &params![since])?;
+            let rows =
+                tx.query("SELECT id, at, immune_s, rule, sealed FROM screen_lift WHERE at >= $1 ORDER BY at, id", &params![since])?;
             if rows.is_empty() {
                 return Ok(Vec::new());
             }

@@ -240,7 +240,8 @@ pub(super) fn modes(tx: &mut Tx) -> Result<BTreeMap<Rule, Mode>> {
     for row in tx.query("SELECT rule, mode FROM screen_mode", &[])? {
         // A rule this version does not know any more has no mode.
         let rule = Rule::ALL.iter().copied().find(|rule| row.str(0).is_ok_and(|code| code == rule.as_str()));
-        let mode = [Mode::On, Mode::Canary, Mode::Shadow, Mode::Off].into_iter().find(|mode| row.int(1).is_ok_and(|held| held == *mode as i64));
+        let mode =
+            [Mode::On, Mode::Canary, Mode::Shadow, Mode::Off].into_iter().find(|mode| row.int(1).is_ok_and(|held| held == *mode as i64));
         if let (Some(rule), Some(mode)) = (rule, mode)
             && mode != Mode::On
         {
@@ -296,7 +297,11 @@ mod tests {
         assert_eq!((block[0], block[3], block.len()), ((8_695_599, 8_695_599), (8_695_599_000, 8_695_599_999), 9));
         assert_eq!(of("0351700*").last().copied(), Some((86_3517_0000_0000_0, 86_3517_0099_9999_9)));
         assert!(of("12345678901234567890").is_empty(), "longer than any number: it allows nobody");
-        let ledger = Ledger::new([Trunk { allowed: block, ..gateway(&table::TrunkNumber { id: TrunkId(1), code: "x".into(), class: 3, peer: None, transit: false, canary: false }) }]).unwrap();
+        let ledger = Ledger::new([Trunk {
+            allowed: block,
+            ..gateway(&table::TrunkNumber { id: TrunkId(1), code: "x".into(), class: 3, peer: None, transit: false, canary: false })
+        }])
+        .unwrap();
         let allows = |number| ledger.trunk(TrunkId(1)).unwrap().allows(Number::new(number).unwrap());
         assert!(allows(8_695_599) && allows(869_559_912_345) && !allows(8_695_598) && !allows(8_695_600));
     }

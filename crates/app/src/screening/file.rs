@@ -1,7 +1,10 @@
 //! 名单文件: a list taken in from CSV or JSON. A row that is wrong is told with field, reason and remedy and the good ones land; the same file again adds
 //! nothing; a file that ends in the middle is refused whole.
 
-use chuangsha_kernel::{problem::{Language, Problem}, role};
+use chuangsha_kernel::{
+    problem::{Language, Problem},
+    role,
+};
 
 use super::{
     code,
@@ -18,9 +21,8 @@ use crate::{
 };
 
 /// Columns of a CSV file; those a list does not use may be left out.
-pub const COLUMNS: [&str; 13] = [
-    "number", "category", "operator", "refuses", "hours", "quiet", "refused", "source", "reason", "article", "from", "until", "evidence",
-];
+pub const COLUMNS: [&str; 13] =
+    ["number", "category", "operator", "refuses", "hours", "quiet", "refused", "source", "reason", "article", "from", "until", "evidence"];
 /// Rows of one file.
 pub const MOST: usize = 1_000_000;
 /// Rows of one transaction.

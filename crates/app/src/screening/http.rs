@@ -280,11 +280,7 @@ struct SnapshotMade {
 
 /// Makes a version of ledger and lists as they stand.
 #[utoipa::path(post, path = "/screening/snapshots", tag = "screening", request_body = SnapshotInput, responses((status = 201, body = SnapshotMade)))]
-async fn make_snapshot(
-    State(app): State<App>,
-    actor: Actor,
-    Body(input): Body<SnapshotInput>,
-) -> Result<(StatusCode, Json<SnapshotMade>)> {
+async fn make_snapshot(State(app): State<App>, actor: Actor, Body(input): Body<SnapshotInput>) -> Result<(StatusCode, Json<SnapshotMade>)> {
     let version = snapshot::make(&app, &actor, input.words, input.activate).await?;
     Ok((StatusCode::CREATED, Json(SnapshotMade { version })))
 }

@@ -311,7 +311,11 @@ pub(super) fn put(app: &App, tx: &mut Tx, by: By<'_>, list: List, entry: &Entry,
         finish(tx, held.id, "replaced", now)?;
     }
     let id = app.ids.next(now);
-    let private = if entry.private == Private::default() { String::new() } else { serde_json::to_string(&entry.private).map_err(Failure::internal)? };
+    let private = if entry.private == Private::default() {
+        String::new()
+    } else {
+        serde_json::to_string(&entry.private).map_err(Failure::internal)?
+    };
     let sealed = keys::seal(&key, place::ENTRY, &format!("{id}{} {private}", entry.number.e164()))?;
     let staff = match by {
         By::Actor(actor) => Some(actor.staff.0),
@@ -507,9 +511,8 @@ pub(super) fn gather(app: &App, tx: &mut Tx, now: Timestamp) -> Result<(BTreeMap
         let mut after = Uuid::nil();
         loop {
             // Piece by piece: a list of a million is not held as rows as well.
-            let sql = format!(
-                "SELECT {COLUMNS} FROM screen_entry WHERE list = $1 AND ended_at IS NULL AND id > $2 ORDER BY id LIMIT 20000"
-            );
+            let sql =
+                format!("SELECT {COLUMNS} FROM screen_entry WHERE list = $1 AND ended_at IS NULL AND id > $2 ORDER BY id LIMIT 20000");
             let rows = tx.query(&sql, &params![list as i64, &after])?;
             let Some(last) = rows.last() else { break };
             after = last.uuid(0)?;
@@ -567,8 +570,13 @@ mod tests {
         say(&mut said, List::Category, "courier", Private::default());
         say(&mut said, List::Ported, "china_unicom", Private::default());
         say(&mut said, List::Preference, "night|finance;property", Private::default());
-        assert!(said.marks.suspect() && !said.marks.bad() && said.marks.refuses(Category::Finance) && !said.marks.refuses(Category::Retail));
-        assert_eq!((said.marks.category(), said.marks.ported_to(), said.marks.hours()), (Category::Courier, Some(Operator::ChinaUnicom), Hours::Night));
+        assert!(
+            said.marks.suspect() && !said.marks.bad() && said.marks.refuses(Category::Finance) && !said.marks.refuses(Category::Retail)
+        );
+        assert_eq!(
+            (said.marks.category(), said.marks.ported_to(), said.marks.hours()),
+            (Category::Courier, Some(Operator::ChinaUnicom), Hours::Night)
+        );
         say(&mut said, List::Preference, "any|", Private { quiet: vec![(1_320, 480)], refused: vec![8_695_588] });
         assert_eq!((said.marks.hours(), said.own.refused.len()), (Hours::Own, 1));
     }

@@ -2,11 +2,7 @@
 //! sealed under a key of their month, which goes with the month's last verdict.
 
 use chuangsha_kernel::{problem::Problem, role, time::Timestamp};
-use chuangsha_screen::{
-    Action, EvidenceId, Number,
-    replay::VerdictLine,
-    rules::RuleSet,
-};
+use chuangsha_screen::{Action, EvidenceId, Number, replay::VerdictLine, rules::RuleSet};
 use chuangsha_store::{Row, Tx, params};
 use chuangsha_vault::Domain;
 use uuid::Uuid;

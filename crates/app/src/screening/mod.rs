@@ -115,7 +115,9 @@ pub async fn run(app: App, stop: CancellationToken) {
     match snapshot::resume(&app).await {
         Ok(Some(version)) => tracing::info!(version, "the screening snapshot kept on this node is in force until the store answers"),
         Ok(None) => {}
-        Err(failure) => tracing::warn!(error = %failure.log_line(), "the kept screening snapshot is not used: enterprise trunks fail closed"),
+        Err(failure) => {
+            tracing::warn!(error = %failure.log_line(), "the kept screening snapshot is not used: enterprise trunks fail closed")
+        }
     }
     let turns = OWN.map(|(name, pause_ms, turn)| every(&app, name, pause_ms, turn, &stop));
     futures_util::future::join_all(turns).await;
@@ -127,19 +129,19 @@ async fn every(app: &App, name: &'static str, pause_ms: u64, turn: Turn, stop: &
     let mut failing = false;
     while !stop.is_cancelled() {
         let pause = match turn(app).await {
-            Ok(0) => pause_ms,
-            // More may be waiting.
-            Ok(_) => pause_ms / 20,
+            Ok(done) => {
+                failing = false;
+                // More may be waiting.
+                if done == 0 { pause_ms } else { pause_ms / 20 }
+            }
             Err(failure) => {
                 // Said once, not with every turn of an outage.
-                if !failing {
+                if !std::mem::replace(&mut failing, true) {
                     tracing::warn!(job = name, error = %failure.log_line(), "a screening job failed; it is tried again, and calls go on being decided");
                 }
-                failing = true;
                 pause_ms.max(1_000)
             }
         };
-        failing = failing && pause > pause_ms.min(999);
         crate::start::pause(pause, stop).await;
     }
 }

@@ -9,12 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use chuangsha_kernel::{
-    id::StaffId,
-    problem::Problem,
-    role,
-    time::Timestamp,
-};
+use chuangsha_kernel::{id::StaffId, problem::Problem, role, time::Timestamp};
 use chuangsha_screen::{
     Number, Rule, TrunkId,
     index::{self, Index},
@@ -111,7 +106,8 @@ pub fn mode_of(text: &str) -> Option<Mode> {
 
 fn changes(old: (&Content, &Index), new: (&Content, &Index)) -> Changes {
     let mut changes = Changes::default();
-    let by_id = |content: &Content| content.trunks.iter().map(|trunk| (trunk.id, trunk.name.clone())).collect::<BTreeMap<TrunkId, String>>();
+    let by_id =
+        |content: &Content| content.trunks.iter().map(|trunk| (trunk.id, trunk.name.clone())).collect::<BTreeMap<TrunkId, String>>();
     let (before, after) = (by_id(old.0), by_id(new.0));
     for (id, code) in &after {
         if !before.contains_key(id) {
@@ -128,8 +124,8 @@ fn changes(old: (&Content, &Index), new: (&Content, &Index)) -> Changes {
             changes.modes.push(format!("{}: {} > {}", rule.as_str(), mode_name(mode(old.0)), mode_name(mode(new.0))));
         }
     }
-    let mut lists: [ListChange; 5] = ["bad", "suspect", "category", "ported", "preference"]
-        .map(|list| ListChange { list: list.to_owned(), ..ListChange::default() });
+    let mut lists: [ListChange; 5] =
+        ["bad", "suspect", "category", "ported", "preference"].map(|list| ListChange { list: list.to_owned(), ..ListChange::default() });
     let mut differ = |number: Number, before: Marks, after: Marks| {
         for (list, (was, is)) in lists.iter_mut().zip(facets(before).into_iter().zip(facets(after))) {
             let (counter, sign) = match (was, is) {
@@ -218,7 +214,10 @@ fn insert(app: &App, tx: &mut Tx, compiled: &Compiled, by: Option<StaffId>, word
     if let Some(newest) = &newest {
         let last = newest.int(0)?;
         if newest.str(1)? == hash {
-            tx.push_one("UPDATE screen_snapshot SET revision = $2, next_change = $3 WHERE version = $1", &params![last, fingerprint, next_change])?;
+            tx.push_one(
+                "UPDATE screen_snapshot SET revision = $2, next_change = $3 WHERE version = $1",
+                &params![last, fingerprint, next_change],
+            )?;
             return Ok(last);
         }
         version = last + 1;
@@ -290,7 +289,16 @@ fn put_active(tx: &mut Tx, version: i64, held: bool, now: Timestamp) -> Result<(
     Ok(())
 }
 
-fn record(app: &App, tx: &mut Tx, by: By<'_>, action: &str, step: &str, why: &str, facts: &serde_json::Value, now: Timestamp) -> Result<()> {
+fn record(
+    app: &App,
+    tx: &mut Tx,
+    by: By<'_>,
+    action: &str,
+    step: &str,
+    why: &str,
+    facts: &serde_json::Value,
+    now: Timestamp,
+) -> Result<()> {
     let entry = Entry {
         action,
         case_kind: "screen_snapshot",

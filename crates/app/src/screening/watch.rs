@@ -385,6 +385,10 @@ impl Observe for Watch {
     fn ended(&self, _: &Outcome) {
         self.outcomes.fetch_add(1, Ordering::Relaxed);
     }
+
+    fn took(&self, ns: u64) {
+        Self::took(self, ns);
+    }
 }
 
 fn class_of(ns: u64) -> usize {

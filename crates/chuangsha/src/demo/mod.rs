@@ -164,6 +164,9 @@ impl World {
             settings.put("sip.trunks", &file.display().to_string(), "--demo");
             settings.put("sip.listen", &trunks::listen(), "--demo");
             settings.put("sip.loops", "1", "--demo");
+            if settings.set_text("sip.hep_listen").is_none() {
+                settings.put("sip.hep_listen", "127.0.0.1:0", "--demo");
+            }
         }
         if settings.text("sms.sink") == "console" {
             for (key, value) in [

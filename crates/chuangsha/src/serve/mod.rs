@@ -132,7 +132,7 @@ fn signalling(
     figures: Arc<signalling::figures::Figures>,
 ) -> Result<signalling::Signalling, Problem> {
     let (engine, clock) = (Arc::clone(&app.engine), Arc::clone(&app.clock));
-    signalling::Signalling::start(sockets, signalling::Around { settings, engine, observer: Some(app.observer()), clock, figures })
+    signalling::Signalling::start(sockets, signalling::Around { settings, engine, observer: app.observer(), clock, figures })
 }
 
 /// What has to hold for the server to do its work.
@@ -274,12 +274,16 @@ fn announce(
     let authority = settings.data().join("tls").join("ca.crt");
     if say.json {
         let sip = edge.map(signalling::Signalling::addresses).unwrap_or_default();
-        say.answer(&serde_json::json!({ "address": address, "admin": admin, "ca": authority, "sip": sip }).to_string());
+        say.answer(&serde_json::json!({ "address": address, "admin": admin, "ca": authority, "sip": sip, "hep": edge.and_then(signalling::Signalling::probe) }).to_string());
         return;
     }
     say.answer(&format!("{}  {address}", say.pick("控制台", "console")));
     if let Some(edge) = edge {
         say.answer(&format!("{}  {}", say.pick("信令", "SIP"), edge.addresses().join("  ")));
+        if let (Some(probe), Some(udp)) = (edge.probe(), edge.addresses().iter().find_map(|one| one.strip_prefix("udp:"))) {
+            let calls = format!("chuangsha world calls --to {udp} --hep {probe}");
+            say.note(&format!("模拟话务 {calls}"), &format!("simulated calls {calls}"));
+        }
     }
     if public.secure && settings.text("server.tls") == "local" {
         let ca = authority.display();

@@ -54,7 +54,7 @@ pub async fn build(settings: &Settings, address: &str, demo: bool, stop: &Cancel
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let ids = Arc::new(Ids::system());
     let (sms, receipts) = sms(settings, &clock, &ids, stop)?;
-    let app = assemble(settings, address, demo, clock, ids, sms).await?;
+    let app = assemble(settings, &record::config(settings), address, demo, clock, ids, sms).await?;
     if let Some(receipts) = receipts {
         tokio::spawn(app.clone().note_receipts(receipts));
     }
@@ -67,11 +67,30 @@ pub async fn build(settings: &Settings, address: &str, demo: bool, stop: &Cancel
 /// As [`build`].
 pub async fn quiet(settings: &Settings, demo: bool) -> Result<App, Problem> {
     let address = settings.set_text("server.public_url").unwrap_or("https://localhost:8443");
-    assemble(settings, address, demo, Arc::new(SystemClock::default()), Arc::new(Ids::system()), Arc::new(Console)).await
+    assemble(
+        settings,
+        &record::config(settings),
+        address,
+        demo,
+        Arc::new(SystemClock::default()),
+        Arc::new(Ids::system()),
+        Arc::new(Console),
+    )
+    .await
+}
+
+/// The same with a store set up to bring millions of rows over.
+///
+/// # Errors
+/// As [`build`].
+pub async fn bulk(settings: &Settings, demo: bool) -> Result<App, Problem> {
+    let (address, store) = (settings.set_text("server.public_url").unwrap_or("https://localhost:8443"), record::bulk_config(settings));
+    assemble(settings, &store, address, demo, Arc::new(SystemClock::default()), Arc::new(Ids::system()), Arc::new(Console)).await
 }
 
 async fn assemble(
     settings: &Settings,
+    store: &chuangsha_store::Config,
     address: &str,
     demo: bool,
     clock: Arc<dyn Clock>,
@@ -81,7 +100,7 @@ async fn assemble(
     let config = app_config(settings);
     let suite = audit::suite(settings);
     let agent = LocalAgent::open_or_create(settings.root_key(), suite).map_err(Problem::from)?;
-    let store = Store::open(&record::config(settings)).await.map_err(record::fault)?;
+    let store = Store::open(store).await.map_err(record::fault)?;
     store.migrate(MIGRATIONS).await.map_err(record::fault)?;
 
     let packs = rules::local(settings)?;

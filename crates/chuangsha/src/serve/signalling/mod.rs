@@ -6,7 +6,7 @@ pub mod roaming;
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -18,7 +18,6 @@ use std::{
 
 use arc_swap::ArcSwap;
 use chuangsha_kernel::{
-    Rulebook,
     problem::{Problem, Refuse},
     time::Clock,
 };
@@ -137,6 +136,7 @@ impl Files {
 /// 信令接入, running.
 pub struct Signalling {
     addresses: Vec<String>,
+    probe: Option<SocketAddr>,
     edge: Arc<Edge>,
     figures: Arc<figures::Figures>,
     loops: Vec<JoinHandle<()>>,
@@ -152,7 +152,7 @@ pub struct Around<'a> {
     /// The engine all edges share.
     pub engine: Arc<Engine>,
     /// Who is told of every decision.
-    pub observer: Option<Arc<dyn Observe>>,
+    pub observer: Arc<dyn Observe>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where it is counted.
@@ -171,10 +171,7 @@ impl Signalling {
         let trunks = if listens { files.trunks()? } else { Trunks::default() };
         let secure = files.tls()?.map(|tls| Arc::new(ArcSwap::new(tls)));
 
-        let mut screening = Screening::new(Arc::clone(&engine));
-        if let Some(observer) = observer {
-            screening = screening.observed(observer);
-        }
+        let mut screening = Screening::new(Arc::clone(&engine)).observed(observer);
         let port = roaming::port(settings)?.map(Arc::new);
         if let Some(port) = &port {
             screening = screening.roaming(port.clone());
@@ -205,6 +202,7 @@ impl Signalling {
                 }
             });
         }
+        let heard = sockets.probe.as_ref().and_then(|socket| socket.local_addr().ok());
         if let Some(socket) = sockets.probe {
             let probe = feeds::Probes::new(socket, settings.text("sip.hep_password"), own, secret()?).map_err(super::parts::not_started)?;
             tasks.spawn(probe.run(Arc::clone(&engine), Arc::clone(&screening), Arc::clone(&figures), stop.clone()));
@@ -215,12 +213,17 @@ impl Signalling {
         if listens {
             tasks.spawn(reload(files, Arc::clone(&edge), secure, Arc::clone(&figures), stop.clone()));
         }
-        Ok(Self { addresses: sockets.addresses, edge, figures, loops, stop_loops, stop, tasks })
+        Ok(Self { addresses: sockets.addresses, probe: heard, edge, figures, loops, stop_loops, stop, tasks })
     }
 
     /// Where it listens, as `udp:127.0.0.1:5060`.
     pub fn addresses(&self) -> &[String] {
         &self.addresses
+    }
+
+    /// Where HEP3 probes are listened to.
+    pub fn probe(&self) -> Option<SocketAddr> {
+        self.probe
     }
 
     /// For the probe of readiness.
