@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, channels, figures,
+    App, channels, figures, hotline,
     platform::{
         audit,
         edge::{self, EdgeConfig},
@@ -39,6 +39,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(figures::http::routes())
             .merge(resources::http::routes())
             .merge(screening::http::routes())
+            .merge(hotline::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
             .merge(audit::http::routes())
@@ -73,6 +74,7 @@ fn pages() -> Router<App> {
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
+        .merge(hotline::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -97,6 +99,10 @@ pub const LISTS: &[&dyn Listing] = &[
     &resources::page::Ledger,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
+    &hotline::page::tickets::Tickets,
+    &hotline::page::appeals::Appeals,
+    &hotline::page::refunds::Refunds,
+    &hotline::page::warnings::Warnings,
     &jobs::page::Jobs,
 ];
 

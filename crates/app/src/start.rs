@@ -62,6 +62,7 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
     set.spawn(keep(app.clone(), node.to_owned(), "screening-prune", 10 * 60_000, stop.clone(), |app| {
         Box::pin(crate::screening::log::prune(app))
     }));
+    set.spawn(keep(app.clone(), node.to_owned(), "hotline", 60_000, stop.clone(), |app| Box::pin(crate::hotline::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "jobs", 500, stop.clone(), |app| Box::pin(jobs::run::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "sweep", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(sweep(app))));
     Ok(set)
