@@ -75,6 +75,7 @@ fn pages() -> Router<App> {
         .merge(channels::page::pages())
         .merge(resources::page::pages())
         .merge(hotline::page::pages())
+        .merge(screening::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -103,6 +104,12 @@ pub const LISTS: &[&dyn Listing] = &[
     &hotline::page::appeals::Appeals,
     &hotline::page::refunds::Refunds,
     &hotline::page::warnings::Warnings,
+    &screening::page::verdicts::Verdicts,
+    &screening::page::appeals::Appeals,
+    &screening::page::rules::Rules,
+    &screening::page::lists::Lists,
+    &screening::page::versions::Versions,
+    &screening::page::figures::Figures,
     &jobs::page::Jobs,
 ];
 

@@ -4,6 +4,7 @@ mod base;
 pub mod ledger;
 mod looks;
 pub mod orders;
+mod screening;
 mod trunks;
 
 use std::path::Path;
@@ -91,6 +92,8 @@ struct Marker {
     ledger: bool,
     #[serde(default)]
     looks: bool,
+    #[serde(default)]
+    screening: bool,
 }
 
 impl Marker {
@@ -232,6 +235,11 @@ pub async fn seed_orders(say: &Say, app: &App, world: &World, data: &Path) -> Re
     if !marker.looks {
         looks::seed(app, &marker.logins).await.map_err(parts::failed)?;
         marker.looks = true;
+        marker.write(data)?;
+    }
+    if !marker.screening {
+        screening::seed(app, &marker.logins).await.map_err(parts::failed)?;
+        marker.screening = true;
         marker.write(data)?;
     }
     Ok(())
