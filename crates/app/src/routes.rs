@@ -16,7 +16,9 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources, screening, subscribers,
+    registration,
+    remediation::{self, excess, import},
+    resources, screening, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -38,8 +40,10 @@ fn json() -> OpenApiRouter<App> {
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
-            .merge(screening::http::routes())
             .merge(hotline::http::routes())
+            .merge(screening::http::routes())
+            .merge(remediation::http::routes())
+            .merge(suspension::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
             .merge(audit::http::routes())
@@ -76,6 +80,10 @@ fn pages() -> Router<App> {
         .merge(resources::page::pages())
         .merge(hotline::page::pages())
         .merge(screening::page::pages())
+        .merge(remediation::page::pages())
+        .merge(suspension::page::pages())
+        .merge(import::page::pages())
+        .merge(excess::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -98,6 +106,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &suspension::page::Suspensions,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
     &hotline::page::tickets::Tickets,
@@ -110,6 +119,10 @@ pub const LISTS: &[&dyn Listing] = &[
     &screening::page::lists::Lists,
     &screening::page::versions::Versions,
     &screening::page::figures::Figures,
+    &remediation::page::Campaigns,
+    &remediation::page::Cases,
+    &import::page::Imports,
+    &excess::page::Excess,
     &jobs::page::Jobs,
 ];
 

@@ -19,6 +19,7 @@ use crate::{
     },
     registration::{order::State, table::Filter, view},
     resources::watch::{self, Watch},
+    suspension,
 };
 
 /// One thing to look at.
@@ -81,6 +82,11 @@ pub async fn alerts(look: &Look, place: Where<'_>) -> Result<Vec<Alert>> {
     if could(Action::NetworkView) {
         let dead = app.read(|tx| TOPICS.iter().map(|topic| Ok(outbox::depth(tx, topic)?.dead)).sum::<Result<i64>>()).await?;
         add(Tone::Bad, w.alert_fault, w.alert_dead, dead, "/network".to_owned());
+    }
+    if could(Action::SuspensionView) {
+        let stopped = app.read(suspension::table::still_stopped).await?;
+        let href = Address::new("/suspensions", [("queue", suspension::table::Queue::Unconfirmed.as_str())]);
+        add(Tone::Bad, w.alert_late, w.alert_still_stopped, stopped, href.to_string());
     }
     if could(Action::AuditView) {
         let budget = app.number_rule("protection.reveals_per_day", now, "")?.value;

@@ -19,16 +19,18 @@ use chuangsha_app::{
         order::{Customer, ImageKind, Mode, Product},
         table,
     },
+    remediation,
     resources::{
         self, Application, Asked, Clause, Direction, Document, Industry, Kind, Paper, Purpose,
         sweep::{self, Plan},
     },
     screening::{
-        appeal::{self, Intake},
+        appeal,
         list::{self, List, NewEntry, Put},
         log, snapshot,
     },
     subscribers::find::{self, Search},
+    suspension::{self, Ground, Level, desk::Intake},
 };
 use chuangsha_kernel::{OrganisationCode, id::OrderId, problem::Language, time::DAY_MS};
 use chuangsha_screen::{Action, Attempt, Ingress, TrunkId};
@@ -72,6 +74,7 @@ const PAGES: &[Page] = &[
     ("", "/no/such/page", CLERK),
     ("/", "/?done=saved", CLERK),
     ("/capture", "/capture", CLERK),
+    ("/capture/existing", "/capture/existing", CLERK),
     ("/capture/{id}/document", "/capture/{draft}/document", CLERK),
     ("/capture/{id}/portrait", "/capture/{draft}/portrait", CLERK),
     ("/capture/{id}/signature", "/capture/{draft}/signature", CLERK),
@@ -93,6 +96,12 @@ const PAGES: &[Page] = &[
     ("/people", "/people", MANAGER),
     ("/people/{id}", "/people/{person}", MANAGER),
     ("/api", "/api", MANAGER),
+    ("/suspensions", "/suspensions", MANAGER),
+    ("/suspensions/new", "/suspensions/new", MANAGER),
+    ("/suspensions/{id}", "/suspensions/{hold}", MANAGER),
+    ("/excess", "/excess", MANAGER),
+    ("/imports", "/imports", MANAGER),
+    ("/imports/new", "/imports/new", MANAGER),
     ("/ledger", "/ledger", MANAGER),
     ("/ledger/new", "/ledger/new", MANAGER),
     ("/ledger/file", "/ledger/file", MANAGER),
@@ -118,6 +127,11 @@ const PAGES: &[Page] = &[
     ("/screening/versions/new", "/screening/versions/new", OPERATOR),
     ("/screening/versions/{version}", "/screening/versions/1", OPERATOR),
     ("/screening/figures", "/screening/figures", OPERATOR),
+    ("/remediation", "/remediation", MANAGER),
+    ("/remediation/new", "/remediation/new", MANAGER),
+    ("/remediation/{id}", "/remediation/{campaign}", MANAGER),
+    ("/remediation/cases", "/remediation/cases", MANAGER),
+    ("/remediation/cases/{id}", "/remediation/cases/{case}", MANAGER),
     ("/exports/new", "/exports/new?list=%2Forders", MANAGER),
     ("/jobs", "/jobs", MANAGER),
     ("/jobs/{id}", "/jobs/{job}", MANAGER),
@@ -141,6 +155,8 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/capture/{id}", "leads to the step an order is at"),
     ("/orders/{id}/reveal", "leads back to the order"),
     ("/orders/{id}/second", "leads back to the order"),
+    ("/suspensions/{id}/interruption", "leads back to the hold"),
+    ("/imports/{id}/rejects", "a file"),
     ("/persons/{id}/reveal", "leads back to the person"),
     ("/persons/{id}/second", "leads back to the person"),
     ("/persons/{id}/protection", "leads back to the person"),
@@ -167,9 +183,12 @@ struct Things {
     evidence: String,
     entry: Uuid,
     appeal: Uuid,
+    campaign: Uuid,
+    case: Uuid,
     job: Uuid,
     request: Uuid,
     subscriber: Uuid,
+    hold: Uuid,
 }
 
 impl Things {
@@ -184,9 +203,12 @@ impl Things {
             ("{sweep}", self.sweep),
             ("{entry}", self.entry),
             ("{appeal}", self.appeal),
+            ("{campaign}", self.campaign),
+            ("{case}", self.case),
             ("{job}", self.job),
             ("{request}", self.request),
             ("{subscriber}", self.subscriber),
+            ("{hold}", self.hold),
         ];
         let path = path.replace("{evidence}", &self.evidence);
         let path = named.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()));
@@ -255,6 +277,7 @@ async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
     }
     assert_eq!(claimed.len(), 2, "orders reach the queue");
     let trunk = trunk(place, manager).await;
+    let (campaign, case) = campaign(place, manager).await;
     let order = *orders.iter().find(|order| !claimed.contains(order)).unwrap();
     Things {
         draft,
@@ -267,9 +290,12 @@ async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
         evidence,
         entry,
         appeal,
+        campaign,
+        case,
         job: job(place, manager).await,
         request: request(place, manager).await,
         subscriber: subscriber(place, officer).await,
+        hold: hold(place, manager, claimed[0].0).await,
     }
 }
 
@@ -283,6 +309,28 @@ async fn subscriber(place: &Place, officer: &Actor) -> Uuid {
         pause(50).await;
     }
     panic!("the customer is not found");
+}
+
+/// A hold on the first customer's number, as soon as it is in service.
+async fn hold(place: &Place, manager: &Actor, subscription: Uuid) -> Uuid {
+    let asked = Intake {
+        number: None,
+        subscription: Some(subscription),
+        ground: Ground::Risk,
+        level: Some(Level::Limited),
+        tier: None,
+        reason: String::new(),
+        reference: String::new(),
+        due_on: None,
+        until: None,
+    };
+    for _ in 0..200 {
+        if let Ok(id) = suspension::desk::take(&place.app, manager, asked.clone()).await {
+            return id;
+        }
+        pause(50).await;
+    }
+    panic!("the number is not in service");
 }
 
 /// A trunk somebody asked for.
@@ -336,7 +384,7 @@ async fn screened(place: &Place, operator: &Actor, hotline: &Actor) -> (String, 
         }
         pause(50).await;
     }
-    let intake = Intake { evidence: evidence.clone(), words: "不是骚扰电话".to_owned(), ..Intake::default() };
+    let intake = appeal::Intake { evidence: evidence.clone(), words: "不是骚扰电话".to_owned(), ..appeal::Intake::default() };
     let appeal = appeal::take(app, hotline, intake).await.unwrap();
     (evidence, listed, appeal)
 }
@@ -354,6 +402,51 @@ async fn sweep(place: &Place, manager: &Actor) -> Uuid {
         lead: "1024".to_owned(),
     };
     sweep::plan(&place.app, manager, plan).await.unwrap().id
+}
+
+/// A campaign that has taken one line in, and its case.
+async fn campaign(place: &Place, manager: &Actor) -> (Uuid, Uuid) {
+    let now = place.app.clock.now();
+    let line = place.app.ids.next(now);
+    let finding = remediation::kind::Finding {
+        subscription: line,
+        kind: remediation::kind::Kind::Unverified,
+        reason: "test".to_owned(),
+        found_at: now,
+        closed_at: None,
+        region: kit::CITY.to_owned(),
+        channel_kind: 2,
+        batch: None,
+    };
+    place.app.write(move |tx| remediation::kind::open(tx, &finding).map(drop)).await.unwrap();
+    let day = |after: i64| now.plus_ms(after * DAY_MS).day().to_string();
+    let input = remediation::desk::NewCampaign {
+        name: "2026Q4 存量".to_owned(),
+        region: kit::CITY.to_owned(),
+        kinds: Vec::new(),
+        channels: Vec::new(),
+        numbers: Vec::new(),
+        from: day(0),
+        until: day(300),
+        stops_per_day: 0,
+        auto_pause: true,
+        // Reminding begins tomorrow: nothing moves while the pages are looked at.
+        stages: remediation::desk::stages([1, 30, 45, 110].map(day).each_ref().map(String::as_str), &day(300)),
+        targets: Vec::new(),
+    };
+    let id = remediation::desk::create(&place.app, manager, input).await.unwrap();
+    remediation::desk::turn(&place.app, manager, id, 1, remediation::campaign::Step::Start, String::new()).await.unwrap();
+    let foretold = remediation::desk::simulate(&place.app, manager, id, 10).await.unwrap();
+    remediation::desk::release(&place.app, manager, id, 10, foretold.touches).await.unwrap();
+    for _ in 0..200 {
+        // The running clock may take the wave in before this does.
+        remediation::clock::take_in(&place.app).await.unwrap();
+        if let Some(case) = place.app.read(move |tx| remediation::table::open_of(tx, line)).await.unwrap() {
+            return (id, case.id);
+        }
+        pause(50).await;
+    }
+    panic!("the wave takes nothing in");
 }
 
 /// A file asked for that nobody makes before tomorrow.

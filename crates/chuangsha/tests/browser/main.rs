@@ -9,5 +9,6 @@ mod paint;
 mod person;
 mod place;
 mod review;
+mod stopped;
 mod story;
 mod weather;
