@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, channels, figures,
+    App, channels, figures, hotline,
     platform::{
         audit,
         edge::{self, EdgeConfig},
@@ -18,7 +18,7 @@ use crate::{
     },
     registration,
     remediation::{excess, import},
-    resources, subscribers,
+    resources, screening, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -40,6 +40,9 @@ fn json() -> OpenApiRouter<App> {
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
+            .merge(hotline::http::routes())
+            .merge(screening::http::routes())
+            .merge(suspension::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
             .merge(audit::http::routes())
@@ -74,6 +77,8 @@ fn pages() -> Router<App> {
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
+        .merge(hotline::page::pages())
+        .merge(suspension::page::pages())
         .merge(import::page::pages())
         .merge(excess::page::pages())
         .merge(people::page::pages())
@@ -98,8 +103,13 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &suspension::page::Suspensions,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
+    &hotline::page::tickets::Tickets,
+    &hotline::page::appeals::Appeals,
+    &hotline::page::refunds::Refunds,
+    &hotline::page::warnings::Warnings,
     &import::page::Imports,
     &excess::page::Excess,
     &jobs::page::Jobs,
