@@ -16,8 +16,8 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, remediation,
-    remediation::{excess, import},
+    registration,
+    remediation::{self, excess, import},
     resources, screening, subscribers, suspension,
 };
 
