@@ -108,6 +108,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &suspension::page::Suspensions,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
+    &figures::bulletin::page::Bulletins,
     &hotline::page::tickets::Tickets,
     &hotline::page::appeals::Appeals,
     &hotline::page::refunds::Refunds,

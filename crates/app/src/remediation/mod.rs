@@ -12,7 +12,7 @@
 //! | desk | what people do |
 //! | refund | what cancelled lines are owed |
 //! | kind | what is wrong with a line |
-//! | import | the base, brought over |
+//! | import | the base brought over from files |
 //! | excess | persons with more numbers than allowed |
 
 use chuangsha_kernel::{id::OrderId, time::Timestamp};
