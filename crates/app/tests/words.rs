@@ -282,6 +282,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("registration/order.rs", "names of states, pictures and reasons, each in both languages on its line"),
     ("channels/channel.rs", "names of states and clauses, each in both languages on its line"),
     ("resources/resource.rs", "names of kinds, papers and defects, each in both languages on its line"),
+    ("suspension/hold.rs", "names of grounds, levels and states, each in both languages on its line"),
     ("registration/desk.rs", "what is drawn on a picture of a document"),
     ("platform/images/mark.rs", "what is drawn on a picture of a document"),
     ("registration/bench.rs", "people of a benchmark"),
