@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, channels, figures,
+    App, channels, figures, hotline,
     platform::{
         audit,
         edge::{self, EdgeConfig},
@@ -16,7 +16,7 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources, subscribers, suspension,
+    registration, remediation, resources, screening, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -38,6 +38,9 @@ fn json() -> OpenApiRouter<App> {
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
+            .merge(hotline::http::routes())
+            .merge(screening::http::routes())
+            .merge(remediation::http::routes())
             .merge(suspension::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
@@ -73,6 +76,8 @@ fn pages() -> Router<App> {
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
+        .merge(hotline::page::pages())
+        .merge(remediation::page::pages())
         .merge(suspension::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
@@ -99,6 +104,12 @@ pub const LISTS: &[&dyn Listing] = &[
     &suspension::page::Suspensions,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
+    &hotline::page::tickets::Tickets,
+    &hotline::page::appeals::Appeals,
+    &hotline::page::refunds::Refunds,
+    &hotline::page::warnings::Warnings,
+    &remediation::page::Campaigns,
+    &remediation::page::Cases,
     &jobs::page::Jobs,
 ];
 
