@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, channels, figures,
+    App, channels, figures, hotline,
     platform::{
         audit,
         edge::{self, EdgeConfig},
@@ -16,7 +16,7 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, remediation, resources, subscribers, suspension,
+    registration, remediation, resources, screening, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -38,6 +38,8 @@ fn json() -> OpenApiRouter<App> {
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
+            .merge(hotline::http::routes())
+            .merge(screening::http::routes())
             .merge(remediation::http::routes())
             .merge(suspension::http::routes())
             .merge(network::http::routes())
@@ -74,6 +76,7 @@ fn pages() -> Router<App> {
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
+        .merge(hotline::page::pages())
         .merge(remediation::page::pages())
         .merge(suspension::page::pages())
         .merge(people::page::pages())
@@ -98,11 +101,15 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
-    &remediation::page::Campaigns,
-    &remediation::page::Cases,
+    &suspension::page::Suspensions,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
-    &suspension::page::Suspensions,
+    &hotline::page::tickets::Tickets,
+    &hotline::page::appeals::Appeals,
+    &hotline::page::refunds::Refunds,
+    &hotline::page::warnings::Warnings,
+    &remediation::page::Campaigns,
+    &remediation::page::Cases,
     &jobs::page::Jobs,
 ];
 

@@ -62,6 +62,14 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
     set.spawn(keep(app.clone(), node.to_owned(), "expiry", 5_000, stop.clone(), |app| Box::pin(expire(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "ledger", 60_000, stop.clone(), |app| Box::pin(crate::resources::watch::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "suspension", 5_000, stop.clone(), |app| Box::pin(crate::suspension::watch::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "hotline", 60_000, stop.clone(), |app| Box::pin(crate::hotline::turn(app))));
+    set.spawn(crate::screening::run(app.clone(), stop.clone()));
+    set.spawn(keep(app.clone(), node.to_owned(), "screening", 1_000, stop.clone(), |app| {
+        Box::pin(crate::screening::snapshot::keep_up(app))
+    }));
+    set.spawn(keep(app.clone(), node.to_owned(), "screening-prune", 10 * 60_000, stop.clone(), |app| {
+        Box::pin(crate::screening::log::prune(app))
+    }));
     set.spawn(keep(app.clone(), node.to_owned(), "remediation", 5_000, stop.clone(), |app| Box::pin(remediation::clock::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "remediation_figures", 2_000, stop.clone(), |app| {
         Box::pin(remediation::clock::fold(app))
@@ -95,7 +103,7 @@ async fn keep(app: App, node: String, name: &'static str, pause_ms: u64, stop: C
     drop(lease::release(&app.store, name, &node).await);
 }
 
-async fn pause(ms: u64, stop: &CancellationToken) {
+pub(crate) async fn pause(ms: u64, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = tokio::time::sleep(Duration::from_millis(ms)) => {}

@@ -639,7 +639,7 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, asked: Asked
     match done {
         Done::Case(case) => Ok(*case),
         // The request stands in its own transaction, so that the refusal does not undo it.
-        Done::Asked => Err(second::needed(second::Cause::Urgent)),
+        Done::Asked => Err(second::needed(second::Cause::Emergency)),
     }
 }
 
@@ -677,7 +677,7 @@ fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), a
                 Some(_) => return Ok(Done::Asked),
                 None => {
                     let reason = Reason { purpose: LookPurpose::Complaint, case: id.to_string(), words: words.to_owned() };
-                    let ask = second::Ask { kind: second::Kind::EmergencyRestore, cause: second::Cause::Urgent, reason, what };
+                    let ask = second::Ask { kind: second::Kind::EmergencyRestore, cause: second::Cause::Emergency, reason, what };
                     second::request_in(app, tx, actor, &ask, now)?;
                     return Ok(Done::Asked);
                 }
@@ -797,6 +797,21 @@ pub fn complained(app: &App, tx: &mut Tx, by: By<'_>, subscription: Uuid, why: &
     let ladder = Ladder::read(&app.rules, &old.region, now)?;
     let decision = old.decide(Step::Complain, &ladder, now).map_err(refuse)?;
     carry::one(app, tx, by, &old, decision, why, now).map(Some)
+}
+
+/// 投诉办结, from the hotline: what was held for it goes on. Where the case has an owner of its own, or needs one, it stays held until the owner
+/// releases it (R-REM-9).
+///
+/// # Errors
+/// The record fails.
+pub fn answered(app: &App, tx: &mut Tx, actor: &Actor, subscription: Uuid, why: &str, now: Timestamp) -> Result<()> {
+    let Some(old) = table::open_of(tx, subscription)?.filter(|case| case.state == super::State::Held) else { return Ok(()) };
+    let ladder = Ladder::read(&app.rules, &old.region, now)?;
+    match old.decide(Step::Release { by: actor.staff }, &ladder, now) {
+        Ok(decision) => carry::one(app, tx, By::Actor(actor), &old, decision, why, now).map(drop),
+        Err(super::Refusal::OwnerMissing | super::Refusal::NotOwner) => Ok(()),
+        Err(refusal) => Err(refuse(refusal)),
+    }
 }
 
 /// The four stages from their first days; each lasts to the end of the campaign unless a plan says otherwise.

@@ -117,6 +117,9 @@ fn day(text: Option<&str>, field: &'static str) -> Result<Option<Date>> {
 /// # Errors
 /// [`Refusal`]; the right to stop, or for a dispute the right to take one.
 pub async fn take(app: &App, actor: &Actor, input: Intake) -> Result<Uuid> {
+    // The right first: who may not ask learns nothing of what was typed.
+    let action = if input.ground == Ground::Dispute { Action::SuspensionAppeal } else { Action::SuspensionStop };
+    actor.reach(app, action)?;
     let now = app.clock.now();
     let index = match &input.number {
         Some(number) => {
@@ -127,8 +130,6 @@ pub async fn take(app: &App, actor: &Actor, input: Intake) -> Result<Uuid> {
     };
     let due_on = day(input.due_on.as_deref(), "due_on")?;
     let until = day(input.until.as_deref(), "until")?.and_then(|day| day.tomorrow().ok()).map(Timestamp::start_of);
-    let action = if input.ground == Ground::Dispute { Action::SuspensionAppeal } else { Action::SuspensionStop };
-    actor.reach(app, action)?;
     if input.ground == Ground::RealName {
         return Err(refuse(Refusal::FieldInvalid("ground")));
     }
@@ -218,9 +219,6 @@ pub enum Asked {
 pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, asked: Asked, why: String) -> Result<Hold> {
     let now = app.clock.now();
     let why = why.trim().to_owned();
-    if !(2..=200).contains(&why.chars().count()) {
-        return Err(refuse(Refusal::NoReason));
-    }
     let action = match asked {
         Asked::Raise { .. } => Action::SuspensionStop,
         Asked::Lift | Asked::Detach => Action::SuspensionLift,
@@ -230,6 +228,9 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, asked: Asked
     app.write(move |tx| {
         let app = &writer;
         let (held, old) = seen(app, tx, &actor, id, version, action)?;
+        if !(2..=200).contains(&why.chars().count()) {
+            return Err(refuse(Refusal::NoReason));
+        }
         let by = By::Actor(&actor);
         let step = match asked {
             Asked::Raise { level } => Step::Raise { level, by: Some(actor.staff), basic: is_basic(tx, &held, old.ground)? },
@@ -284,10 +285,10 @@ fn detach(app: &App, tx: &mut Tx, actor: &Actor, held: &Held, hold: &Hold, why: 
 /// # Errors
 /// [`Refusal`]; the right to lift.
 pub async fn paid(app: &App, actor: &Actor, number: Zeroizing<String>) -> Result<usize> {
+    actor.reach(app, Action::SuspensionLift)?;
     let now = app.clock.now();
     let phone = Phone::parse(&number).map_err(|error| Failure::from(error.problem().field("number")))?;
     let index = app.vault.blind(Field::Phone, &phone.e164())?.0;
-    actor.reach(app, Action::SuspensionLift)?;
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         let held = subscription::of_number(tx, &index)?.ok_or_else(|| refuse(Refusal::NotInService))?;
@@ -314,11 +315,12 @@ pub enum Emergency {
 /// [`Refusal`]; `second.needed` while nobody decided; the right to ask.
 pub async fn emergency(app: &App, actor: &Actor, id: Uuid, version: i64, hours: i64, why: String) -> Result<Emergency> {
     let now = app.clock.now();
-    let reason = Reason::read(app, now, Purpose::Complaint.as_str(), &format!("H-{}", &id.simple().to_string()[24..]), &why)?;
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         let app = &writer;
         let (held, old) = seen(app, tx, &actor, id, version, Action::SuspensionInterrupt)?;
+        let case: String = id.simple().to_string().chars().skip(24).collect();
+        let reason = Reason::read(app, now, Purpose::Complaint.as_str(), &format!("H-{case}"), &why)?;
         let most = app.clock_rule("clock.emergency_restore", now)?;
         let digits = app.open_pool_number(tx, held.number_id, &held.number_sealed)?;
         let what = second::What {
@@ -344,11 +346,11 @@ pub async fn emergency(app: &App, actor: &Actor, id: Uuid, version: i64, hours: 
                 carry(app, tx, By::Actor(&actor), &held, &old, step(approver), &reason.words, now)?;
                 Ok(Emergency::Restored)
             }
-            Some(_) => Err(second::needed(second::Cause::Urgent)),
+            Some(_) => Err(second::needed(second::Cause::Emergency)),
             None => {
                 // What could not be done with an approval either is refused now, not after somebody gave one.
                 old.decide(step(chuangsha_kernel::id::StaffId(Uuid::nil())), now).map_err(refuse)?;
-                let ask = second::Ask { kind, cause: second::Cause::Urgent, reason: reason.clone(), what };
+                let ask = second::Ask { kind, cause: second::Cause::Emergency, reason: reason.clone(), what };
                 second::request_in(app, tx, &actor, &ask, now).map(Emergency::Asked)
             }
         }

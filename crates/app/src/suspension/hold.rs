@@ -585,7 +585,8 @@ impl Hold {
     }
 
     fn at(&self, level: Level, by: Option<StaffId>, now: Timestamp) -> Self {
-        Self { level: Some(level), decided_by: by, due: None, ..self.to(level.state(), now) }
+        // A new decision is a new thing to appeal against: whoever heard the last one may have taken it.
+        Self { level: Some(level), decided_by: by, appeal_worker: None, due: None, ..self.to(level.state(), now) }
     }
 
     fn lifted(&self, now: Timestamp) -> Self {

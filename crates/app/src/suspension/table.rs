@@ -58,9 +58,10 @@ CREATE TABLE suspension_line (
     in_hand BIGINT NOT NULL,
     in_hand_until BIGINT NOT NULL,
     asked BIGINT NOT NULL,
+    look_at BIGINT NOT NULL,
     alarmed_at BIGINT
 );
-CREATE INDEX suspension_line_open ON suspension_line (wanted_at, subscription) WHERE confirmed_sequence <> sequence;
+CREATE INDEX suspension_line_open ON suspension_line (look_at, subscription) WHERE confirmed_sequence <> sequence;
 CREATE TABLE number_sequence (
     number_id BYTEA PRIMARY KEY,
     sequence BIGINT NOT NULL
@@ -229,6 +230,8 @@ pub struct Line {
     pub in_hand: (i64, Timestamp),
     /// How often this sequence was posted: the first time and by the watchdog.
     pub asked: i64,
+    /// When the watchdog looks at it next, while the element has not confirmed it.
+    pub look_at: Timestamp,
     /// The watchdog said so.
     pub alarmed_at: Option<Timestamp>,
 }
@@ -241,7 +244,7 @@ impl Line {
 }
 
 const LINE: &str = "subscription, number_id, wanted, sequence, wanted_at, confirmed, confirmed_sequence, confirmed_at, in_hand, in_hand_until, \
-                    asked, alarmed_at";
+                    asked, look_at, alarmed_at";
 
 fn line_of(row: &Row) -> Result<Line> {
     let level = |number: i64| if number == 0 { Ok(None) } else { Level::from_i64(number).map(Some).ok_or_else(|| broken("wanted")) };
@@ -256,7 +259,8 @@ fn line_of(row: &Row) -> Result<Line> {
         confirmed_at: row.opt_int(7)?.map(Timestamp),
         in_hand: (row.int(8)?, Timestamp(row.int(9)?)),
         asked: row.int(10)?,
-        alarmed_at: row.opt_int(11)?.map(Timestamp),
+        look_at: Timestamp(row.int(11)?),
+        alarmed_at: row.opt_int(12)?.map(Timestamp),
     })
 }
 
@@ -273,10 +277,11 @@ pub fn put_line(tx: &mut Tx, line: &Line) -> Result<()> {
     let level = |level: Option<Level>| level.map_or(0, |level| level as i64);
     tx.push(
         "INSERT INTO suspension_line (subscription, number_id, wanted, sequence, wanted_at, confirmed, confirmed_sequence, confirmed_at, in_hand, \
-         in_hand_until, asked, alarmed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         in_hand_until, asked, look_at, alarmed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (subscription) DO UPDATE SET wanted = excluded.wanted, sequence = excluded.sequence, wanted_at = excluded.wanted_at, \
          confirmed = excluded.confirmed, confirmed_sequence = excluded.confirmed_sequence, confirmed_at = excluded.confirmed_at, \
-         in_hand = excluded.in_hand, in_hand_until = excluded.in_hand_until, asked = excluded.asked, alarmed_at = excluded.alarmed_at",
+         in_hand = excluded.in_hand, in_hand_until = excluded.in_hand_until, asked = excluded.asked, look_at = excluded.look_at, \
+         alarmed_at = excluded.alarmed_at",
         &params![
             &line.subscription,
             &line.number,
@@ -289,18 +294,19 @@ pub fn put_line(tx: &mut Tx, line: &Line) -> Result<()> {
             line.in_hand.0,
             line.in_hand.1.0,
             line.asked,
+            line.look_at.0,
             line.alarmed_at.map(|at| at.0)
         ],
     )?;
     Ok(())
 }
 
-/// Lines the element did not confirm what they were asked for before, the longest waiting first.
-pub fn unsettled(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<Vec<Line>> {
+/// Lines the element did not confirm by the time somebody was to look, the longest overdue first.
+pub fn unsettled(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<Line>> {
     let sql = format!(
-        "SELECT {LINE} FROM suspension_line WHERE confirmed_sequence <> sequence AND wanted_at <= $1 ORDER BY wanted_at, subscription LIMIT $2"
+        "SELECT {LINE} FROM suspension_line WHERE confirmed_sequence <> sequence AND look_at <= $1 ORDER BY look_at, subscription LIMIT $2"
     );
-    tx.query(&sql, &params![before.0, limit])?.iter().map(line_of).collect()
+    tx.query(&sql, &params![now.0, limit])?.iter().map(line_of).collect()
 }
 
 /// Lines that should be in full service and are not, alarmed of.

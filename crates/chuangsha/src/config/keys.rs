@@ -218,10 +218,10 @@ pub static KEYS: &[Key] = &[
     key("images.quality", Shape::Number(40, 100), "82", "存储影像的 JPEG 质量", "JPEG quality of a stored picture"),
     key(
         "screening.home",
-        Shape::Choice(&["china_mobile", "china_telecom", "china_unicom", "china_broadnet"]),
-        r#""china_mobile""#,
-        "本企业在号码规划中的身份：自家号码从网外进来须有凭据",
-        "Which operator of the numbering plan this is: a number of ours that comes in from outside needs proof",
+        Shape::Choice(&["auto", "china_mobile", "china_telecom", "china_unicom", "china_broadnet"]),
+        r#""auto""#,
+        "本企业在号码规划中的身份：自家号码从网外进来须有凭据；auto 取 operator.code",
+        "Which operator of the numbering plan this is: a number of ours that comes in from outside needs proof; auto: as operator.code says",
     ),
     key(
         "screening.folder",

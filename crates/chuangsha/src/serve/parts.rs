@@ -181,10 +181,18 @@ fn app_config(settings: &Settings) -> AppConfig {
     }
 }
 
+/// Operators of the numbering plan.
+const NETWORKS: [&str; 4] = ["china_mobile", "china_telecom", "china_unicom", "china_broadnet"];
+
 fn screening_config(settings: &Settings) -> ScreeningConfig {
     let number = |key: &str| usize::try_from(settings.number(key)).unwrap_or(usize::MAX);
+    let home = match settings.text("screening.home") {
+        // An operator the plan does not name, such as the demo's, takes the part of the youngest.
+        "auto" => Some(settings.text("operator.code")).filter(|code| NETWORKS.contains(code)).unwrap_or("china_broadnet"),
+        named => named,
+    };
     ScreeningConfig {
-        home: settings.text("screening.home").to_owned(),
+        home: home.to_owned(),
         folder: Some(settings.set_text("screening.folder").map_or_else(|| settings.data().join("screen"), Into::into)),
         callers: number("screening.callers"),
         callees: number("screening.callees"),

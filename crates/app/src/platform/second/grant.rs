@@ -45,7 +45,7 @@ code_list! {
         RevealImage = "reveal_image",
         /// 明文导出: a list or file in clear.
         ExportClear = "export_clear",
-        /// 紧急复机 (R-REM-8)
+        /// 紧急复机: a line stopped for its registration is opened for some hours (R-REM-8).
         EmergencyRestore = "emergency_restore",
     }
 }
@@ -64,8 +64,8 @@ code_list! {
         Far = "far",
         /// 含明文
         Clear = "clear",
-        /// 紧急
-        Urgent = "urgent",
+        /// 紧急复机
+        Emergency = "emergency",
     }
 }
 

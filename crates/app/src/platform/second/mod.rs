@@ -103,7 +103,7 @@ impl Cause {
             Self::Bulk => ("一小时内查看人数过多", "too many persons within an hour"),
             Self::Far => ("外省用户", "a subscriber of another province"),
             Self::Clear => ("含明文", "data in clear"),
-            Self::Urgent => ("停机期间的紧急需要", "an urgent need during a stop"),
+            Self::Emergency => ("紧急复机", "an emergency restoration"),
         }
     }
 }
@@ -287,10 +287,14 @@ pub fn take(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid, kind: Kind, key: &s
     table::advance(tx, &stored.request, &new.request)
 }
 
-/// Who approved a request; `None` while nobody did.
+/// Who agreed to a request; `None` while nobody did.
+///
+/// # Errors
+/// `second.not_found`
 pub fn approver(tx: &mut Tx, id: Uuid) -> Result<Option<StaffId>> {
     let request = table::find(tx, id)?.request;
-    Ok(request.decided.filter(|_| request.state == State::Approved).map(|by| by.staff))
+    let agreed = matches!(request.state, State::Approved | State::Used);
+    Ok(request.decided.filter(|_| agreed).map(|signer| signer.staff))
 }
 
 /// One's own request for this very thing that still waits or may be used, approved ones first.

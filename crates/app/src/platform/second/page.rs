@@ -53,7 +53,7 @@ pub fn kind_words(w: &Words, kind: Kind) -> &'static str {
         Kind::RevealField => w.second_kind_reveal_field,
         Kind::RevealImage => w.second_kind_reveal_image,
         Kind::ExportClear => w.second_kind_export_clear,
-        Kind::EmergencyRestore => w.second_kind_emergency_restore,
+        Kind::EmergencyRestore => w.second_kind_emergency,
     }
 }
 
@@ -65,7 +65,7 @@ pub fn cause_words(w: &Words, cause: Cause) -> &'static str {
         Cause::Bulk => w.second_cause_bulk,
         Cause::Far => w.second_cause_far,
         Cause::Clear => w.second_cause_clear,
-        Cause::Urgent => w.second_cause_urgent,
+        Cause::Emergency => w.second_cause_emergency,
     }
 }
 

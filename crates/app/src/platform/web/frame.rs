@@ -257,6 +257,7 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
         ("/remediation", w.menu_remediation, "register", Some(Action::RemediationView)),
         ("/suspensions", w.menu_suspension, "suspension", Some(Action::SuspensionView)),
         ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
+        ("/tickets", w.menu_hotline, "hotline", Some(Action::TicketView)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
         // Whoever reveals or restores in an emergency asks here; whoever approves answers here.

@@ -57,6 +57,8 @@ macro_rules! suspension_words {
             suspension_raise_lead: "用户会收到新的告知短信。", "The customer is told again.";
             suspension_detach: "解绑", "Detach";
             suspension_detach_lead: "该号码不再登记在本人名下，名额释放；号码保持停机。", "The number leaves this person's name and count; it stays stopped.";
+            second_kind_emergency: "紧急复机", "Emergency restoration";
+            second_cause_emergency: "紧急复机", "Emergency restoration";
             suspension_emergency: "紧急复机", "Restore for an emergency";
             suspension_emergency_lead: "最长 72 小时，须另一单位的人批准；批准后回到此处以相同时长再次提交。到期自动恢复停机。", "72 hours at most, approved by somebody of another organisation. Once approved, send it here again with the same hours. The stop returns by itself.";
             suspension_hours: "时长（小时）", "Hours";
@@ -65,8 +67,6 @@ macro_rules! suspension_words {
             suspension_number_hint: "完整的 11 位号码", "The full 11 digits";
             suspension_dispute: "非本人办理", "\"Not mine\"";
             alert_still_stopped: "{} 个号码应复机而网络未确认", "{} numbers should be back in service and the network has not confirmed it";
-            second_kind_emergency_restore: "紧急复机", "Emergency restoration";
-            second_cause_urgent: "紧急需要", "Urgent need";
             reregistration: "补登", "Re-registration";
             reregister: "为在用号码补登", "Re-register a number in use";
             reregister_lead: "输入客户正在使用的完整号码。号码、套餐不变；停机期间随时可办，审核通过即复机。", "Give the full number the customer uses. Number and tariff stay; it can be done at any time, also while stopped, and restores the service once approved.";
