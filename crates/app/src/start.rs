@@ -24,7 +24,7 @@ use crate::{
         carry::{Because, carry},
         gate, order, table,
     },
-    remediation,
+    remediation::{self, excess, import},
 };
 
 /// How long a job's lease lasts; renewed at every turn.
@@ -62,6 +62,7 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
     set.spawn(keep(app.clone(), node.to_owned(), "expiry", 5_000, stop.clone(), |app| Box::pin(expire(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "ledger", 60_000, stop.clone(), |app| Box::pin(crate::resources::watch::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "suspension", 5_000, stop.clone(), |app| Box::pin(crate::suspension::watch::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "bulletins", 60_000, stop.clone(), |app| Box::pin(figures::bulletin::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "hotline", 60_000, stop.clone(), |app| Box::pin(crate::hotline::turn(app))));
     set.spawn(crate::screening::run(app.clone(), stop.clone()));
     set.spawn(keep(app.clone(), node.to_owned(), "screening", 1_000, stop.clone(), |app| {
@@ -75,6 +76,8 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
         Box::pin(remediation::clock::fold(app))
     }));
     set.spawn(keep(app.clone(), node.to_owned(), "jobs", 500, stop.clone(), |app| Box::pin(jobs::run::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "imports", 1_000, stop.clone(), |app| Box::pin(import::desk::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "excess", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(find_excess(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "sweep", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(sweep(app))));
     Ok(set)
 }
@@ -151,6 +154,11 @@ pub async fn expire(app: &App) -> Result<usize> {
             .await?;
     }
     Ok(ended)
+}
+
+/// Looks for persons with too many numbers. One pass finds all of them, so the next one waits for its hour.
+async fn find_excess(app: &App) -> Result<usize> {
+    excess::find(app).await.map(|_| 0)
 }
 
 /// Hourly housekeeping.

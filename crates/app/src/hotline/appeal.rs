@@ -268,6 +268,7 @@ pub struct NewAppeal {
 /// # Errors
 /// [`Refusal`]; the right to work the ticket.
 pub async fn receive(app: &App, actor: &Actor, input: NewAppeal) -> Result<Appeal> {
+    actor.reach(app, Action::TicketWork)?;
     let now = app.clock.now();
     let happened_on: Date = input.happened_on.trim().parse().map_err(|_| refuse(Refusal::FieldInvalid("happened_on")))?;
     let reference = input.reference.trim().to_owned();

@@ -7,11 +7,7 @@ use uuid::Uuid;
 use super::ticket::{Stage, Ticket};
 use crate::{
     App,
-    platform::{
-        actor::Actor,
-        audit::By,
-        failure::{Failure, Result},
-    },
+    platform::{actor::Actor, audit::By, failure::Result},
     remediation,
 };
 
@@ -40,7 +36,11 @@ pub fn released(app: &App, tx: &mut Tx, actor: &Actor, subscription: Uuid, ticke
 /// The record failed.
 pub fn stage_of(tx: &mut Tx, subscription: Uuid) -> Result<Stage> {
     let Some(case) = remediation::table::open_of(tx, subscription)? else { return Ok(Stage::None) };
-    // Put aside: the stage it was put aside in.
-    let stage = case.before.unwrap_or(case.state).stage();
-    Stage::from_i64(stage as i64).ok_or_else(|| Failure::internal("a stage the hotline does not know"))
+    // Put aside: the stage it was put aside in. The remediation numbers its stages as bits.
+    Ok(match case.before.unwrap_or(case.state).stage() {
+        remediation::Stage::Remind => Stage::First,
+        remediation::Stage::Suspend => Stage::Second,
+        remediation::Stage::Reregister => Stage::Third,
+        remediation::Stage::Cancel => Stage::Fourth,
+    })
 }

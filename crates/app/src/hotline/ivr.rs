@@ -79,7 +79,7 @@ pub fn tag(real_name: Option<bool>, stage: Stage, stopped: bool) -> Tag {
     Tag { real_name, stage, branch, recording, language: "zh-CN" }
 }
 
-/// One blind index and one indexed read.
+/// One blind index and indexed reads alone: the subscription, what counts against it, and of the unregistered their open case.
 ///
 /// # Errors
 /// A number that cannot be one; the right to ask.

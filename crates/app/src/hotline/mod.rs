@@ -12,7 +12,7 @@ use chuangsha_vault::{Domain, Field, Place};
 use uuid::Uuid;
 
 use crate::{
-    App,
+    App, figures,
     platform::{
         actor::Actor,
         audit::{By, Entry},
@@ -24,6 +24,7 @@ use crate::{
 };
 
 pub mod appeal;
+pub mod bench;
 pub mod case;
 pub mod http;
 pub mod ivr;
@@ -109,17 +110,12 @@ pub async fn open(app: &App, actor: &Actor, input: Intake) -> Result<Ticket> {
 }
 
 /// Writes a new ticket with everything that follows from it in the same transaction: who owns it, what it says of earlier answers, what it holds,
-/// and whether it is one of many.
+/// and whether it is one of many. The caller has the right to.
+///
+/// # Errors
+/// As [`open`].
 #[allow(clippy::too_many_arguments, reason = "one line per thing an intake is made of")]
-pub(crate) fn enter(
-    app: &App,
-    tx: &mut Tx,
-    by: By<'_>,
-    taken_by: StaffId,
-    input: &Intake,
-    held: Option<&Held>,
-    now: Timestamp,
-) -> Result<Ticket> {
+pub fn enter(app: &App, tx: &mut Tx, by: By<'_>, taken_by: StaffId, input: &Intake, held: Option<&Held>, now: Timestamp) -> Result<Ticket> {
     let words = input.words.trim();
     if !(2..=500).contains(&words.chars().count()) {
         return Err(refuse(Refusal::WordsMissing));
@@ -169,6 +165,8 @@ pub(crate) fn enter(
         case::complained(app, tx, by, held.id, &one, now)?;
     }
     if one.kind.is_complaint() {
+        let cell = figures::Cell { day: now.day(), region: one.region.clone(), channel_kind: one.channel_kind };
+        figures::add(tx, app.ids.next(now), &cell, figures::Metric::Complaints, 1)?;
         warning::detect(app, tx, &one, now)?;
     }
     Ok(one)
@@ -313,8 +311,12 @@ fn agent(app: &App, tx: &mut Tx, number: &str) -> Result<StaffId> {
     if works { Ok(account.id) } else { Err(missing()) }
 }
 
+/// One step, carried out with what follows from it. The caller has the right to.
+///
+/// # Errors
+/// [`Refusal`]
 #[allow(clippy::too_many_arguments, reason = "one line per thing a step is carried out with")]
-pub(crate) fn carry(
+pub fn carry(
     app: &App,
     tx: &mut Tx,
     actor: &Actor,

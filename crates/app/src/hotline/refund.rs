@@ -264,6 +264,7 @@ pub async fn find(app: &App, actor: &Actor, id: Uuid) -> Result<(Refund, String)
 /// # Errors
 /// [`Refusal::Amount`]; the right to work the ticket.
 pub async fn compute(app: &App, actor: &Actor, ticket: Uuid, amount: String, words: String) -> Result<Refund> {
+    actor.reach(app, Action::TicketWork)?;
     let now = app.clock.now();
     let amount_fen = fen(&amount).map_err(refuse)?;
     let (writer, actor) = (app.clone(), actor.clone());

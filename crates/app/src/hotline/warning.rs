@@ -28,6 +28,7 @@ use crate::{
         failure::{Failure, Result, refuse},
         listed::listed,
     },
+    remediation,
 };
 
 /// Tables of warnings.
@@ -267,6 +268,8 @@ pub(super) fn raise(app: &App, tx: &mut Tx, one: &Warning, article: &str, now: T
         ..Entry::default()
     };
     app.audit(tx, By::System("hotline"), &entry, now)?;
+    // The campaigns that let a warning pause them stand still until somebody sets them going again.
+    remediation::desk::pause(app, tx, "hotline", &one.region, one.kind.words().0, now)?;
     Ok(true)
 }
 

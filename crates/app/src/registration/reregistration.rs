@@ -110,6 +110,7 @@ pub(super) fn complete(app: &App, tx: &mut Tx, by: By<'_>, order: &Order, now: T
         // Where the base counts it: the subscription's own cell, not the outlet's that registered it anew.
         let place = figures::Cell { day: now.day(), region: held.region.clone(), channel_kind: held.channel_kind };
         figures::add(tx, app.ids.next(now), &place, figures::Metric::BaseRealName, 1)?;
+        figures::add(tx, app.ids.next(now), &place, figures::Metric::Remediated, 1)?;
     }
     suspension::verified(app, tx, by, id, now)?;
     remediation::restored(app, tx, id, order.id, now)?;

@@ -113,7 +113,7 @@ pub struct NumberStanding {
     pub stopped: bool,
 }
 
-/// One indexed read, and none of what is sealed.
+/// Indexed reads, and none of what is sealed.
 pub fn standing_of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<NumberStanding>> {
     let row = tx.query_opt("SELECT id, real_name, state FROM subscription WHERE number_index = $1", &params![index])?;
     row.map(|row| {

@@ -7,6 +7,8 @@
 use std::{collections::BTreeSet, path::Path};
 
 use chuangsha_app::{
+    figures::bulletin,
+    hotline,
     platform::{
         actor::Actor,
         jobs,
@@ -92,6 +94,9 @@ const PAGES: &[Page] = &[
     ("/suspensions", "/suspensions", MANAGER),
     ("/suspensions/new", "/suspensions/new", MANAGER),
     ("/suspensions/{id}", "/suspensions/{hold}", MANAGER),
+    ("/excess", "/excess", MANAGER),
+    ("/imports", "/imports", MANAGER),
+    ("/imports/new", "/imports/new", MANAGER),
     ("/ledger", "/ledger", MANAGER),
     ("/ledger/new", "/ledger/new", MANAGER),
     ("/ledger/file", "/ledger/file", MANAGER),
@@ -116,6 +121,19 @@ const PAGES: &[Page] = &[
     ("/persons", "/persons", OFFICER),
     ("/persons/{id}", "/persons/{subscriber}", OFFICER),
     ("/people/new", "/people/new", MANAGER),
+    ("/tickets", "/tickets", OFFICER),
+    ("/tickets/new", "/tickets/new", OFFICER),
+    ("/tickets/{id}", "/tickets/{ticket}", OFFICER),
+    ("/appeals", "/appeals", OFFICER),
+    ("/appeals/{id}", "/appeals/{appeal}", OFFICER),
+    ("/refunds", "/refunds", OFFICER),
+    ("/refunds/{id}", "/refunds/{refund}", OFFICER),
+    ("/warnings", "/warnings", OFFICER),
+    ("/warnings/{id}", "/warnings/{warning}", OFFICER),
+    ("/bulletins", "/bulletins", MANAGER),
+    ("/bulletins/{id}", "/bulletins/{bulletin}", MANAGER),
+    ("/bulletins/{id}/print", "/bulletins/{bulletin}/print", MANAGER),
+    ("/bulletins/compare", "/bulletins/compare", MANAGER),
 ];
 
 /// Routes that answer to GET and are no page, and why.
@@ -130,8 +148,12 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/orders/{id}/reveal", "leads back to the order"),
     ("/orders/{id}/second", "leads back to the order"),
     ("/suspensions/{id}/interruption", "leads back to the hold"),
+    ("/imports/{id}/rejects", "a file"),
     ("/persons/{id}/reveal", "leads back to the person"),
     ("/persons/{id}/second", "leads back to the person"),
+    ("/tickets/{id}/reveal", "leads back to the ticket"),
+    ("/tickets/{id}/second", "leads back to the ticket"),
+    ("/bulletins/{id}/xlsx", "a file"),
     ("/persons/{id}/protection", "leads back to the person"),
     ("/app", "leads to the capture app"),
     ("HOME", "the capture app: its own tests look at its screens"),
@@ -155,6 +177,11 @@ struct Things {
     job: Uuid,
     request: Uuid,
     subscriber: Uuid,
+    ticket: Uuid,
+    appeal: Uuid,
+    refund: Uuid,
+    warning: Uuid,
+    bulletin: Uuid,
     hold: Uuid,
 }
 
@@ -173,6 +200,11 @@ impl Things {
             ("{job}", self.job),
             ("{request}", self.request),
             ("{subscriber}", self.subscriber),
+            ("{ticket}", self.ticket),
+            ("{appeal}", self.appeal),
+            ("{refund}", self.refund),
+            ("{warning}", self.warning),
+            ("{bulletin}", self.bulletin),
             ("{hold}", self.hold),
         ];
         let path = named.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()));
@@ -240,6 +272,7 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, 
     let trunk = trunk(place, manager).await;
     let (campaign, case) = campaign(place, manager).await;
     let order = *orders.iter().find(|order| !claimed.contains(order)).unwrap();
+    let (tickets, appeal, refund, warning, bulletin) = hotline_things(place, officer).await;
     Things {
         draft,
         order,
@@ -253,8 +286,41 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, 
         job: job(place, manager).await,
         request: request(place, manager).await,
         subscriber: subscriber(place, officer).await,
+        ticket: tickets[0],
+        appeal,
+        refund,
+        warning,
+        bulletin,
         hold: hold(place, manager, claimed[0].0).await,
     }
+}
+
+/// Three complaints, which are a warning; an appeal and a refund of the first; yesterday's bulletin.
+async fn hotline_things(place: &Place, officer: &Actor) -> (Vec<Uuid>, Uuid, Uuid, Uuid, Uuid) {
+    let app = &place.app;
+    let mut tickets = Vec::new();
+    for _ in 0..3 {
+        let intake = hotline::Intake {
+            subscription: None,
+            kind: hotline::Kind::Complaint,
+            topic: hotline::Topic::Suspension,
+            region: kit::CITY.to_owned(),
+            place: "S-2231".to_owned(),
+            words: "没有收到短信就被停机".to_owned(),
+        };
+        tickets.push(hotline::open(app, officer, intake).await.unwrap().id);
+    }
+    let day = app.clock.now().day().to_string();
+    let about = hotline::appeal::About::Other;
+    let new = hotline::appeal::NewAppeal { ticket: tickets[0], about, happened_on: day, reference: "A-1".to_owned(), words: String::new() };
+    let appeal = hotline::appeal::receive(app, officer, new).await.unwrap().id;
+    let refund = hotline::refund::compute(app, officer, tickets[0], "12.50".to_owned(), String::new()).await.unwrap().id;
+    hotline::turn(app).await.unwrap();
+    bulletin::turn(app).await.unwrap();
+    let all = hotline::warning::Filter { limit: 1, ..Default::default() };
+    let warning = app.read(move |tx| hotline::warning::list(tx, &all)).await.unwrap()[0].id;
+    let published = bulletin::list(app, officer, bulletin::Filter { limit: 1, ..Default::default() }).await.unwrap()[0].id;
+    (tickets, appeal, refund, warning, published)
 }
 
 /// The first customer, as soon as the number is theirs.

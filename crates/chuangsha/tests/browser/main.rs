@@ -3,6 +3,7 @@
 
 mod capture_app;
 mod everywhere;
+mod hotline;
 mod kit;
 mod paint;
 mod person;

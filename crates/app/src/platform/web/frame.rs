@@ -249,6 +249,7 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
     let entries: Vec<(&'static str, &'static str, &'static str, Option<Action>)> = vec![
         ("/", w.menu_work, "work", None),
         ("/overview", w.menu_overview, "overview", Some(Action::FiguresView)),
+        ("/bulletins", w.bulletin, "bulletins", Some(Action::FiguresView)),
         ("/capture", w.menu_capture, "register", Some(Action::OrderReserve)),
         ("/audit", w.menu_audit_queue, "audit_queue", Some(Action::OrderClaim)),
         ("/orders", w.menu_orders, "orders", Some(Action::OrderView)),
@@ -258,6 +259,8 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
         ("/suspensions", w.menu_suspension, "suspension", Some(Action::SuspensionView)),
         ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
         ("/tickets", w.menu_hotline, "hotline", Some(Action::TicketView)),
+        ("/excess", w.menu_excess, "subscribers", Some(Action::ExcessWork)),
+        ("/imports", w.menu_import, "imports", Some(Action::ImportManage)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
         // Whoever reveals or restores in an emergency asks here; whoever approves answers here.

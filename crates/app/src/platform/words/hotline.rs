@@ -88,6 +88,34 @@ macro_rules! hotline_words {
             warning_cause: "原因与处置", "Cause and what was done";
             alert_warnings: "{} 条投诉预警未处置", "{} warnings of complaints open";
             alert_tickets: "{} 张工单超期", "{} tickets past their clock";
+            bulletin: "通报", "Bulletins";
+            bulletin_lead: "日报次日 8 时、周报周一 8 时自动编制；发布后不再改动。", "Made at 8 the day after, and on Mondays; never changed once published.";
+            bulletin_base: "在网用户", "Subscribers";
+            bulletin_real_name: "实名用户", "Registered";
+            bulletin_rate: "实名率 %", "Rate %";
+            bulletin_new: "新入网", "New";
+            bulletin_remediated: "补登完成", "Re-registered";
+            bulletin_stopped: "停机", "Stopped";
+            bulletin_restored: "复机", "Restored";
+            bulletin_complaints: "投诉", "Complaints";
+            bulletin_no_channel: "未归渠道", "No channel";
+            bulletin_made: "编制时间", "Made";
+            bulletin_digest: "内容摘要 SHA-256", "SHA-256 of the content";
+            bulletin_pack: "规则版本", "Version of the rules";
+            bulletin_control: "披露控制", "Disclosure control";
+            bulletin_control_lead: "不足 {} 的数不公开，其余取整到 {}；在网用户取整到 {}。为防止由合计推算，部分数字一并隐去。", "Counts below {} are not published, others rounded to {}; subscribers to {}. Some more are left out so that no sum gives them away.";
+            bulletin_print: "打印版", "For printing";
+            bulletin_compare: "对比", "Compare";
+            bulletin_change: "变化", "Change";
+            bulletin_rates: "各地市实名率", "Rate by city";
+            bulletin_rates_about: "按实名率从高到低。", "The highest rate first.";
+            bulletin_flows: "各地市办理情况", "What was done, by city";
+            bulletin_flows_about: "补登、停机、复机与投诉；未公开的数没有条形。", "Re-registered, stopped, restored, complaints; what is not published has no bar.";
+            bulletin_progress: "目标进度", "Progress against the targets";
+            bulletin_reached: "已达到", "reached";
+            bulletin_open: "未达到", "not reached";
+            bulletin_proof: "证明", "Proof";
+            bulletin_proof_lead: "本通报的摘要写入审计日志；以下检查点由日志签名，可独立核验。", "The digest of this bulletin stands in the audit log; the checkpoint below is signed by the log and can be checked on its own.";
             $($rest)*
         }
     };
