@@ -203,6 +203,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "remediation", version: 1, sql: remediation::campaign::DDL },
     Migration { module: "remediation", version: 2, sql: remediation::refund::DDL },
     Migration { module: "remediation", version: 3, sql: remediation::table::DDL },
+    Migration { module: "ticket", version: 1, sql: hotline::table::DDL },
+    Migration { module: "appeal", version: 1, sql: hotline::appeal::DDL },
+    Migration { module: "refund", version: 1, sql: hotline::refund::DDL },
+    Migration { module: "early_warning", version: 1, sql: hotline::warning::DDL },
     Migration { module: "screening", version: 1, sql: screening::DDL },
 ];
 

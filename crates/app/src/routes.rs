@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, channels, figures,
+    App, channels, figures, hotline,
     platform::{
         audit,
         edge::{self, EdgeConfig},
@@ -16,7 +16,7 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources, screening, subscribers,
+    registration, resources, screening, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -38,7 +38,9 @@ fn json() -> OpenApiRouter<App> {
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
+            .merge(hotline::http::routes())
             .merge(screening::http::routes())
+            .merge(suspension::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
             .merge(audit::http::routes())
@@ -73,6 +75,8 @@ fn pages() -> Router<App> {
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
+        .merge(hotline::page::pages())
+        .merge(suspension::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -95,8 +99,13 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &suspension::page::Suspensions,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
+    &hotline::page::tickets::Tickets,
+    &hotline::page::appeals::Appeals,
+    &hotline::page::refunds::Refunds,
+    &hotline::page::warnings::Warnings,
     &jobs::page::Jobs,
 ];
 

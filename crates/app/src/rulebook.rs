@@ -24,6 +24,7 @@ pub const CHINA: &[(&str, &str)] = &[
     pack!("cn/screening_control"),
     pack!("cn/suspension"),
     pack!("cn/remediation"),
+    pack!("cn/hotline"),
 ];
 
 /// A province that does not exist, so that no demo identity can be real.

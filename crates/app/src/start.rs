@@ -55,6 +55,7 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
     set.spawn(keep(app.clone(), node.to_owned(), "expiry", 5_000, stop.clone(), |app| Box::pin(expire(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "ledger", 60_000, stop.clone(), |app| Box::pin(crate::resources::watch::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "suspension", 5_000, stop.clone(), |app| Box::pin(crate::suspension::watch::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "hotline", 60_000, stop.clone(), |app| Box::pin(crate::hotline::turn(app))));
     set.spawn(crate::screening::run(app.clone(), stop.clone()));
     set.spawn(keep(app.clone(), node.to_owned(), "screening", 1_000, stop.clone(), |app| {
         Box::pin(crate::screening::snapshot::keep_up(app))

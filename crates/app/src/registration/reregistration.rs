@@ -73,6 +73,8 @@ pub async fn open(app: &App, actor: &Actor, input: Reregistration) -> Result<Ord
             ..Entry::default()
         };
         writer.audit(tx, By::Actor(&actor), &entry, now)?;
+        // Nothing more is done against the line while its holder stands at the counter.
+        remediation::came(&writer, tx, By::Actor(&actor), held.id, order.id, now)?;
         Ok(order.id)
     })
     .await

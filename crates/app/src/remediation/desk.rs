@@ -760,6 +760,21 @@ pub fn complained(app: &App, tx: &mut Tx, by: By<'_>, subscription: Uuid, why: &
     carry::one(app, tx, by, &old, decision, why, now).map(Some)
 }
 
+/// 投诉办结, from the hotline: what was held for it goes on. Where the case has an owner of its own, or needs one, it stays held until the owner
+/// releases it (R-REM-9).
+///
+/// # Errors
+/// The record fails.
+pub fn answered(app: &App, tx: &mut Tx, actor: &Actor, subscription: Uuid, why: &str, now: Timestamp) -> Result<()> {
+    let Some(old) = table::open_of(tx, subscription)?.filter(|case| case.state == super::State::Held) else { return Ok(()) };
+    let ladder = Ladder::read(&app.rules, &old.region, now)?;
+    match old.decide(Step::Release { by: actor.staff }, &ladder, now) {
+        Ok(decision) => carry::one(app, tx, By::Actor(actor), &old, decision, why, now).map(drop),
+        Err(super::Refusal::OwnerMissing | super::Refusal::NotOwner) => Ok(()),
+        Err(refusal) => Err(refuse(refusal)),
+    }
+}
+
 /// Plain dates of the four stages, one after the other, for a form that asks for four beginnings and one end.
 pub fn stages(begins: [Date; 4], until: Date) -> Vec<Planned> {
     let mut planned = Vec::new();

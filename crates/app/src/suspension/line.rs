@@ -68,16 +68,18 @@ pub(super) fn settle(app: &App, tx: &mut Tx, held: &Held, now: Timestamp) -> Res
         confirmed_at: None,
         in_hand: (0, Timestamp(0)),
         asked: 0,
+        look_at: now,
         alarmed_at: None,
     });
-    table::put_line(tx, &Line { wanted, sequence, wanted_at: now, asked: 1, alarmed_at: None, ..before })?;
+    let look_at = now.plus_ms(app.clock_rule("suspension.watchdog", now)?.value);
+    table::put_line(tx, &Line { wanted, sequence, wanted_at: now, asked: 1, look_at, alarmed_at: None, ..before })?;
     post(app, tx, held.id, &key(held.id, sequence), now)
 }
 
 /// Asks for the same once more: the same key to the network, another message of ours.
-pub(super) fn ask_again(app: &App, tx: &mut Tx, line: &Line, now: Timestamp) -> Result<()> {
+pub(super) fn ask_again(app: &App, tx: &mut Tx, line: &Line, look_at: Timestamp, now: Timestamp) -> Result<()> {
     let asked = line.asked + 1;
-    table::put_line(tx, &Line { asked, alarmed_at: line.alarmed_at.or(Some(now)), ..*line })?;
+    table::put_line(tx, &Line { asked, look_at, alarmed_at: line.alarmed_at.or(Some(now)), ..*line })?;
     post(app, tx, line.subscription, &format!("{}:{asked}", key(line.subscription, line.sequence)), now)
 }
 

@@ -24,6 +24,7 @@ const PUBLIC_PAGES: [&str; 19] = [
     // Lead back to the page of the request, which asks.
     "/orders/{id}/reveal",
     "/orders/{id}/second",
+    "/suspensions/{id}/interruption",
     "/persons/{id}/reveal",
     "/persons/{id}/second",
     "/persons/{id}/protection",

@@ -24,6 +24,7 @@ use chuangsha_app::{
         sweep::{self, Plan},
     },
     subscribers::find::{self, Search},
+    suspension::{self, Ground, Level, desk::Intake},
 };
 use chuangsha_kernel::{OrganisationCode, id::OrderId, problem::Language, time::DAY_MS};
 use chuangsha_world::{kit, pictures};
@@ -65,6 +66,7 @@ const PAGES: &[Page] = &[
     ("", "/no/such/page", CLERK),
     ("/", "/?done=saved", CLERK),
     ("/capture", "/capture", CLERK),
+    ("/capture/existing", "/capture/existing", CLERK),
     ("/capture/{id}/document", "/capture/{draft}/document", CLERK),
     ("/capture/{id}/portrait", "/capture/{draft}/portrait", CLERK),
     ("/capture/{id}/signature", "/capture/{draft}/signature", CLERK),
@@ -86,6 +88,9 @@ const PAGES: &[Page] = &[
     ("/people", "/people", MANAGER),
     ("/people/{id}", "/people/{person}", MANAGER),
     ("/api", "/api", MANAGER),
+    ("/suspensions", "/suspensions", MANAGER),
+    ("/suspensions/new", "/suspensions/new", MANAGER),
+    ("/suspensions/{id}", "/suspensions/{hold}", MANAGER),
     ("/ledger", "/ledger", MANAGER),
     ("/ledger/new", "/ledger/new", MANAGER),
     ("/ledger/file", "/ledger/file", MANAGER),
@@ -118,6 +123,7 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/capture/{id}", "leads to the step an order is at"),
     ("/orders/{id}/reveal", "leads back to the order"),
     ("/orders/{id}/second", "leads back to the order"),
+    ("/suspensions/{id}/interruption", "leads back to the hold"),
     ("/persons/{id}/reveal", "leads back to the person"),
     ("/persons/{id}/second", "leads back to the person"),
     ("/persons/{id}/protection", "leads back to the person"),
@@ -141,6 +147,7 @@ struct Things {
     job: Uuid,
     request: Uuid,
     subscriber: Uuid,
+    hold: Uuid,
 }
 
 impl Things {
@@ -156,6 +163,7 @@ impl Things {
             ("{job}", self.job),
             ("{request}", self.request),
             ("{subscriber}", self.subscriber),
+            ("{hold}", self.hold),
         ];
         let path = named.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()));
         assert!(!path.contains('{'), "{path}: what stands there?");
@@ -232,6 +240,7 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, 
         job: job(place, manager).await,
         request: request(place, manager).await,
         subscriber: subscriber(place, officer).await,
+        hold: hold(place, manager, claimed[0].0).await,
     }
 }
 
@@ -245,6 +254,28 @@ async fn subscriber(place: &Place, officer: &Actor) -> Uuid {
         pause(50).await;
     }
     panic!("the customer is not found");
+}
+
+/// A hold on the first customer's number, as soon as it is in service.
+async fn hold(place: &Place, manager: &Actor, subscription: Uuid) -> Uuid {
+    let asked = Intake {
+        number: None,
+        subscription: Some(subscription),
+        ground: Ground::Risk,
+        level: Some(Level::Limited),
+        tier: None,
+        reason: String::new(),
+        reference: String::new(),
+        due_on: None,
+        until: None,
+    };
+    for _ in 0..200 {
+        if let Ok(id) = suspension::desk::take(&place.app, manager, asked.clone()).await {
+            return id;
+        }
+        pause(50).await;
+    }
+    panic!("the number is not in service");
 }
 
 /// A trunk somebody asked for.

@@ -8,5 +8,6 @@ mod paint;
 mod person;
 mod place;
 mod review;
+mod stopped;
 mod story;
 mod weather;

@@ -254,15 +254,23 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
         ("/orders", w.menu_orders, "orders", Some(Action::OrderView)),
         ("/persons", w.menu_subscribers, "subscribers", Some(Action::SubscriberView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
+        ("/suspensions", w.menu_suspension, "suspension", Some(Action::SuspensionView)),
         ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
+        ("/tickets", w.menu_hotline, "hotline", Some(Action::TicketView)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
-        // Whoever reveals asks here; whoever approves answers here.
+        // Whoever reveals or restores in an emergency asks here; whoever approves answers here.
         (
             "/second",
             w.menu_second,
             "second",
-            Some(if actor.could(app, Action::SecondApprove) { Action::SecondApprove } else { Action::RevealField }),
+            Some(if actor.could(app, Action::SecondApprove) {
+                Action::SecondApprove
+            } else if actor.could(app, Action::RevealField) {
+                Action::RevealField
+            } else {
+                Action::SuspensionInterrupt
+            }),
         ),
         ("/log", w.menu_audit, "audit", Some(Action::AuditView)),
         ("/jobs", w.menu_jobs, "work", Some(Action::JobView)),
