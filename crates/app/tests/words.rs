@@ -31,6 +31,7 @@ fn lists() -> Vec<&'static [&'static Code]> {
         hotline::refund::code::ALL,
         hotline::warning::code::ALL,
         screening::code::ALL,
+        remediation::case::code::ALL,
         suspension::hold::code::ALL,
         subscribers::code::ALL,
         platform::calendar::code::ALL,

@@ -99,6 +99,15 @@ pub enum Command {
         /// Only on this engine [default: every engine of this machine]
         #[arg(long, value_enum)]
         store: Option<BenchStore>,
+        /// Live a province-year of remediation from one seed instead, and check every promise daily
+        #[arg(long)]
+        province_year: bool,
+        /// Subscribers of that year
+        #[arg(long, default_value_t = 20_000)]
+        subscribers: u32,
+        /// Seed of that year
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
         /// Size of the screening bench, and whether to live a day of the simulated city instead
         #[command(flatten)]
         screen: BenchScreen,
@@ -292,6 +301,8 @@ pub enum Group {
     Screen,
     /// Subscribers of an old base brought over, against loading the same rows bare
     Import,
+    /// The stage clock of the old base, and a wave simulated over all of it
+    Remediation,
     /// All of them
     All,
 }
@@ -309,6 +320,7 @@ impl Group {
             Self::Pages => "pages",
             Self::Screen => "screen",
             Self::Import => "import",
+            Self::Remediation => "remediation",
             Self::All => "all",
         }
     }

@@ -254,6 +254,7 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
         ("/orders", w.menu_orders, "orders", Some(Action::OrderView)),
         ("/persons", w.menu_subscribers, "subscribers", Some(Action::SubscriberView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
+        ("/remediation", w.menu_remediation, "register", Some(Action::RemediationView)),
         ("/suspensions", w.menu_suspension, "suspension", Some(Action::SuspensionView)),
         ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
         ("/tickets", w.menu_hotline, "hotline", Some(Action::TicketView)),
