@@ -212,6 +212,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "early_warning", version: 1, sql: hotline::warning::DDL },
     Migration { module: "screening", version: 1, sql: screening::DDL },
     Migration { module: "remediation", version: 4, sql: remediation::campaign::DDL_2 },
+    Migration { module: "excess", version: 1, sql: remediation::excess::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

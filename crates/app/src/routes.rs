@@ -16,7 +16,9 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, remediation, resources, screening, subscribers, suspension,
+    registration,
+    remediation::{self, excess, import},
+    resources, screening, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -79,6 +81,8 @@ fn pages() -> Router<App> {
         .merge(hotline::page::pages())
         .merge(remediation::page::pages())
         .merge(suspension::page::pages())
+        .merge(import::page::pages())
+        .merge(excess::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -110,6 +114,8 @@ pub const LISTS: &[&dyn Listing] = &[
     &hotline::page::warnings::Warnings,
     &remediation::page::Campaigns,
     &remediation::page::Cases,
+    &import::page::Imports,
+    &excess::page::Excess,
     &jobs::page::Jobs,
 ];
 

@@ -24,7 +24,7 @@ use crate::{
         carry::{Because, carry},
         gate, order, table,
     },
-    remediation,
+    remediation::{self, excess, import},
 };
 
 /// How long a job's lease lasts; renewed at every turn.
@@ -75,6 +75,8 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
         Box::pin(remediation::clock::fold(app))
     }));
     set.spawn(keep(app.clone(), node.to_owned(), "jobs", 500, stop.clone(), |app| Box::pin(jobs::run::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "imports", 1_000, stop.clone(), |app| Box::pin(import::desk::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "excess", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(find_excess(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "sweep", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(sweep(app))));
     Ok(set)
 }
@@ -151,6 +153,11 @@ pub async fn expire(app: &App) -> Result<usize> {
             .await?;
     }
     Ok(ended)
+}
+
+/// Looks for persons with too many numbers. One pass finds all of them, so the next one waits for its hour.
+async fn find_excess(app: &App) -> Result<usize> {
+    excess::find(app).await.map(|_| 0)
 }
 
 /// Hourly housekeeping.

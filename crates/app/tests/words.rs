@@ -24,6 +24,8 @@ fn lists() -> Vec<&'static [&'static Code]> {
         chuangsha_store::PROBLEMS,
         registration::refusal::code::ALL,
         registration::ending::ALL,
+        remediation::excess::code::ALL,
+        remediation::import::code::ALL,
         channels::channel::code::ALL,
         resources::resource::code::ALL,
         hotline::ticket::code::ALL,

@@ -171,6 +171,9 @@ pub struct BenchScreen {
     /// People of the simulated city
     #[arg(long, default_value_t = 100_000)]
     pub people: u64,
+    /// With `sip`: minutes at 20,000 calls a second instead, to see that memory stays flat
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(3..=1440))]
+    pub soak: Option<u64>,
 }
 
 /// Looks into the engine of call screening.

@@ -12,7 +12,8 @@
 //! | desk | what people do |
 //! | refund | what cancelled lines are owed |
 //! | kind | what is wrong with a line |
-//! | import | the base, brought over |
+//! | import | the base brought over from files |
+//! | excess | persons with more numbers than allowed |
 
 use chuangsha_kernel::{id::OrderId, time::Timestamp};
 use chuangsha_store::Tx;
@@ -33,6 +34,7 @@ pub mod clock;
 pub mod contact;
 pub mod desk;
 pub mod dialler;
+pub mod excess;
 pub mod http;
 pub mod import;
 pub mod kind;
