@@ -118,7 +118,7 @@ const PAGES: &[Page] = &[
     ("/screening/verdicts/{evidence}", "/screening/verdicts/{evidence}", HOTLINE),
     ("/screening/appeals", "/screening/appeals", OPERATOR),
     ("/screening/appeals/new", "/screening/appeals/new", HOTLINE),
-    ("/screening/appeals/{id}", "/screening/appeals/{appeal}", OPERATOR),
+    ("/screening/appeals/{id}", "/screening/appeals/{lifting}", OPERATOR),
     ("/screening/rules", "/screening/rules", OPERATOR),
     ("/screening/rules/{rule}", "/screening/rules/behaviour", OPERATOR),
     ("/screening/lists", "/screening/lists", OPERATOR),
@@ -200,7 +200,7 @@ struct Things {
     sweep: Uuid,
     evidence: String,
     entry: Uuid,
-    appeal: Uuid,
+    lifting: Uuid,
     campaign: Uuid,
     case: Uuid,
     job: Uuid,
@@ -225,7 +225,7 @@ impl Things {
             ("{trunk}", self.trunk),
             ("{sweep}", self.sweep),
             ("{entry}", self.entry),
-            ("{appeal}", self.appeal),
+            ("{lifting}", self.lifting),
             ("{campaign}", self.campaign),
             ("{case}", self.case),
             ("{job}", self.job),
@@ -282,7 +282,7 @@ async fn submitted(place: &Place, clerk: &Actor, person: u16) -> OrderId {
 async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
     let [clerk, auditor, manager, officer] = [CLERK, AUDITOR, MANAGER, OFFICER].map(&actor);
     let (clerk, auditor, manager, officer) = (&clerk, &auditor, &manager, &officer);
-    let (evidence, entry, appeal) = screened(place, &actor(OPERATOR), &actor(HOTLINE)).await;
+    let (evidence, entry, lifting) = screened(place, &actor(OPERATOR), &actor(HOTLINE)).await;
     let draft = drafted(place, clerk, 1).await;
     let mut orders = Vec::new();
     for person in 2..9 {
@@ -318,7 +318,7 @@ async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
         sweep: sweep(place, manager).await,
         evidence,
         entry,
-        appeal,
+        lifting,
         campaign,
         case,
         job: job(place, manager).await,
