@@ -16,7 +16,9 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources, screening, subscribers, suspension,
+    registration,
+    remediation::{self, excess, import},
+    resources, screening, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -40,6 +42,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(resources::http::routes())
             .merge(hotline::http::routes())
             .merge(screening::http::routes())
+            .merge(remediation::http::routes())
             .merge(suspension::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
@@ -76,7 +79,10 @@ fn pages() -> Router<App> {
         .merge(channels::page::pages())
         .merge(resources::page::pages())
         .merge(hotline::page::pages())
+        .merge(remediation::page::pages())
         .merge(suspension::page::pages())
+        .merge(import::page::pages())
+        .merge(excess::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -107,6 +113,10 @@ pub const LISTS: &[&dyn Listing] = &[
     &hotline::page::appeals::Appeals,
     &hotline::page::refunds::Refunds,
     &hotline::page::warnings::Warnings,
+    &remediation::page::Campaigns,
+    &remediation::page::Cases,
+    &import::page::Imports,
+    &excess::page::Excess,
     &jobs::page::Jobs,
 ];
 

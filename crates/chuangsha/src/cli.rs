@@ -99,6 +99,15 @@ pub enum Command {
         /// Only on this engine [default: every engine of this machine]
         #[arg(long, value_enum)]
         store: Option<BenchStore>,
+        /// Live a province-year of remediation from one seed instead, and check every promise daily
+        #[arg(long)]
+        province_year: bool,
+        /// Subscribers of that year
+        #[arg(long, default_value_t = 20_000)]
+        subscribers: u32,
+        /// Seed of that year
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
         /// Size of the screening bench, and whether to live a day of the simulated city instead
         #[command(flatten)]
         screen: BenchScreen,
@@ -162,6 +171,9 @@ pub struct BenchScreen {
     /// People of the simulated city
     #[arg(long, default_value_t = 100_000)]
     pub people: u64,
+    /// With `sip`: minutes at 20,000 calls a second instead, to see that memory stays flat
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(3..=1440))]
+    pub soak: Option<u64>,
 }
 
 /// Looks into the engine of call screening.
@@ -292,6 +304,8 @@ pub enum Group {
     Screen,
     /// Subscribers of an old base brought over, against loading the same rows bare
     Import,
+    /// The stage clock of the old base, and a wave simulated over all of it
+    Remediation,
     /// The tag of a caller, with that many numbers stored, at 2,000 a second
     Hotline,
     /// All of them
@@ -311,6 +325,7 @@ impl Group {
             Self::Pages => "pages",
             Self::Screen => "screen",
             Self::Import => "import",
+            Self::Remediation => "remediation",
             Self::Hotline => "hotline",
             Self::All => "all",
         }

@@ -271,3 +271,75 @@ fn it_does_not_start_on_what_it_cannot_serve() {
     let taken = format!("sip.listen=udp:{}", holder.local_addr().unwrap());
     assert!(refuse(TRUNKS, &[&taken]).contains("serve.address_taken"));
 }
+
+/// A program that ends with the test, by its own number.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.try_wait().is_ok_and(|ended| ended.is_none()) {
+            let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        }
+        let _ = self.0.wait();
+    }
+}
+
+fn have(programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).collect();
+    let missing: Vec<_> = programs.iter().filter(|program| !folders.iter().any(|folder| folder.join(program).is_file())).collect();
+    assert!(missing.is_empty() || std::env::var_os("CI").is_none(), "missing: {missing:?} (.ci/prepare test)");
+    if !missing.is_empty() {
+        eprintln!("SKIPPED: missing {missing:?} (apt-get install kamailio sip-tester)");
+    }
+    missing.is_empty()
+}
+
+#[test]
+fn killed_at_a_high_rate_the_softswitch_routes_on() {
+    const CALLS: u32 = 1_500;
+    if !have(&["kamailio", "sipp"]) {
+        return;
+    }
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers").canonicalize().unwrap();
+    let mut server = Server::start(&[]);
+    let free = || UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (front, core, caller) = (free(), free(), free());
+    let config = fs::read_to_string(peers.join("kamailio/front.cfg")).unwrap();
+    let config = config
+        .replace("127.0.0.1:5060", &format!("127.0.0.1:{front}"))
+        .replace("127.0.0.1:5070", &server.address("udp").to_string())
+        .replace("127.0.0.1:5080", &format!("127.0.0.1:{core}"));
+    fs::write(server.path("front.cfg"), config).unwrap();
+    // Every caller is another one and calls another one: nothing to be screened out.
+    let scenario = fs::read_to_string(peers.join("sipp/caller.xml")).unwrap();
+    fs::write(server.path("caller.xml"), scenario.replace("+8619900001234", "[field0]").replace("[service]", "[field1]")).unwrap();
+    let rows: String = (0..CALLS).map(|call| format!("+861990{call:07};+861992{call:07}\n")).collect();
+    fs::write(server.path("numbers.csv"), format!("SEQUENTIAL\n{rows}")).unwrap();
+
+    let quiet = |command: &mut Command| Running(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let mut kamailio = Command::new("kamailio");
+    kamailio.arg("-f").arg(server.path("front.cfg")).args(["-DD", "-E", "-m", "128", "-M", "16", "-Y"]).arg(server.folder.path());
+    let _kamailio = quiet(&mut kamailio);
+    let mut callee = Command::new("sipp");
+    callee.arg("-sf").arg(peers.join("sipp/callee.xml")).args(["-i", "127.0.0.1", "-p", &core.to_string(), "-nostdin"]);
+    let _callee = quiet(callee.current_dir(server.folder.path()));
+    let socket = Caller(UdpSocket::bind("127.0.0.1:0").unwrap(), SocketAddr::from(([127, 0, 0, 1], front)), Default::default());
+    socket.0.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    until("Kamailio answers", || {
+        socket.0.send_to(socket.request("OPTIONS", "19900001234", None).as_bytes(), socket.1).unwrap();
+        socket.0.recv(&mut [0; 2_048]).is_ok()
+    });
+
+    let mut calls = Command::new("sipp");
+    calls.arg("-sf").arg(server.path("caller.xml")).arg("-inf").arg(server.path("numbers.csv")).args(["-i", "127.0.0.1", "-nostdin"]);
+    calls.args(["-p", &caller.to_string(), "-r", "300", "-l", "3000", "-m", &CALLS.to_string(), "-timeout", "90s", "-timeout_error"]);
+    calls.arg(format!("127.0.0.1:{front}")).current_dir(server.folder.path());
+    let mut calls = quiet(&mut calls);
+    until("calls are decided", || server.counted("calls_total") >= u64::from(CALLS) / 4);
+    assert_eq!(server.counted("blocked_total"), 0);
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+    let ended = calls.0.wait().unwrap();
+    assert!(ended.success(), "every call went on, before and after: {ended}");
+}

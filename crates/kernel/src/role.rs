@@ -156,6 +156,10 @@ vocabulary! {
         RemediationManage = "remediation.manage",
         /// 办理补登工单
         RemediationWork = "remediation.work",
+        /// 存量导入
+        ImportManage = "import.manage",
+        /// 一证多号核对
+        ExcessWork = "excess.work",
         /// 查看人员
         PeopleView = "people.view",
         /// 管理人员

@@ -147,7 +147,7 @@ pub fn write(
             out.extend_from_slice(name.text().as_bytes());
             out.extend_from_slice(b": ");
             out.extend_from_slice(value);
-            if name == Name::To && crate::message::Address::parse(value).is_some_and(|to| to.tag().is_none()) {
+            if name == Name::To && lacks_tag(value) {
                 out.extend_from_slice(b";tag=");
                 hexadecimal(out, tag);
             }
@@ -156,6 +156,13 @@ pub fn write(
     }
     extra(out);
     out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+}
+
+/// Whether a To is an address without a tag, which the answer then gives it.
+fn lacks_tag(to: &[u8]) -> bool {
+    // No parameter after the brackets, as nearly every first request has it, needs no second reading.
+    let plain = matches!(to, [b'<', inside @ .., b'>'] if memchr::memchr3(b'<', b'>', b'"', inside).is_none());
+    plain || crate::message::Address::parse(to).is_some_and(|to| to.tag().is_none())
 }
 
 /// The answer to OPTIONS.

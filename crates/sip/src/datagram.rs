@@ -21,7 +21,7 @@ use crate::{
 
 /// Datagrams taken with one call.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "one at a time there"))]
-const BATCH: usize = 32;
+const BATCH: usize = 64;
 /// Room for one datagram.
 const ROOM: usize = 65_536;
 /// Batches a loop still takes from its buffer once it is to end: a flood does not keep it.
@@ -32,6 +32,9 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 /// Whoever takes datagrams: the edge, or the bare echo it is measured against.
 pub trait Handle: Send + Sync + 'static {
+    /// Whether answers of one length to one place are handed to the kernel as one, which cuts them apart (UDP_SEGMENT).
+    const BUNDLES: bool = true;
+
     /// The moment, for `receive`.
     fn moment(&self) -> u64;
 
@@ -142,17 +145,15 @@ mod batches {
         os::fd::AsRawFd,
     };
 
-    use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+    use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, sendmsg};
 
     use super::{Arc, AtomicBool, BATCH, Handle, LAST, Ordering, ROOM, Reaction, SocketAddr, Source, UdpSocket, Way, Work, idle, trouble};
 
     pub fn run<H: Handle>(socket: &Arc<UdpSocket>, handler: &Arc<H>, stop: &AtomicBool) {
         let mut room = vec![0_u8; BATCH * ROOM];
         let mut incoming = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
-        let mut outgoing = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
         let mut work = Work::default();
-        let mut answers: Vec<Vec<u8>> = (0..BATCH).map(|_| Vec::with_capacity(2_048)).collect();
-        let mut destinations: Vec<Option<SockaddrStorage>> = Vec::with_capacity(BATCH);
+        let mut outbox = Outbox::new();
         let mut last = LAST;
         loop {
             // What lies in the buffer when the end comes is answered still.
@@ -164,7 +165,7 @@ mod batches {
                 }
             }
             let flags = if ending { MsgFlags::MSG_DONTWAIT } else { MsgFlags::MSG_WAITFORONE };
-            destinations.clear();
+            outbox.clear();
             {
                 let mut slices: Vec<[IoSliceMut<'_>; 1]> = room.chunks_exact_mut(ROOM).map(|part| [IoSliceMut::new(part)]).collect();
                 let received = match recvmmsg(socket.as_raw_fd(), &mut incoming, slices.iter_mut(), flags, None) {
@@ -188,24 +189,136 @@ mod batches {
                     match handler.receive(bytes, source, moment, &mut work) {
                         Reaction::Quiet => {}
                         Reaction::Later => handler.later(bytes, source, Way::Socket(Arc::clone(socket))),
-                        Reaction::Answer(to) | Reaction::Forward(to) => {
-                            if let Some(place) = answers.get_mut(destinations.len()) {
-                                std::mem::swap(place, &mut work.out);
-                                destinations.push(Some(to.into()));
-                            }
-                        }
+                        Reaction::Answer(to) => outbox.put(&mut work.out, to, true),
+                        Reaction::Forward(to) => outbox.put(&mut work.out, to, false),
                     }
                 }
             }
-            let slices: Vec<[IoSlice<'_>; 1]> = answers.iter().zip(&destinations).map(|(bytes, _)| [IoSlice::new(bytes)]).collect();
-            if slices.is_empty() {
-                continue;
+            outbox.send(socket, H::BUNDLES);
+        }
+    }
+
+    /// What one batch is answered with.
+    struct Outbox {
+        answers: Vec<Vec<u8>>,
+        to: Vec<SocketAddr>,
+        /// Whether its place among the others is free: an answer's is, what is forwarded keeps its order.
+        free: Vec<bool>,
+        order: Vec<usize>,
+        alone: Vec<usize>,
+        headers: MultiHeaders<SockaddrStorage>,
+        /// The kernel and the way out can cut bundles apart, as far as is known.
+        bundles: bool,
+    }
+
+    /// Longest answer that is bundled: what is cut apart must fit into a packet.
+    const PACKET: usize = 1_400;
+    /// Most answers in one bundle, and most bytes.
+    const BUNDLE: (usize, usize) = (64, 60_000);
+
+    impl Outbox {
+        fn new() -> Self {
+            let answers = (0..BATCH).map(|_| Vec::with_capacity(2_048)).collect();
+            let room = || Vec::with_capacity(BATCH);
+            let headers = MultiHeaders::preallocate(BATCH, None);
+            Self {
+                answers,
+                to: Vec::with_capacity(BATCH),
+                free: Vec::with_capacity(BATCH),
+                order: room(),
+                alone: room(),
+                headers,
+                bundles: true,
             }
-            let sent = sendmmsg(socket.as_raw_fd(), &mut outgoing, slices.iter(), &destinations, [], MsgFlags::empty());
+        }
+
+        fn clear(&mut self) {
+            self.to.clear();
+            self.free.clear();
+        }
+
+        fn put(&mut self, bytes: &mut Vec<u8>, to: SocketAddr, free: bool) {
+            if let Some(place) = self.answers.get_mut(self.to.len()) {
+                std::mem::swap(place, bytes);
+                self.to.push(to);
+                self.free.push(free);
+            }
+        }
+
+        fn length(&self, at: usize) -> usize {
+            self.answers.get(at).map_or(0, Vec::len)
+        }
+
+        fn send(&mut self, socket: &UdpSocket, wanted: bool) {
+            self.order.clear();
+            self.alone.clear();
+            self.order.extend(0..self.to.len());
+            if wanted && self.bundles && self.to.len() > 1 {
+                self.bundle(socket);
+            } else {
+                std::mem::swap(&mut self.order, &mut self.alone);
+            }
+            self.send_alone(socket);
+        }
+
+        /// Sends what can be sent as bundles; what cannot stays in `alone`.
+        fn bundle(&mut self, socket: &UdpSocket) {
+            let (to, free, answers) = (&self.to, &self.free, &self.answers);
+            let key = |at: &usize| {
+                let length = answers.get(*at).map_or(0, Vec::len);
+                // Longest first: only the last one of a bundle may be shorter than the others.
+                (free.get(*at).is_none_or(|free| !free), to.get(*at), std::cmp::Reverse(length))
+            };
+            // Stable: what is forwarded, last here, keeps its order.
+            let same = |a: &usize, b: &usize| key(a) == key(b);
+            if !self.order.is_sorted_by(same) {
+                self.order.sort_by(|a, b| match (key(a), key(b)) {
+                    ((true, ..), (true, ..)) => std::cmp::Ordering::Equal,
+                    (a, b) => a.cmp(&b),
+                });
+            }
+            let mut rest = self.order.as_slice();
+            while let [first, after @ ..] = rest {
+                let length = self.length(*first);
+                let most = BUNDLE.0.min(BUNDLE.1 / length.max(1));
+                let fits = self.free.get(*first) == Some(&true) && (1..=PACKET).contains(&length);
+                let alike = |at: &&usize| fits && self.to.get(**at) == self.to.get(*first) && self.length(**at) == length;
+                let mut count = 1 + after.iter().take(most - 1).take_while(alike).count();
+                // One shorter one may end it.
+                let ends = |at: &usize| fits && self.free.get(*at) == Some(&true) && self.to.get(*at) == self.to.get(*first);
+                if count < most && rest.get(count).is_some_and(ends) {
+                    count += 1;
+                }
+                let (run, others) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+                rest = others;
+                if count == 1 || !self.bundles {
+                    self.alone.extend_from_slice(run);
+                    continue;
+                }
+                let slices: Vec<IoSlice<'_>> = run.iter().filter_map(|at| self.answers.get(*at)).map(|bytes| IoSlice::new(bytes)).collect();
+                let to = self.to.get(*first).map(|to| SockaddrStorage::from(*to));
+                let size = length as u16;
+                let cut = [ControlMessage::UdpGsoSegments(&size)];
+                if sendmsg(socket.as_raw_fd(), &slices, &cut, MsgFlags::empty(), to.as_ref()).is_err() {
+                    // An old kernel, or a way out without checksums of its own: one by one from now on.
+                    self.bundles = false;
+                    self.alone.extend_from_slice(run);
+                }
+            }
+        }
+
+        fn send_alone(&mut self, socket: &UdpSocket) {
+            let answers = self.alone.iter().filter_map(|at| self.answers.get(*at));
+            let slices: Vec<[IoSlice<'_>; 1]> = answers.map(|bytes| [IoSlice::new(bytes)]).collect();
+            if slices.is_empty() {
+                return;
+            }
+            let to: Vec<Option<SockaddrStorage>> = self.alone.iter().map(|at| self.to.get(*at).map(|to| (*to).into())).collect();
+            let sent = sendmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter(), &to, [], MsgFlags::empty());
             // One that cannot be sent stops the call: the rest go one by one, and that one is lost like any datagram.
             let sent = sent.map_or(0, Iterator::count);
-            for (bytes, to) in answers.iter().zip(&destinations).skip(sent) {
-                if let Some(to) = to.as_ref().and_then(address) {
+            for at in self.alone.iter().skip(sent) {
+                if let (Some(bytes), Some(to)) = (self.answers.get(*at), self.to.get(*at)) {
                     let _ = socket.send_to(bytes, to);
                 }
             }

@@ -277,7 +277,7 @@ impl Edge {
         spelled: &mut [String; 4],
     ) -> Reaction {
         let trunks = self.trunks.load();
-        let Some(trunk) = trunks.find(source.address.ip(), trunk_group(request)) else {
+        let Some(trunk) = find(&trunks, source, request) else {
             return self.refuse_stranger(Some(request), source, out);
         };
         let (known, early) = self.memory.begin(key, received / 1_000);
@@ -365,7 +365,7 @@ impl Edge {
         let Work { fields, spelled, .. } = work;
         let request = Head::read(bytes, fields).ok()?.request().ok()?;
         let trunks = self.trunks.load();
-        let trunk = trunks.find(source.address.ip(), trunk_group(&request))?;
+        let trunk = find(&trunks, source, &request)?;
         self.decide.ask(&self.attempt(&request, trunk, Key::of(&self.secret, &request), spelled))
     }
 
@@ -376,7 +376,7 @@ impl Edge {
         let Some(request) = Head::read(bytes, fields).ok().and_then(|head| head.request().ok()) else { return };
         let trunks = self.trunks.load();
         // Taken off the file meanwhile: a stranger's call gets no verdict.
-        let Some(trunk) = trunks.find(source.address.ip(), trunk_group(&request)) else { return };
+        let Some(trunk) = find(&trunks, source, &request) else { return };
         let key = Key::of(&self.secret, &request);
         let (kept, onward) = self.conclude(&request, source, trunk, key, self.moment(), roaming, spelled);
         match self.tell(&request, source, trunk, key, kept, onward, out) {
@@ -535,6 +535,12 @@ impl Edge {
 
 /// A verdict in short, caller and callee.
 type Judged = (Kept, Option<Number>, Option<Number>);
+
+/// The trunk a request comes by.
+fn find<'t>(trunks: &'t Trunks, source: Source, request: &Request<'_>) -> Option<&'t Trunk> {
+    let group = if trunks.asks_for_groups() { trunk_group(request) } else { None };
+    trunks.find(source.address.ip(), group)
+}
 
 /// The group the call comes by: told in Contact (RFC 4904), by some in the Request-URI.
 fn trunk_group<'a>(request: &Request<'a>) -> Option<&'a [u8]> {

@@ -120,9 +120,14 @@ impl Edge {
 
     /// Where a request within a call goes: the next route, the target, or the other side as it was seen.
     pub(crate) fn onward(&self, request: &Request<'_>, source: Source, call: u64) -> Option<SocketAddr> {
-        let parties = self.calls.parties(call)?;
         let mut routes = request.head.values(Name::Route).flat_map(address::list).flatten().map(|route| route.uri);
+        let ours = routes.clone().next().is_some_and(|uri| self.is_own(&uri));
         let next = routes.find(|uri| !self.is_own(uri));
+        let Some(parties) = self.calls.parties(call) else {
+            // A call from before a restart: its ends still send it through here. It goes on, to somebody who stands in the file and nobody else.
+            let to = socket_address(&next.unwrap_or(request.target)).filter(|_| ours)?;
+            return (Some(to) != self.own && self.knows(to.ip())).then_some(to);
+        };
         let from_far = source.address != parties.near && source.address.ip() == parties.far.ip();
         let other = if from_far { parties.near } else { parties.far };
         // Only to the two sides of that call: nobody uses this edge to reach somebody else.

@@ -162,6 +162,8 @@ pub struct Trunks {
     networks: Vec<(IpNet, usize)>,
     /// Next hops of proxied trunks.
     far: Vec<IpAddr>,
+    /// Whether any trunk is told by its group.
+    grouped: bool,
 }
 
 /// Why a file of trunks is refused.
@@ -268,6 +270,7 @@ impl Trunks {
         if let Some(far) = trunk.far().filter(|_| trunk.mode == Mode::Proxy) {
             self.far.push(far.ip().to_canonical());
         }
+        self.grouped |= trunk.group.is_some();
         let at = self.all.len();
         let same = |other: &&Trunk| {
             other.id.is_some() && other.id == trunk.id
@@ -302,6 +305,11 @@ impl Trunks {
             }
         }
         plain
+    }
+
+    /// Whether the group of a call has to be known to find its trunk.
+    pub fn asks_for_groups(&self) -> bool {
+        self.grouped
     }
 
     /// Whether anything may come from there.

@@ -163,3 +163,14 @@ fn nobody_reaches_somebody_else_through_it() {
     );
     assert_eq!(status(&send(&mut rig, CALLER, &message("OPTIONS sip:a@b.example SIP/2.0", &["Proxy-Require: nobodyKnows"], "")).1), 420);
 }
+
+#[test]
+fn a_call_from_before_a_restart_goes_on() {
+    // This edge has never seen the call; its ends still send it through here, by the route the old one put in.
+    let mut rig = rig();
+    let (to, bye) = send(&mut rig, CALLER, &within("BYE", 3, false));
+    assert_eq!((to.as_deref(), header(&bye, "Route")), (Some(CALLEE), None));
+    assert_eq!(send(&mut rig, CALLEE, &answer(&bye, "SIP/2.0 200 OK")).0.as_deref(), Some(CALLER));
+    assert_eq!(send(&mut rig, CALLEE, &within("BYE", 9, true)).0.as_deref(), Some(CALLER));
+    assert!(rig.decider.outcomes.lock().unwrap().is_empty(), "how it ended is not known");
+}

@@ -295,6 +295,8 @@ pub static KEYS: &[Key] = &[
     key("sms.source", Shape::Text, r#""10699000""#, "短信主叫码号", "Sender number of messages"),
     key("sms.http_url", HTTP, r#""""#, "HTTP 短信网关", "HTTP SMS gateway"),
     secret("sms.http_token", Shape::Text, "HTTP 短信网关令牌", "Access token of the HTTP SMS gateway"),
+    key("call.http_url", HTTP, r#""""#, "外呼网关；空则外呼留在发件箱", "HTTP gateway of outbound calls; empty: calls wait in the outbox"),
+    secret("call.http_token", Shape::Text, "外呼网关令牌", "Access token of the gateway of outbound calls"),
     key(
         "capture.reader_bridge",
         HTTP,

@@ -15,6 +15,7 @@ use chuangsha_app::{
         people::{People, PeopleConfig},
         verify::{HttpVerifier, HttpVerifierSettings},
     },
+    remediation::dialler::CallConfig,
     rulebook,
     screening::{self, ScreeningConfig},
 };
@@ -175,6 +176,7 @@ fn app_config(settings: &Settings) -> AppConfig {
             reader_bridge: text("capture.reader_bridge").trim_end_matches('/').to_owned(),
             reader_token: text("capture.reader_token"),
         },
+        call: CallConfig { url: text("call.http_url"), token: text("call.http_token") },
         screening: screening_config(settings),
     }
 }

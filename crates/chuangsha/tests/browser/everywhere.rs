@@ -21,6 +21,7 @@ use chuangsha_app::{
         order::{Customer, ImageKind, Mode, Product},
         table,
     },
+    remediation,
     resources::{
         self, Application, Asked, Clause, Direction, Document, Industry, Kind, Paper, Purpose,
         sweep::{self, Plan},
@@ -93,6 +94,9 @@ const PAGES: &[Page] = &[
     ("/suspensions", "/suspensions", MANAGER),
     ("/suspensions/new", "/suspensions/new", MANAGER),
     ("/suspensions/{id}", "/suspensions/{hold}", MANAGER),
+    ("/excess", "/excess", MANAGER),
+    ("/imports", "/imports", MANAGER),
+    ("/imports/new", "/imports/new", MANAGER),
     ("/ledger", "/ledger", MANAGER),
     ("/ledger/new", "/ledger/new", MANAGER),
     ("/ledger/file", "/ledger/file", MANAGER),
@@ -102,6 +106,11 @@ const PAGES: &[Page] = &[
     ("/ledger/sweeps/{id}", "/ledger/sweeps/{sweep}", MANAGER),
     ("/ledger/sweeps/{id}/{resource}", "/ledger/sweeps/{sweep}/{trunk}", MANAGER),
     ("/ledger/checks", "/ledger/checks?sweep={sweep}", MANAGER),
+    ("/remediation", "/remediation", MANAGER),
+    ("/remediation/new", "/remediation/new", MANAGER),
+    ("/remediation/{id}", "/remediation/{campaign}", MANAGER),
+    ("/remediation/cases", "/remediation/cases", MANAGER),
+    ("/remediation/cases/{id}", "/remediation/cases/{case}", MANAGER),
     ("/exports/new", "/exports/new?list=%2Forders", MANAGER),
     ("/jobs", "/jobs", MANAGER),
     ("/jobs/{id}", "/jobs/{job}", MANAGER),
@@ -139,6 +148,7 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/orders/{id}/reveal", "leads back to the order"),
     ("/orders/{id}/second", "leads back to the order"),
     ("/suspensions/{id}/interruption", "leads back to the hold"),
+    ("/imports/{id}/rejects", "a file"),
     ("/persons/{id}/reveal", "leads back to the person"),
     ("/persons/{id}/second", "leads back to the person"),
     ("/tickets/{id}/reveal", "leads back to the ticket"),
@@ -162,6 +172,8 @@ struct Things {
     person: Uuid,
     trunk: Uuid,
     sweep: Uuid,
+    campaign: Uuid,
+    case: Uuid,
     job: Uuid,
     request: Uuid,
     subscriber: Uuid,
@@ -183,6 +195,8 @@ impl Things {
             ("{person}", self.person),
             ("{trunk}", self.trunk),
             ("{sweep}", self.sweep),
+            ("{campaign}", self.campaign),
+            ("{case}", self.case),
             ("{job}", self.job),
             ("{request}", self.request),
             ("{subscriber}", self.subscriber),
@@ -256,6 +270,7 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, 
     }
     assert_eq!(claimed.len(), 2, "orders reach the queue");
     let trunk = trunk(place, manager).await;
+    let (campaign, case) = campaign(place, manager).await;
     let order = *orders.iter().find(|order| !claimed.contains(order)).unwrap();
     let (tickets, appeal, refund, warning, bulletin) = hotline_things(place, officer).await;
     Things {
@@ -266,6 +281,8 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, 
         person: clerk.staff.0,
         trunk,
         sweep: sweep(place, manager).await,
+        campaign,
+        case,
         job: job(place, manager).await,
         request: request(place, manager).await,
         subscriber: subscriber(place, officer).await,
@@ -381,6 +398,51 @@ async fn sweep(place: &Place, manager: &Actor) -> Uuid {
         lead: "1024".to_owned(),
     };
     sweep::plan(&place.app, manager, plan).await.unwrap().id
+}
+
+/// A campaign that has taken one line in, and its case.
+async fn campaign(place: &Place, manager: &Actor) -> (Uuid, Uuid) {
+    let now = place.app.clock.now();
+    let line = place.app.ids.next(now);
+    let finding = remediation::kind::Finding {
+        subscription: line,
+        kind: remediation::kind::Kind::Unverified,
+        reason: "test".to_owned(),
+        found_at: now,
+        closed_at: None,
+        region: kit::CITY.to_owned(),
+        channel_kind: 2,
+        batch: None,
+    };
+    place.app.write(move |tx| remediation::kind::open(tx, &finding).map(drop)).await.unwrap();
+    let day = |after: i64| now.plus_ms(after * DAY_MS).day().to_string();
+    let input = remediation::desk::NewCampaign {
+        name: "2026Q4 存量".to_owned(),
+        region: kit::CITY.to_owned(),
+        kinds: Vec::new(),
+        channels: Vec::new(),
+        numbers: Vec::new(),
+        from: day(0),
+        until: day(300),
+        stops_per_day: 0,
+        auto_pause: true,
+        // Reminding begins tomorrow: nothing moves while the pages are looked at.
+        stages: remediation::desk::stages([1, 30, 45, 110].map(day).each_ref().map(String::as_str), &day(300)),
+        targets: Vec::new(),
+    };
+    let id = remediation::desk::create(&place.app, manager, input).await.unwrap();
+    remediation::desk::turn(&place.app, manager, id, 1, remediation::campaign::Step::Start, String::new()).await.unwrap();
+    let foretold = remediation::desk::simulate(&place.app, manager, id, 10).await.unwrap();
+    remediation::desk::release(&place.app, manager, id, 10, foretold.touches).await.unwrap();
+    for _ in 0..200 {
+        // The running clock may take the wave in before this does.
+        remediation::clock::take_in(&place.app).await.unwrap();
+        if let Some(case) = place.app.read(move |tx| remediation::table::open_of(tx, line)).await.unwrap() {
+            return (id, case.id);
+        }
+        pause(50).await;
+    }
+    panic!("the wave takes nothing in");
 }
 
 /// A file asked for that nobody makes before tomorrow.

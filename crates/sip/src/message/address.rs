@@ -77,7 +77,7 @@ impl<'a> Address<'a> {
 }
 
 /// The addresses of one header value, parted by commas; `None` stands for the place where it is malformed.
-pub fn list(value: &[u8]) -> impl Iterator<Item = Option<Address<'_>>> {
+pub fn list(value: &[u8]) -> impl Iterator<Item = Option<Address<'_>>> + Clone {
     let mut rest = Some(value);
     std::iter::from_fn(move || {
         let text = rest.take()?;

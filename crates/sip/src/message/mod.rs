@@ -69,7 +69,7 @@ impl Fields {
         }
     }
 
-    fn of(&self, name: Name) -> impl Iterator<Item = &Field> {
+    fn of(&self, name: Name) -> impl Iterator<Item = &Field> + Clone {
         let mut next = self.first.get(name as usize).copied().unwrap_or(NONE);
         std::iter::from_fn(move || {
             let field = self.all.get(usize::from(next))?;
@@ -147,7 +147,7 @@ impl<'a> Head<'a> {
     }
 
     /// The values of all headers of that name, in their order.
-    pub fn values(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub fn values(&self, name: Name) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;
         self.fields.of(name).map(move |field| bytes.get(field.value as usize..field.end as usize).unwrap_or_default())
     }

@@ -255,9 +255,12 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
         ("/orders", w.menu_orders, "orders", Some(Action::OrderView)),
         ("/persons", w.menu_subscribers, "subscribers", Some(Action::SubscriberView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
+        ("/remediation", w.menu_remediation, "register", Some(Action::RemediationView)),
         ("/suspensions", w.menu_suspension, "suspension", Some(Action::SuspensionView)),
         ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
         ("/tickets", w.menu_hotline, "hotline", Some(Action::TicketView)),
+        ("/excess", w.menu_excess, "subscribers", Some(Action::ExcessWork)),
+        ("/imports", w.menu_import, "imports", Some(Action::ImportManage)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
         // Whoever reveals or restores in an emergency asks here; whoever approves answers here.

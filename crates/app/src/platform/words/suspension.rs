@@ -57,6 +57,8 @@ macro_rules! suspension_words {
             suspension_raise_lead: "用户会收到新的告知短信。", "The customer is told again.";
             suspension_detach: "解绑", "Detach";
             suspension_detach_lead: "该号码不再登记在本人名下，名额释放；号码保持停机。", "The number leaves this person's name and count; it stays stopped.";
+            second_kind_emergency: "紧急复机", "Emergency restoration";
+            second_cause_emergency: "紧急复机", "Emergency restoration";
             suspension_emergency: "紧急复机", "Restore for an emergency";
             suspension_emergency_lead: "最长 72 小时，须另一单位的人批准；批准后回到此处以相同时长再次提交。到期自动恢复停机。", "72 hours at most, approved by somebody of another organisation. Once approved, send it here again with the same hours. The stop returns by itself.";
             suspension_hours: "时长（小时）", "Hours";

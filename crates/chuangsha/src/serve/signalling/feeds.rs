@@ -234,10 +234,11 @@ impl Followed {
             return Ok(Some(bytes));
         }
         // Read to its end. When the name stands for another file now, that one is next, from its beginning.
-        let named = fs::metadata(&self.path);
-        if named.is_ok_and(|named| inode(&named) != place.inode) {
+        if let Ok(named) = fs::metadata(&self.path)
+            && inode(&named) != place.inode
+        {
             self.open = None;
-            self.place = None;
+            self.place = Some(Place { inode: inode(&named), offset: 0 });
         }
         Ok(None)
     }
@@ -283,4 +284,118 @@ fn inode(file: &fs::Metadata) -> u64 {
 #[cfg(not(unix))]
 fn inode(_: &fs::Metadata) -> u64 {
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, sync::Mutex};
+
+    use chuangsha_screen::{Attempt, Outcome, Snapshot, StateConfig, Verdict, replay::SnapshotSpec};
+
+    use super::*;
+
+    /// Keeps what it is told.
+    struct Told(Mutex<Vec<Outcome>>);
+
+    impl Decide for Told {
+        fn decide(&self, _: &Attempt<'_>) -> Verdict {
+            unreachable!("nobody calls here")
+        }
+
+        fn outcome(&self, outcome: &Outcome) {
+            self.0.lock().unwrap().push(*outcome);
+        }
+    }
+
+    struct Rig {
+        folder: tempfile::TempDir,
+        engine: Engine,
+        told: Told,
+        figures: Figures,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let spec: SnapshotSpec = serde_json::from_str(r#"{"version":1,"home":"china_mobile","on":"2026-11-22"}"#).unwrap();
+            let snapshot: Snapshot = spec.compile(&chuangsha_app::rulebook::embedded(false).unwrap()).unwrap();
+            let engine = Engine::new(snapshot, StateConfig { callers: 64, callees: 64, seed: 1 });
+            Self { folder: tempfile::tempdir().unwrap(), engine, told: Told(Mutex::default()), figures: Figures::default() }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn follower(&self) -> Follower {
+            let files = [("freeswitch", self.path("Master.csv"))];
+            Follower::new(files.into_iter(), TimeZone::UTC, self.path(STATE))
+        }
+
+        /// Reads until nothing is left; gives the callers told of since.
+        fn read(&self, follower: &mut Follower) -> Vec<u64> {
+            // A look that ends a rotated file finds nothing in it; the next one begins the new file.
+            for _ in 0..3 {
+                while follower.look(&self.engine, &self.told, &self.figures) {}
+            }
+            self.told.0.lock().unwrap().drain(..).map(|outcome| outcome.caller.value() % 10_000).collect()
+        }
+
+        fn write(&self, name: &str, rows: &str) {
+            let mut file = fs::OpenOptions::new().create(true).append(true).open(self.path(name)).unwrap();
+            file.write_all(rows.as_bytes()).unwrap();
+        }
+    }
+
+    fn row(caller: u32) -> String {
+        format!(
+            "\"x\",\"1990000{caller:04}\",\"19900005670\",\"default\",\"2026-11-22 09:30:00\",\"2026-11-22 09:30:05\",\"2026-11-22 09:31:05\",\"65\",\"60\",\"NORMAL_CLEARING\",\"{caller}\",\"\",\"\",\"PCMA\",\"PCMA\",\"recv_bye\"\n"
+        )
+    }
+
+    #[test]
+    fn records_are_followed_through_rotation_truncation_and_a_restart() {
+        let rig = Rig::new();
+        rig.write("Master.csv", &row(1));
+        let mut follower = rig.follower();
+        assert!(rig.read(&mut follower).is_empty(), "what was there before is old");
+
+        let (whole, half) = (row(2), row(3));
+        rig.write("Master.csv", &format!("{whole}{}", &half[..40]));
+        assert_eq!(rig.read(&mut follower), [2], "half a row is waited for");
+        rig.write("Master.csv", &half[40..]);
+        assert_eq!(rig.read(&mut follower), [3]);
+
+        // Rotated while nobody reads: the end of the old file first, then the new one.
+        drop(follower);
+        rig.write("Master.csv", &row(4));
+        fs::rename(rig.path("Master.csv"), rig.path("Master.csv.1")).unwrap();
+        rig.write("Master.csv", &row(5));
+        let mut follower = rig.follower();
+        assert_eq!(rig.read(&mut follower), [4, 5]);
+
+        // Rotated under its eyes.
+        rig.write("Master.csv", &row(6));
+        fs::rename(rig.path("Master.csv"), rig.path("Master.csv.2")).unwrap();
+        assert_eq!(rig.read(&mut follower), [6]);
+        rig.write("Master.csv", &row(7));
+        assert_eq!(rig.read(&mut follower), [7]);
+
+        // Cut off where it stands.
+        fs::OpenOptions::new().write(true).open(rig.path("Master.csv")).unwrap().set_len(0).unwrap();
+        assert!(rig.read(&mut follower).is_empty());
+        rig.write("Master.csv", &row(8));
+        assert_eq!(rig.read(&mut follower), [8]);
+        drop(follower);
+        assert!(rig.read(&mut rig.follower()).is_empty(), "a restart tells nothing twice");
+        assert_eq!((rig.figures.taken.load(Ordering::Relaxed), rig.figures.rejected.load(Ordering::Relaxed)), (7, 0));
+    }
+
+    #[test]
+    fn a_row_that_is_none_is_counted_and_the_rest_is_read() {
+        let rig = Rig::new();
+        let mut follower = rig.follower();
+        rig.write("Master.csv", &format!("rubbish\n{}{}", row(9).replace("19900000009", "999"), row(10)));
+        assert_eq!(rig.read(&mut follower), [10]);
+        assert_eq!(rig.figures.rejected.load(Ordering::Relaxed), 2);
+    }
 }
