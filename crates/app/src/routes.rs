@@ -79,6 +79,7 @@ fn pages() -> Router<App> {
         .merge(channels::page::pages())
         .merge(resources::page::pages())
         .merge(hotline::page::pages())
+        .merge(screening::page::pages())
         .merge(remediation::page::pages())
         .merge(suspension::page::pages())
         .merge(import::page::pages())
@@ -113,6 +114,12 @@ pub const LISTS: &[&dyn Listing] = &[
     &hotline::page::appeals::Appeals,
     &hotline::page::refunds::Refunds,
     &hotline::page::warnings::Warnings,
+    &screening::page::verdicts::Verdicts,
+    &screening::page::appeals::Appeals,
+    &screening::page::rules::Rules,
+    &screening::page::lists::Lists,
+    &screening::page::versions::Versions,
+    &screening::page::figures::Figures,
     &remediation::page::Campaigns,
     &remediation::page::Cases,
     &import::page::Imports,

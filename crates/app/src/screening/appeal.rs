@@ -9,6 +9,7 @@ use chuangsha_kernel::{
 };
 use chuangsha_screen::{Action, Number, Rule};
 use chuangsha_store::{Row, Tx, params};
+use chuangsha_vault::DataKey;
 use uuid::Uuid;
 
 use super::{
@@ -427,26 +428,48 @@ pub async fn page(app: &App, actor: &Actor, only_open: bool, limit: i64) -> Resu
             return Ok(Vec::new());
         }
         let key = table::key(&reader, tx)?;
-        let view = |row: &Row| {
-            let (id, due) = (row.uuid(0)?, row.timestamp(8)?);
-            let state = State::from_i64(row.int(1)?).ok_or_else(|| Failure::internal("screen_appeal.state holds a value this version does not know"))?;
-            Ok(AppealView {
-                id,
-                state,
-                evidence: row.opt_uuid(2)?.map(|id| id.simple().to_string()),
-                rule: row.text(3)?,
-                number: masked(Some(table::open(&key, place::APPEAL, id, row.slice(4)?)?)),
-                called: row.timestamp(5)?.rfc3339(),
-                words: if in_clear { keys::open(&key, place::WORDS, row.slice(6)?)? } else { String::new() },
-                taken: row.timestamp(7)?.rfc3339(),
-                due: due.rfc3339(),
-                overdue: state == State::Open && due < now,
-                decided: row.opt_timestamp(9)?.map(Timestamp::rfc3339),
-            })
-        };
-        rows.iter().map(view).collect()
+        rows.iter().map(|row| view(&key, row, in_clear, now)).collect()
     })
     .await
+}
+
+/// One appeal.
+///
+/// # Errors
+/// `screening.not_found`, `people.denied`
+pub async fn find(app: &App, actor: &Actor, id: Uuid) -> Result<AppealView> {
+    actor.reach(app, role::Action::ScreeningView)?;
+    let now = app.clock.now();
+    let in_clear = actor.could(app, role::Action::ScreeningAppeal) || actor.could(app, role::Action::ScreeningManage);
+    let reader = app.clone();
+    app.read(move |tx| {
+        let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM screen_appeal WHERE id = $1"), &params![&id])?;
+        let row = row.ok_or_else(|| Failure::from(Problem::new(&code::NOT_FOUND)))?;
+        let key = table::key(&reader, tx)?;
+        view(&key, &row, in_clear, now)
+    })
+    .await
+}
+
+const COLUMNS: &str = "id, state, evidence, rule, sealed, called_at, words, taken_at, due_at, decided_at";
+
+fn view(key: &DataKey, row: &Row, in_clear: bool, now: Timestamp) -> Result<AppealView> {
+    let (id, due) = (row.uuid(0)?, row.timestamp(8)?);
+    let state =
+        State::from_i64(row.int(1)?).ok_or_else(|| Failure::internal("screen_appeal.state holds a value this version does not know"))?;
+    Ok(AppealView {
+        id,
+        state,
+        evidence: row.opt_uuid(2)?.map(|id| id.simple().to_string()),
+        rule: row.text(3)?,
+        number: masked(Some(table::open(key, place::APPEAL, id, row.slice(4)?)?)),
+        called: row.timestamp(5)?.rfc3339(),
+        words: if in_clear { keys::open(key, place::WORDS, row.slice(6)?)? } else { String::new() },
+        taken: row.timestamp(7)?.rfc3339(),
+        due: due.rfc3339(),
+        overdue: state == State::Open && due < now,
+        decided: row.opt_timestamp(9)?.map(Timestamp::rfc3339),
+    })
 }
 
 #[cfg(test)]

@@ -467,24 +467,42 @@ pub async fn page(app: &App, actor: &Actor, list: List, number: &str, after: Opt
             return Ok((Vec::new(), total));
         }
         let key = table::key(&reader, tx)?;
-        let view = |held: Standing| {
-            let (number, private) = opened(&key, held.id, &held.sealed)?;
-            Ok(EntryView {
-                id: held.id,
-                number: masked(Some(number)),
-                content: held.content,
-                windows: private.quiet.len() as u64,
-                refused: private.refused.len() as u64,
-                source: held.source,
-                reason: held.reason,
-                article: held.article,
-                evidence: held.evidence,
-                from: held.from.rfc3339(),
-                until: held.until.map(Timestamp::rfc3339),
-                entered: held.at.rfc3339(),
-            })
-        };
-        Ok((rows.into_iter().map(view).collect::<Result<Vec<_>>>()?, total))
+        Ok((rows.into_iter().map(|held| view(&key, held)).collect::<Result<Vec<_>>>()?, total))
+    })
+    .await
+}
+
+fn view(key: &DataKey, held: Standing) -> Result<EntryView> {
+    let (number, private) = opened(key, held.id, &held.sealed)?;
+    Ok(EntryView {
+        id: held.id,
+        number: masked(Some(number)),
+        content: held.content,
+        windows: private.quiet.len() as u64,
+        refused: private.refused.len() as u64,
+        source: held.source,
+        reason: held.reason,
+        article: held.article,
+        evidence: held.evidence,
+        from: held.from.rfc3339(),
+        until: held.until.map(Timestamp::rfc3339),
+        entered: held.at.rfc3339(),
+    })
+}
+
+/// One entry that stands, and its list.
+///
+/// # Errors
+/// `screening.not_found`, `people.denied`
+pub async fn find(app: &App, actor: &Actor, id: Uuid) -> Result<(List, EntryView)> {
+    actor.reach(app, role::Action::ScreeningView)?;
+    let reader = app.clone();
+    app.read(move |tx| {
+        let missing = || Failure::from(Problem::new(&code::NOT_FOUND));
+        let listed = tx.query_opt("SELECT list FROM screen_entry WHERE id = $1 AND ended_at IS NULL", &params![&id])?;
+        let list = List::from_i64(listed.ok_or_else(missing)?.int(0)?).ok_or_else(missing)?;
+        let row = tx.query_one(&format!("SELECT {COLUMNS} FROM screen_entry WHERE id = $1"), &params![&id])?;
+        Ok((list, view(&table::key(&reader, tx)?, standing(&row)?)?))
     })
     .await
 }

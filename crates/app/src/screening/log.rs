@@ -22,6 +22,7 @@ use crate::{
         failure::{Failure, Result},
         keys,
         purpose::Reason,
+        reveal::{self, Reveal, Revealed, Thing},
     },
 };
 
@@ -324,6 +325,77 @@ pub async fn page(app: &App, actor: &Actor, query: LogQuery) -> Result<Vec<LogVi
         rows.iter().map(|row| view(&reader, tx, row)).collect()
     })
     .await
+}
+
+/// One verdict, masked.
+///
+/// # Errors
+/// `screening.evidence_invalid`, `screening.not_found`, `people.denied`
+pub async fn find(app: &App, actor: &Actor, evidence: &str) -> Result<LogView> {
+    actor.reach(app, role::Action::ScreeningView)?;
+    let (reader, id) = (app.clone(), evidence_of(evidence)?);
+    app.read(move |tx| {
+        let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM screen_verdict WHERE evidence = $1"), &params![&id])?;
+        view(&reader, tx, &row.ok_or_else(|| Failure::from(Problem::new(&code::NOT_FOUND)))?)
+    })
+    .await
+}
+
+/// What is left of this person's looks today.
+///
+/// # Errors
+/// The record failed.
+pub async fn budget(app: &App, actor: &Actor) -> Result<reveal::Budget> {
+    let (reader, actor, now) = (app.clone(), actor.clone(), app.clock.now());
+    app.read(move |tx| reveal::budget(&reader, tx, &actor, &actor.region, now)).await
+}
+
+/// What the log and a second person are told of a number of a call. A number alone names nobody here: no subject goes with it.
+fn thing(tx: &mut Tx, app: &App, actor: &Actor, id: Uuid, field: &str) -> Result<Thing> {
+    actor.reach(app, role::Action::ScreeningView)?;
+    let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM screen_verdict WHERE evidence = $1"), &params![&id])?;
+    let found = view(app, tx, &row.ok_or_else(|| Failure::from(Problem::new(&code::NOT_FOUND)))?)?;
+    let object = match field {
+        "caller" => found.caller,
+        "callee" => found.callee,
+        _ => String::new(),
+    };
+    if object.is_empty() {
+        return Err(Problem::new(&reveal::code::FIELD_UNKNOWN).field("field").into());
+    }
+    let page = format!("/screening/verdicts/{}", found.evidence);
+    Ok(Thing { case_kind: "screen_verdict", case: id, subjects: Vec::new(), region: actor.region.clone(), object, page, born: None })
+}
+
+/// Shows caller or callee of one call in clear, by the one way a value leaves its seal.
+///
+/// # Errors
+/// As [`reveal::reveal`]; `screening.evidence_invalid`, `screening.not_found`.
+pub async fn reveal(app: &App, actor: &Actor, evidence: &str, asked: Reveal) -> Result<Revealed> {
+    actor.reach(app, role::Action::RevealField)?;
+    let id = evidence_of(evidence)?;
+    let (guard, asker, field) = (app.clone(), actor.clone(), asked.field.clone());
+    let (opener, wanted) = (app.clone(), asked.field.clone());
+    let look = move |tx: &mut Tx<'_>| thing(tx, &guard, &asker, id, &field);
+    reveal::reveal(app, actor, &asked, look, move |tx| {
+        let row = tx.query_one("SELECT month, sealed FROM screen_verdict WHERE evidence = $1", &params![&id])?;
+        let [caller, callee] = numbers(&opener, tx, id, row.str(0)?, row.slice(1)?)?;
+        let number = if wanted == "callee" { callee } else { caller };
+        let number = number.ok_or_else(|| Failure::from(Problem::new(&reveal::code::FIELD_UNKNOWN).field("field")))?;
+        Ok(number.national().map_or_else(|| format!("+{}", number.e164()), |digits| digits.to_string()))
+    })
+    .await
+}
+
+/// Asks a second person for that look.
+///
+/// # Errors
+/// As [`reveal::ask_second`]; `screening.evidence_invalid`, `screening.not_found`.
+pub async fn ask_second(app: &App, actor: &Actor, evidence: &str, asked: Reveal) -> Result<Uuid> {
+    actor.reach(app, role::Action::RevealField)?;
+    let id = evidence_of(evidence)?;
+    let (guard, asker, field) = (app.clone(), actor.clone(), asked.field.clone());
+    reveal::ask_second(app, actor, &asked, move |tx| thing(tx, &guard, &asker, id, &field)).await
 }
 
 /// The id in the store of an evidence id as written.

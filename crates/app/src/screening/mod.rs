@@ -31,6 +31,7 @@ pub mod http;
 pub mod list;
 pub mod live;
 pub mod log;
+pub mod page;
 pub mod rules;
 pub mod snapshot;
 mod table;

@@ -114,19 +114,20 @@ pub async fn rules(app: &App, actor: &Actor) -> Result<RulesView> {
             alone: app.watch.alone(*rule),
         }
     };
+    Ok(RulesView { pack: rules.pack_version.clone(), rules: Rule::ALL.iter().map(view).collect(), comparison: comparison(app) })
+}
+
+/// The meters of this node, from memory.
+pub(super) fn comparison(app: &App) -> Comparison {
     let decisions = |action| app.engine.state.meters.decisions(action);
-    Ok(RulesView {
-        pack: rules.pack_version.clone(),
-        rules: Rule::ALL.iter().map(view).collect(),
-        comparison: Comparison {
-            version: snapshot.version,
-            calls: Action::ALL.iter().map(|action| decisions(*action)).sum(),
-            blocked: decisions(Action::Block),
-            block_more: app.watch.harder(Action::Block),
-            challenge_more: app.watch.harder(Action::Challenge),
-            label_more: app.watch.harder(Action::Label),
-        },
-    })
+    Comparison {
+        version: app.engine.snapshot().version,
+        calls: Action::ALL.iter().map(|action| decisions(*action)).sum(),
+        blocked: decisions(Action::Block),
+        block_more: app.watch.harder(Action::Block),
+        challenge_more: app.watch.harder(Action::Challenge),
+        label_more: app.watch.harder(Action::Label),
+    }
 }
 
 /// A line as the snapshot numbers it.

@@ -173,6 +173,9 @@ impl Things {
         let gaps = [
             ("{id}", id.to_string()),
             ("{resource}", Uuid::nil().to_string()),
+            ("{evidence}", Uuid::nil().simple().to_string()),
+            ("{rule}", "behaviour".into()),
+            ("{version}", "1".into()),
             ("{kind}", "document_front".into()),
             ("{list}", "bad".into()),
             ("{language}", "en".into()),

@@ -5,6 +5,7 @@ mod hotline;
 pub mod ledger;
 mod looks;
 pub mod orders;
+mod screening;
 mod trunks;
 
 use std::path::Path;
@@ -94,6 +95,8 @@ struct Marker {
     looks: bool,
     #[serde(default)]
     hotline: bool,
+    #[serde(default)]
+    screening: bool,
 }
 
 impl Marker {
@@ -241,6 +244,11 @@ pub async fn seed_orders(say: &Say, app: &App, world: &World, data: &Path) -> Re
     if !marker.hotline {
         hotline::seed(app, &marker.logins).await.map_err(parts::failed)?;
         marker.hotline = true;
+        marker.write(data)?;
+    }
+    if !marker.screening {
+        screening::seed(app, &marker.logins).await.map_err(parts::failed)?;
+        marker.screening = true;
         marker.write(data)?;
     }
     Ok(())

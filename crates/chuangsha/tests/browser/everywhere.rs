@@ -26,10 +26,16 @@ use chuangsha_app::{
         self, Application, Asked, Clause, Direction, Document, Industry, Kind, Paper, Purpose,
         sweep::{self, Plan},
     },
+    screening::{
+        appeal,
+        list::{self, List, NewEntry, Put},
+        log, snapshot,
+    },
     subscribers::find::{self, Search},
     suspension::{self, Ground, Level, desk::Intake},
 };
 use chuangsha_kernel::{OrganisationCode, id::OrderId, problem::Language, time::DAY_MS};
+use chuangsha_screen::{Action, Attempt, Ingress, TrunkId};
 use chuangsha_world::{kit, pictures};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -55,6 +61,7 @@ const AUDITOR: Who = Who::Staff("1187");
 const MANAGER: Who = Who::Staff("1024");
 const OPERATOR: Who = Who::Staff("3001");
 const INSPECTOR: Who = Who::Staff("3002");
+const HOTLINE: Who = Who::Staff("3004");
 const OFFICER: Who = Who::Staff("3006");
 
 /// One page: its route, the address that opens it with something on it, and who opens it.
@@ -106,6 +113,22 @@ const PAGES: &[Page] = &[
     ("/ledger/sweeps/{id}", "/ledger/sweeps/{sweep}", MANAGER),
     ("/ledger/sweeps/{id}/{resource}", "/ledger/sweeps/{sweep}/{trunk}", MANAGER),
     ("/ledger/checks", "/ledger/checks?sweep={sweep}", MANAGER),
+    ("/screening", "/screening", OPERATOR),
+    ("/screening/verdicts", "/screening/verdicts", OPERATOR),
+    ("/screening/verdicts/{evidence}", "/screening/verdicts/{evidence}", HOTLINE),
+    ("/screening/appeals", "/screening/appeals", OPERATOR),
+    ("/screening/appeals/new", "/screening/appeals/new", HOTLINE),
+    ("/screening/appeals/{id}", "/screening/appeals/{appeal}", OPERATOR),
+    ("/screening/rules", "/screening/rules", OPERATOR),
+    ("/screening/rules/{rule}", "/screening/rules/behaviour", OPERATOR),
+    ("/screening/lists", "/screening/lists", OPERATOR),
+    ("/screening/lists/new", "/screening/lists/new", OPERATOR),
+    ("/screening/lists/file", "/screening/lists/file", OPERATOR),
+    ("/screening/lists/{id}", "/screening/lists/{entry}", OPERATOR),
+    ("/screening/versions", "/screening/versions", OPERATOR),
+    ("/screening/versions/new", "/screening/versions/new", OPERATOR),
+    ("/screening/versions/{version}", "/screening/versions/1", OPERATOR),
+    ("/screening/figures", "/screening/figures", OPERATOR),
     ("/remediation", "/remediation", MANAGER),
     ("/remediation/new", "/remediation/new", MANAGER),
     ("/remediation/{id}", "/remediation/{campaign}", MANAGER),
@@ -159,6 +182,9 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("HOME", "the capture app: its own tests look at its screens"),
     ("/app/worker.js", "for the capture app"),
     ("/app/{file}", "for the capture app"),
+    ("/screening/stream", "events for the live page"),
+    ("/screening/verdicts/{evidence}/reveal", "leads back to the verdict"),
+    ("/screening/verdicts/{evidence}/second", "leads back to the verdict"),
     ("/second/{id}/approval", "leads back to the request"),
     ("/second/{id}/refusal", "leads back to the request"),
 ];
@@ -172,6 +198,9 @@ struct Things {
     person: Uuid,
     trunk: Uuid,
     sweep: Uuid,
+    evidence: String,
+    entry: Uuid,
+    appeal: Uuid,
     campaign: Uuid,
     case: Uuid,
     job: Uuid,
@@ -195,6 +224,8 @@ impl Things {
             ("{person}", self.person),
             ("{trunk}", self.trunk),
             ("{sweep}", self.sweep),
+            ("{entry}", self.entry),
+            ("{appeal}", self.appeal),
             ("{campaign}", self.campaign),
             ("{case}", self.case),
             ("{job}", self.job),
@@ -207,6 +238,7 @@ impl Things {
             ("{bulletin}", self.bulletin),
             ("{hold}", self.hold),
         ];
+        let path = path.replace("{evidence}", &self.evidence);
         let path = named.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()));
         assert!(!path.contains('{'), "{path}: what stands there?");
         path
@@ -247,7 +279,10 @@ async fn submitted(place: &Place, clerk: &Actor, person: u16) -> OrderId {
 }
 
 /// Something on every page: a draft, one order approved, one held by the auditor, two that wait.
-async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, officer: &Actor) -> Things {
+async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
+    let [clerk, auditor, manager, officer] = [CLERK, AUDITOR, MANAGER, OFFICER].map(&actor);
+    let (clerk, auditor, manager, officer) = (&clerk, &auditor, &manager, &officer);
+    let (evidence, entry, appeal) = screened(place, &actor(OPERATOR), &actor(HOTLINE)).await;
     let draft = drafted(place, clerk, 1).await;
     let mut orders = Vec::new();
     for person in 2..9 {
@@ -281,6 +316,9 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, 
         person: clerk.staff.0,
         trunk,
         sweep: sweep(place, manager).await,
+        evidence,
+        entry,
+        appeal,
         campaign,
         case,
         job: job(place, manager).await,
@@ -383,6 +421,34 @@ async fn trunk(place: &Place, manager: &Actor) -> Uuid {
         line = resources::step(&place.app, manager, line.id, line.version, step, String::new()).await.unwrap();
     }
     line.id
+}
+
+/// A call that was blocked, the entry that blocked it, and an appeal against that.
+async fn screened(place: &Place, operator: &Actor, hotline: &Actor) -> (String, Uuid, Uuid) {
+    let app = &place.app;
+    let entry = NewEntry {
+        number: "19900001111".to_owned(),
+        source: "12321".to_owned(),
+        reason: "多人举报".to_owned(),
+        article: "R-SCR-3".to_owned(),
+        ..NewEntry::default()
+    };
+    let Put::Entered(listed) = list::add(app, operator, List::Bad, &entry).await.unwrap() else { panic!("a new entry") };
+    snapshot::make(app, operator, "首个版本".to_owned(), true).await.unwrap();
+    let attempt = Attempt::new(1, app.clock.now(), TrunkId(9), Ingress::Retail, Some("19900001111"), "19900002222");
+    let verdict = app.engine.decide(&attempt);
+    assert_eq!(verdict.action, Action::Block);
+    app.observer().decided(&attempt, &verdict);
+    let evidence = verdict.evidence.to_string();
+    for _ in 0..200 {
+        if log::find(app, operator, &evidence).await.is_ok() {
+            break;
+        }
+        pause(50).await;
+    }
+    let intake = appeal::Intake { evidence: evidence.clone(), words: "不是骚扰电话".to_owned(), ..appeal::Intake::default() };
+    let appeal = appeal::take(app, hotline, intake).await.unwrap();
+    (evidence, listed, appeal)
 }
 
 /// A sweep that has the trunk on its list.
@@ -624,7 +690,7 @@ async fn everywhere(language: &'static str) {
         }
     }
     let actor = |who: Who| sessions.iter().find(|(known, _, _)| *known == who).and_then(|(_, actor, _)| actor.clone()).unwrap();
-    let things = things(&place, &actor(CLERK), &actor(AUDITOR), &actor(MANAGER), &actor(OFFICER)).await;
+    let things = things(&place, actor).await;
     let browser = Browser::start(Setup { language, height: 900, ..Setup::default() }).await;
     browser.command("Page.addScriptToEvaluateOnNewDocument", json!({ "source": include_str!("everywhere.js") })).await;
     let mut wrong = Findings(Vec::new());

@@ -28,6 +28,7 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("capture-reader.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture-reader.js")),
     ("capture-queue.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture-queue.js")),
     ("capture-app.js", "text/javascript; charset=utf-8", include_bytes!("assets/capture-app.js")),
+    ("live.js", "text/javascript; charset=utf-8", include_bytes!("assets/live.js")),
     ("passkey.js", "text/javascript; charset=utf-8", include_bytes!("assets/passkey.js")),
     ("icon.svg", "image/svg+xml", include_bytes!("assets/icon.svg")),
     // Copied by build.rs from the pinned npm package; never kept in this repository.

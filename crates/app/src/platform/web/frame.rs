@@ -259,6 +259,7 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
         ("/suspensions", w.menu_suspension, "suspension", Some(Action::SuspensionView)),
         ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
         ("/tickets", w.menu_hotline, "hotline", Some(Action::TicketView)),
+        ("/screening", w.menu_screening, "screening", Some(Action::ScreeningView)),
         ("/excess", w.menu_excess, "subscribers", Some(Action::ExcessWork)),
         ("/imports", w.menu_import, "imports", Some(Action::ImportManage)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),

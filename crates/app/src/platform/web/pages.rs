@@ -5,6 +5,7 @@ use askama::filters::HtmlSafe;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::chart::Columns;
 use super::form::{Input, Notice, Wrong};
 use super::parts::{Card, Facts, Tabs, Tag, Timeline};
 use super::shell::Shell;
@@ -56,6 +57,8 @@ pub enum Section {
     Pictures(String, Vec<Picture>),
     /// Heading and checks.
     Checks(String, Vec<Check>),
+    /// A chart with its own heading.
+    Chart(Box<Columns>),
 }
 
 /// 证件影像: an image of an order, fetched from an address that checks who asks and records it.

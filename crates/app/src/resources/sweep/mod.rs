@@ -219,8 +219,11 @@ fn entry<'e>(app: &'e App, sweep: &Sweep, action: &'e str, why: &'e str, facts: 
 ///
 /// # Errors
 /// The right to sweep there; [`Refusal`]; nothing to check.
-pub async fn plan(app: &App, actor: &Actor, plan: Plan) -> Result<Sweep> {
+pub async fn plan(app: &App, actor: &Actor, mut plan: Plan) -> Result<Sweep> {
     let now = app.clock.now();
+    if plan.region.is_empty() {
+        plan.region = app.visible_region(actor, Action::LedgerSweep, "")?;
+    }
     let (app, actor) = (app.clone(), actor.clone());
     let store = app.clone();
     store
