@@ -31,7 +31,7 @@ use chuangsha_app::{
 use chuangsha_kernel::{
     id::OrganisationId,
     problem::Language,
-    role::Role,
+    role::{Action, ActionSet, Role},
     rulebook::ChannelKind,
     time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp},
 };
@@ -437,7 +437,12 @@ story!(a_risk_is_asked_first_and_limited_when_nobody_comes, kit, phone => {
 
 story!(arrears_wait_thirty_days_and_a_payment_restores, kit, _phone => {
     let (number, digits) = old_number(&kit, 1).await;
-    let billing = kit.actor(Role::CarrierAdministrator, OrganisationKind::CarrierHq, kit.hq, "");
+    // Billing acts with a key of its own: no passkey, and only what the key holds.
+    let mut billing = kit.actor(Role::CarrierAdministrator, OrganisationKind::CarrierHq, kit.hq, "");
+    (billing.mfa_at, billing.passkey) = (None, false);
+    billing.key_actions = Some(ActionSet::of(&[Action::FiguresView]));
+    assert_eq!(code(desk::take(&kit.app, &billing, intake(&digits, Ground::Arrears)).await), "people.key_scope");
+    billing.key_actions = Some(ActionSet::of(&[Action::SuspensionStop, Action::SuspensionLift, Action::SuspensionView]));
     let due = |day: &str| Intake { due_on: Some(day.to_owned()), ..intake(&digits, Ground::Arrears) };
     assert_eq!(code(desk::take(&kit.app, &billing, intake(&digits, Ground::Arrears)).await), "suspension.not_overdue");
     assert_eq!(code(desk::take(&kit.app, &billing, due("2026-10-24")).await), "suspension.not_overdue");

@@ -1,3 +1,4 @@
+// long: one state machine, read in one go: every state with its guards and what each refusal says
 //! 补登工单: one line of the old base on its way through the four stages (G2). Pure rules: no clock, no I/O, everything is an argument.
 //!
 //! The clock takes one step at a time and every length begins when the step is really taken: a clock that comes a month late finds the same

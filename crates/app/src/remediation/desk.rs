@@ -1,3 +1,4 @@
+// long: every step a person takes, each with its right, its rule and its one transaction; campaigns and cases share them
 //! 整改工作台: what people do with campaigns and cases. Every function checks the right, takes one step and writes everything in one transaction.
 
 use chuangsha_kernel::{

@@ -26,6 +26,7 @@ CREATE INDEX base_finding_open ON base_finding (subscription, region, kind, chan
 /// 非实名四类 (`R-REM-2`). The numbers are what the store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FindingKind)]
 pub enum Kind {
     /// 未认证: never verified.
     Unverified = 1,

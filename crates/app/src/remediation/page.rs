@@ -1,3 +1,4 @@
+// long: two lists and two detail pages that share their tags, tables and dialogs
 //! 补登页面: campaigns, one campaign, cases, one case. Everything is a form or a link: it works without JavaScript.
 
 use std::collections::BTreeMap;

@@ -98,6 +98,9 @@ pub async fn turn(app: &App) -> Result<usize> {
             app.watch.take_lines().into_iter().filter_map(|(trunk, calls, last)| Some((node.resource_of(trunk)?, calls, last))).collect();
         (found, calls)
     };
+    if found.is_empty() && calls.is_empty() {
+        return Ok(0);
+    }
     let writer = app.clone();
     app.write(move |tx| {
         for (resource, calls, last) in &calls {

@@ -149,6 +149,9 @@ pub async fn write(app: &App) -> Result<usize> {
             let (writer, lines) = (app.clone(), std::sync::Arc::new(lines));
             let totals = app.watch.uncounted();
             let today = app.clock.now().day().to_string();
+            if lines.is_empty() && totals == [0; 4] {
+                return Ok(0);
+            }
             let counted = totals;
             let done = app
                 .write(move |tx| {

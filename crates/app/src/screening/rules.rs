@@ -88,7 +88,7 @@ pub struct RulesView {
 /// `people.denied`
 pub async fn rules(app: &App, actor: &Actor) -> Result<RulesView> {
     actor.reach(app, role::Action::ScreeningView)?;
-    let upheld = app.read(|tx| table::upheld_by_rule(tx)).await?;
+    let upheld = app.read(table::upheld_by_rule).await?;
     let snapshot = app.engine.snapshot();
     let rules = &snapshot.rules;
     let view = |rule: &Rule| {
@@ -154,7 +154,7 @@ pub struct TrunkView {
 /// `people.denied`
 pub async fn trunks(app: &App, actor: &Actor) -> Result<Vec<TrunkView>> {
     actor.reach(app, role::Action::ScreeningView)?;
-    let numbers = app.read(|tx| table::trunk_numbers(tx)).await?;
+    let numbers = app.read(table::trunk_numbers).await?;
     let view = |number: table::TrunkNumber| TrunkView {
         number: number.id.0,
         code: number.code,

@@ -289,6 +289,7 @@ fn put_active(tx: &mut Tx, version: i64, held: bool, now: Timestamp) -> Result<(
     Ok(())
 }
 
+#[allow(clippy::too_many_arguments, reason = "one line per field of the entry")]
 fn record(
     app: &App,
     tx: &mut Tx,

@@ -264,7 +264,17 @@ fn every_template_renders_in_both_languages_and_every_refusal_has_its_three_part
         ("method", "到营业厅核验"),
     ];
     let names: Vec<&str> = templates.iter().map(|(name, _)| name).collect();
-    let refusing = ["emergency_restored", "rejected", "returned", "service_stopped", "verify_requested"];
+    let refusing = [
+        "emergency_restored",
+        "rejected",
+        "remediation_final_notice",
+        "remediation_remind",
+        "remediation_second_reminder",
+        "remediation_warn",
+        "returned",
+        "service_stopped",
+        "verify_requested",
+    ];
     let others = ["activated", "order_received", "reregistered", "self_service_code", "service_restored"];
     let mut all: Vec<&str> = refusing.into_iter().chain(others).collect();
     all.sort_unstable();
