@@ -171,6 +171,7 @@ async fn step(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(i
 
 /// What was made.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = HotlineMade)]
 pub struct Made {
     /// Id.
     pub id: Uuid,

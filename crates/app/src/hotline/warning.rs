@@ -526,7 +526,7 @@ mod tests {
     #[test]
     fn a_cell_whose_rate_rises_is_seen_within_days() {
         // A test that never warns would pass the one above.
-        for (mean, times, within) in [(1.0, 6.0, 2), (4.0, 3.0, 2), (15.0, 2.0, 2)] {
+        for (mean, times, within) in [(1.0, 6.0, 3), (4.0, 3.0, 3), (15.0, 2.0, 3)] {
             let (mut dice, mut days) = (Dice(11), 0_u32);
             for _ in 0..500 {
                 let before: i64 = (0..USUAL.days).map(|_| dice.poisson(mean)).sum();

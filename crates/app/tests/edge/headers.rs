@@ -11,7 +11,7 @@ use chuangsha_kernel::role::Role;
 use crate::kit::{addresses, arrive, browse, form, operations, pages, send, start};
 
 /// What is public among the pages; everything else sends a stranger to sign-in.
-const PUBLIC_PAGES: [&str; 22] = [
+const PUBLIC_PAGES: [&str; 24] = [
     "/api",
     "/api/openapi.json",
     "/language/{language}",
@@ -28,6 +28,8 @@ const PUBLIC_PAGES: [&str; 22] = [
     "/persons/{id}/reveal",
     "/persons/{id}/second",
     "/persons/{id}/protection",
+    "/tickets/{id}/reveal",
+    "/tickets/{id}/second",
     "/screening/verdicts/{evidence}/reveal",
     "/screening/verdicts/{evidence}/second",
     "/second/{id}/approval",

@@ -182,8 +182,12 @@ async fn ended(app: &App, agent: &Actor, manager: &Actor, ticket: &Ticket) -> Re
     Ok(())
 }
 
-/// What was done in the last week, and its bulletins.
-async fn bulletins(app: &App, now: Timestamp) -> Result<()> {
+/// What was done in the two weeks before, for the bulletins to tell. Written before any job runs: yesterday is published at once.
+///
+/// # Errors
+/// The record failed.
+pub async fn past(app: &App) -> Result<()> {
+    let now = app.clock.now();
     let (writer, today) = (app.clone(), now.day());
     app.write(move |tx| {
         let cities: Vec<String> = writer.rules.provinces().cities("99").map(|city| city.code.clone()).collect();
@@ -205,7 +209,12 @@ async fn bulletins(app: &App, now: Timestamp) -> Result<()> {
         }
         Ok::<_, Failure>(())
     })
-    .await?;
+    .await
+}
+
+/// The bulletins of the last week; those that are there already stay as they are.
+async fn bulletins(app: &App, now: Timestamp) -> Result<()> {
+    let today = now.day();
     // The newest by the job itself, at its hour.
     bulletin::turn(app).await?;
     for back in 2..=7_i64 {

@@ -200,6 +200,7 @@ pub async fn seed(say: &Say, app: &App, data: &Path) -> Result<Vec<Login>, Probl
             "making the demo province: 11 cities, 400 outlets, 60 staff, 50,000 subscribers …",
         );
         marker.logins = base::seed(say, app, base::SUBSCRIBERS, base::FREE_NUMBERS).await?;
+        hotline::past(app).await.map_err(parts::failed)?;
         marker.write(data)?;
         app.poll_epochs().await.map_err(parts::failed)?;
     }

@@ -148,7 +148,7 @@ const PAGES: &[Page] = &[
     ("/tickets/new", "/tickets/new", OFFICER),
     ("/tickets/{id}", "/tickets/{ticket}", OFFICER),
     ("/appeals", "/appeals", OFFICER),
-    ("/appeals/{id}", "/appeals/{appeal}", OFFICER),
+    ("/appeals/{id}", "/appeals/{grievance}", OFFICER),
     ("/refunds", "/refunds", OFFICER),
     ("/refunds/{id}", "/refunds/{refund}", OFFICER),
     ("/warnings", "/warnings", OFFICER),
@@ -207,7 +207,7 @@ struct Things {
     request: Uuid,
     subscriber: Uuid,
     ticket: Uuid,
-    appeal: Uuid,
+    grievance: Uuid,
     refund: Uuid,
     warning: Uuid,
     bulletin: Uuid,
@@ -232,7 +232,7 @@ impl Things {
             ("{request}", self.request),
             ("{subscriber}", self.subscriber),
             ("{ticket}", self.ticket),
-            ("{appeal}", self.appeal),
+            ("{grievance}", self.grievance),
             ("{refund}", self.refund),
             ("{warning}", self.warning),
             ("{bulletin}", self.bulletin),
@@ -307,7 +307,7 @@ async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
     let trunk = trunk(place, manager).await;
     let (campaign, case) = campaign(place, manager).await;
     let order = *orders.iter().find(|order| !claimed.contains(order)).unwrap();
-    let (tickets, appeal, refund, warning, bulletin) = hotline_things(place, officer).await;
+    let (tickets, grievance, refund, warning, bulletin) = hotline_things(place, officer).await;
     Things {
         draft,
         order,
@@ -325,7 +325,7 @@ async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
         request: request(place, manager).await,
         subscriber: subscriber(place, officer).await,
         ticket: tickets[0],
-        appeal,
+        grievance,
         refund,
         warning,
         bulletin,

@@ -234,6 +234,11 @@ impl Tables {
 }
 
 impl BulletinFigures {
+    /// Nothing of this place is told.
+    pub fn is_silent(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// A count of the time, as it was published.
     const fn flow(&self, metric: Metric) -> Option<i64> {
         match metric {

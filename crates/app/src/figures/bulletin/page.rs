@@ -283,13 +283,13 @@ fn figures(app: &App, w: &'static Words, language: Language, found: &Bulletin) -
     };
     let channel = |kind: &str| ChannelKind::parse(kind).map_or(w.bulletin_no_channel, |kind| channel_words(w, kind)).to_owned();
     add("all".into(), w.total.to_owned(), w.total.to_owned(), None, &content.all);
-    for (kind, one) in &content.channels {
+    for (kind, one) in content.channels.iter().filter(|(_, one)| !one.is_silent()) {
         add(format!("all-{kind}"), w.total.to_owned(), channel(kind), None, one);
     }
     for row in &content.rows {
         let name = region_name(app, language, &row.region);
         add(row.region.clone(), name.clone(), w.total.to_owned(), row.rank, &row.all);
-        for (kind, one) in &row.channels {
+        for (kind, one) in row.channels.iter().filter(|(_, one)| !one.is_silent()) {
             add(format!("{}-{kind}", row.region), name.clone(), channel(kind), None, one);
         }
     }

@@ -88,13 +88,13 @@ pub fn xlsx(app: &App, w: &'static Words, language: Language, one: &Bulletin) ->
     };
     let channel = |kind: &str| ChannelKind::parse(kind).map_or(w.bulletin_no_channel, |kind| channel_words(w, kind)).to_owned();
     line(w.total.to_owned(), w.total.to_owned(), None, &content.all);
-    for (kind, figures) in &content.channels {
+    for (kind, figures) in content.channels.iter().filter(|(_, one)| !one.is_silent()) {
         line(w.total.to_owned(), channel(kind), None, figures);
     }
     for row in &content.rows {
         let name = region_name(app, language, &row.region);
         line(name.clone(), w.total.to_owned(), row.rank, &row.all);
-        for (kind, figures) in &row.channels {
+        for (kind, figures) in row.channels.iter().filter(|(_, one)| !one.is_silent()) {
             line(name.clone(), channel(kind), None, figures);
         }
     }

@@ -171,7 +171,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
     if one.kind == Kind::Rate {
         let promise = app.number_rule("hotline.warning_false_alarms", now, "")?.value;
         facts.push(fact(w.warning_expected, expected(&one)));
-        facts.push(fact(w.warning_chance, format!("{} × 10⁻⁹", one.chance_ppb)));
+        facts.push(fact(w.warning_chance, if one.chance_ppb == 0 { "<1 × 10⁻⁹".to_owned() } else { format!("{} × 10⁻⁹", one.chance_ppb) }));
         facts.push(fact(w.warning_promise, fill(w.warning_promise_lead, promise)));
     }
     facts.push(fact(w.ticket_opened, one.opened_at.display()));

@@ -39,11 +39,25 @@ pub struct LimitConfig {
     pub credential_per_second: u32,
     /// At once, of one session or API key.
     pub credential_burst: u32,
+    /// Of one network at the addresses a switch asks for every call, with an API key: the two above do not count there.
+    pub machine_per_second: u32,
+    /// At once, of one such network.
+    pub machine_burst: u32,
 }
+
+/// Addresses asked by a machine for every call it handles.
+const MACHINES: [&str; 1] = ["/api/v1/hotline/ivr-tags"];
 
 impl Default for LimitConfig {
     fn default() -> Self {
-        Self { network_per_second: 200, network_burst: 1_000, credential_per_second: 40, credential_burst: 200 }
+        Self {
+            network_per_second: 200,
+            network_burst: 1_000,
+            credential_per_second: 40,
+            credential_burst: 200,
+            machine_per_second: 5_000,
+            machine_burst: 10_000,
+        }
     }
 }
 
@@ -84,6 +98,7 @@ type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, Ticks, NoOpMiddleware<Tic
 pub struct Limits {
     networks: Option<Limiter<String>>,
     credentials: Option<Limiter<[u8; 32]>>,
+    machines: Option<Limiter<String>>,
     clock: Ticks,
 }
 
@@ -110,6 +125,7 @@ impl Limits {
         Self {
             networks: limiter(config.network_per_second, config.network_burst, &clock),
             credentials: limiter(config.credential_per_second, config.credential_burst, &clock),
+            machines: limiter(config.machine_per_second, config.machine_burst, &clock),
             clock,
         }
     }
@@ -120,13 +136,21 @@ impl Limits {
         let of_credential = credential.and_then(|credential| ask(self.credentials.as_ref(), &credential, &self.clock));
         of_network.max(of_credential)
     }
+
+    /// Seconds to wait where a machine asks with its key, if any.
+    pub fn wait_machine(&self, network: &String) -> Option<u64> {
+        ask(self.machines.as_ref(), network, &self.clock)
+    }
 }
 
 /// Lets through what is within the limits.
 pub async fn check(State(limits): State<Arc<Limits>>, request: Request, next: Next) -> Response {
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-    let credential = presented(request.headers()).map(|(Presented::Session(hash) | Presented::Key(hash))| hash);
-    match limits.wait(&network(address), credential) {
+    let presented = presented(request.headers());
+    let machine = matches!(presented, Some(Presented::Key(_))) && MACHINES.contains(&request.uri().path());
+    let credential = presented.map(|(Presented::Session(hash) | Presented::Key(hash))| hash);
+    let wait = if machine { limits.wait_machine(&network(address)) } else { limits.wait(&network(address), credential) };
+    match wait {
         None => next.run(request).await,
         Some(seconds) => {
             let mut response = Failure::from(Problem::new(&code::TOO_MANY).with("seconds", seconds)).into_response();
@@ -145,7 +169,14 @@ mod tests {
     #[test]
     fn a_burst_passes_then_time_pays_and_others_are_not_touched() {
         let clock = Arc::new(SettableClock::at(Timestamp(1_000_000)));
-        let config = LimitConfig { network_per_second: 2, network_burst: 3, credential_per_second: 1, credential_burst: 1 };
+        let config = LimitConfig {
+            network_per_second: 2,
+            network_burst: 3,
+            credential_per_second: 1,
+            credential_burst: 1,
+            machine_per_second: 4,
+            machine_burst: 5,
+        };
         let limits = Limits::new(config, Arc::clone(&clock) as Arc<dyn Clock>);
         let here = "10.0.0.*".to_owned();
         assert_eq!([(); 3].map(|()| limits.wait(&here, None)), [None; 3]);
@@ -158,6 +189,9 @@ mod tests {
         assert_eq!(limits.wait(&here, Some([1; 32])), None);
         assert!(limits.wait(&here, Some([1; 32])).is_some());
         assert_eq!(limits.wait(&here, Some([2; 32])), None);
+        // A switch has a measure of its own, and does not use up anybody's.
+        assert_eq!([(); 5].map(|()| limits.wait_machine(&here)), [None; 5]);
+        assert!(limits.wait_machine(&here).is_some());
         let off = Limits::new(LimitConfig { network_per_second: 0, credential_per_second: 0, ..config }, clock);
         assert!((0..10_000).all(|_| off.wait(&here, Some([1; 32])).is_none()));
     }
