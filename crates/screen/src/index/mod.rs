@@ -61,6 +61,8 @@ const ALIGN: usize = 64;
 enum Bytes {
     Owned(Vec<u8>),
     Mapped(memmap2::Mmap),
+    /// In large pages: length, memory.
+    Large(usize, machine::Memory),
 }
 
 impl Bytes {
@@ -68,6 +70,7 @@ impl Bytes {
         match self {
             Self::Owned(bytes) => bytes,
             Self::Mapped(map) => map,
+            Self::Large(length, memory) => memory.get(..*length).unwrap_or_default(),
         }
     }
 }
@@ -152,6 +155,21 @@ impl Index {
         }
     }
 
+    /// Verifies the body while it is moved into memory of large pages: what the control plane does before the swap. A mapped file answers at once, but
+    /// in pages so small that every look-up first waits for the page to be found.
+    ///
+    /// # Errors
+    /// [`IndexError::Checksum`]: what lies in memory is then checked, not what lay on the disk.
+    pub fn settle(self) -> Result<Self, IndexError> {
+        let Bytes::Mapped(map) = &self.bytes else { return self.verify().map(|()| self) };
+        let mut memory = machine::Memory::zeroed(map.len());
+        if let Some(place) = memory.get_mut(..map.len()) {
+            place.copy_from_slice(map);
+        }
+        let settled = Self { bytes: Bytes::Large(map.len(), memory), ..self };
+        settled.verify().map(|()| settled)
+    }
+
     /// How many numbers it holds.
     pub const fn len(&self) -> u64 {
         self.entries
@@ -176,19 +194,31 @@ impl Index {
     /// The marks of several numbers at once: their lines are asked for together, so that each further one costs little.
     #[inline]
     pub fn get_all<const N: usize>(&self, numbers: [Number; N]) -> [Option<Marks>; N] {
-        self.get_while(numbers, || ())
+        let mut pages = [Page::NONE; N];
+        pages.iter_mut().zip(numbers).for_each(|(page, number)| *page = self.expect(number));
+        let mut blocks = [Block::NONE; N];
+        blocks.iter_mut().zip(&pages).for_each(|(block, page)| *block = self.reach(page));
+        let mut found = [None; N];
+        found.iter_mut().zip(&blocks).for_each(|(marks, block)| *marks = self.search(block));
+        found
     }
 
-    /// The same; `meanwhile` runs while the entries are on their way.
+    /// First of three steps: the page a number belongs to, whose directory is asked for.
     #[inline]
-    pub fn get_while<const N: usize>(&self, numbers: [Number; N], meanwhile: impl FnOnce()) -> [Option<Marks>; N] {
-        let pages = numbers.map(|number| self.page_of(number));
-        let base = self.bytes.all().as_ptr() as usize;
-        pages.iter().flatten().for_each(|page| machine::prefetch(base + page.directory()));
-        let blocks = pages.map(|page| self.block(&page?));
-        blocks.iter().flatten().for_each(|block| machine::prefetch(base + block.start));
-        meanwhile();
-        blocks.map(|block| self.search(&block?))
+    pub(crate) fn expect(&self, number: Number) -> Page {
+        let page = self.page_of(number).unwrap_or(Page::NONE);
+        machine::prefetch(self.bytes.all().as_ptr().addr() + page.directory());
+        page
+    }
+
+    /// Second step: the entries among which the number would be, which are asked for.
+    #[inline]
+    pub(crate) fn reach(&self, page: &Page) -> Block {
+        let block = self.block(page).unwrap_or(Block::NONE);
+        let base = self.bytes.all().as_ptr().addr();
+        machine::prefetch(base + block.start);
+        machine::prefetch(base + block.start + (block.count * 3).min(ALIGN));
+        block
     }
 
     /// The page a number belongs to, from the table.
@@ -210,7 +240,8 @@ impl Index {
         let (start, count) = match shift {
             8 => {
                 let at = page.directory();
-                let (first, end) = (u32_at(all, at)? as usize, u32_at(all, at + 4)? as usize);
+                let both = u64_at(all, at)?;
+                let (first, end) = (both as u32 as usize, (both >> 32) as usize);
                 (start + 4_097 * 4 + first * 3, end.checked_sub(first)?)
             }
             12 | 16 => {
@@ -225,7 +256,10 @@ impl Index {
 
     /// Looks through the entries.
     #[inline]
-    fn search(&self, block: &Block) -> Option<Marks> {
+    pub(crate) fn search(&self, block: &Block) -> Option<Marks> {
+        if block.count == 0 {
+            return None;
+        }
         let all = self.bytes.all();
         let &Block { rest, shift, start, count } = block;
         let found = match shift {
@@ -341,7 +375,8 @@ impl Index {
 }
 
 /// A number's page.
-struct Page {
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
     rest: u32,
     entries: usize,
     shift: u32,
@@ -349,6 +384,9 @@ struct Page {
 }
 
 impl Page {
+    /// The page of a number that is in no list.
+    const NONE: Self = Self { rest: 0, entries: 0, shift: PAGE_BITS, start: 0 };
+
     /// Where the directory's entry is.
     #[inline]
     const fn directory(&self) -> usize {
@@ -361,11 +399,17 @@ impl Page {
 }
 
 /// A number's block.
-struct Block {
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
     rest: u32,
     shift: u32,
     start: usize,
     count: usize,
+}
+
+impl Block {
+    /// No entries.
+    const NONE: Self = Self { rest: 0, shift: PAGE_BITS, start: 0, count: 0 };
 }
 
 /// Where the search for a page begins.
@@ -377,12 +421,8 @@ fn home(page: u32, slots: usize) -> usize {
 /// Position of a byte among the first `count` (fewer than 16) of sixteen.
 #[inline]
 fn sixteen(bytes: [u8; 16], count: usize, wanted: u8) -> Option<usize> {
-    const LOW: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
-    const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
-    let differs = u128::from_le_bytes(bytes) ^ (LOW * u128::from(wanted));
-    // As in `byte_at`: the lowest hit is exact, so masking from above leaves the truth.
-    let hit = differs.wrapping_sub(LOW) & !differs & HIGH & ((1 << (count * 8)) - 1);
-    (hit != 0).then_some((hit.trailing_zeros() / 8) as usize)
+    let hit = machine::bytes_equal(bytes, wanted) & ((1 << count) - 1);
+    (hit != 0).then_some(hit.trailing_zeros() as usize)
 }
 
 /// Position of a byte, eight at a time: a zero byte of `chunk ^ pattern` borrows from its high bit. The lowest hit is exact.

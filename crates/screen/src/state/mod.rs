@@ -8,7 +8,7 @@ mod sketch;
 mod table;
 mod window;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use meter::{Count, Meters};
 pub(crate) use table::hash;
@@ -16,7 +16,7 @@ pub(crate) use window::seconds;
 
 use callee::{Callee, Callees};
 use caller::{Caller, Callers};
-use table::{Place, Table};
+use table::{Ground, Place, Table};
 
 use crate::{
     attempt::{Outcome, Released},
@@ -47,13 +47,37 @@ const SHARDS: usize = 64;
 
 /// 呼叫状态
 pub struct State {
-    callers: Vec<Mutex<Table>>,
-    callees: Vec<Mutex<Table>>,
-    /// Where the tags of each shard are, to ask for them without its lock.
-    shapes: [Vec<(usize, usize)>; 2],
+    callers: Side,
+    callees: Side,
     seed: u64,
     /// What each rule did.
     pub meters: Meters,
+}
+
+/// One side of all calls.
+struct Side {
+    ground: Arc<Ground>,
+    shards: Vec<Mutex<Table>>,
+}
+
+impl Side {
+    fn new(records: usize) -> Self {
+        let ground = Arc::new(Ground::new(SHARDS, records.div_ceil(SHARDS)));
+        let shards = (0..SHARDS).map(|shard| Mutex::new(Table::new(Arc::clone(&ground), shard))).collect();
+        Self { ground, shards }
+    }
+
+    #[inline]
+    fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Table>> {
+        self.shards.get(place(hash)).map(lock)
+    }
+}
+
+/// 一方: a number with its hash, made once for everything a decision looks up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Party {
+    pub number: Number,
+    hash: u64,
 }
 
 /// How full the state is.
@@ -72,56 +96,52 @@ pub struct Fill {
 impl State {
     /// An empty state of a fixed size.
     pub fn new(config: StateConfig) -> Self {
-        let tables = |records: usize| (0..SHARDS).map(|_| Mutex::new(Table::new(records.div_ceil(SHARDS)))).collect::<Vec<_>>();
-        let (callers, callees) = (tables(config.callers), tables(config.callees));
-        let shapes = [&callers, &callees].map(|tables| tables.iter().map(|table| lock(table).shape()).collect());
-        Self { callers, callees, shapes, seed: config.seed, meters: Meters::default() }
+        Self { callers: Side::new(config.callers), callees: Side::new(config.callees), seed: config.seed, meters: Meters::default() }
     }
 
-    /// Asks for the memory a call of these two will need, while the lists are still being looked at.
+    /// A caller, whose tags are asked for at once: they are on their way while the rest is read.
     #[inline]
-    pub(crate) fn prefetch(&self, caller: Number, callee: Number) {
-        let [callers, callees] = &self.shapes;
-        for (shapes, number) in [(callers, caller), (callees, callee)] {
-            let hash = hash(number.value(), self.seed);
-            if let Some(shape) = shapes.get(place(hash)) {
-                Table::prefetch_tags(*shape, hash);
-            }
-        }
+    pub(crate) fn expect_caller(&self, number: Number) -> Party {
+        self.expect(&self.callers, number)
     }
 
-    /// The second half: the tags have arrived and say where the records are. Two short locks for a wait less.
+    /// The same of a callee.
     #[inline]
-    pub(crate) fn prefetch_records(&self, caller: Number, callee: Number) {
-        for (tables, number) in [(&self.callees, callee), (&self.callers, caller)] {
-            let hash = hash(number.value(), self.seed);
-            if let Some(table) = shard(tables, hash) {
-                table.prefetch_record(hash);
-            }
-        }
+    pub(crate) fn expect_callee(&self, number: Number) -> Party {
+        self.expect(&self.callees, number)
+    }
+
+    #[inline]
+    fn expect(&self, side: &Side, number: Number) -> Party {
+        let hash = hash(number.value(), self.seed);
+        side.ground.prefetch_tags(place(hash), hash);
+        Party { number, hash }
+    }
+
+    /// The second half: the tags have arrived and say where the records are.
+    #[inline]
+    pub(crate) fn prefetch_records(&self, caller: Party, callee: Party) {
+        self.callees.ground.prefetch_record(place(callee.hash), callee.hash);
+        self.callers.ground.prefetch_record(place(caller.hash), caller.hash);
     }
 
     /// Counts a call with both sides. A callee without record is none; a caller without one is answered with what the sketch knows: how often it
     /// called in two minutes.
     #[inline]
-    pub(crate) fn calls(&self, caller: Number, callee: Number, now: u32, stride: u32) -> (Option<Callee>, Caller) {
-        let (from, to) = (hash(caller.value(), self.seed), hash(callee.value(), self.seed));
+    pub(crate) fn calls(&self, caller: Party, callee: Party, now: u32, stride: u32) -> (Option<Callee>, Caller) {
+        let (from, to) = (caller.hash, callee.hash);
+        let (caller, callee) = (caller.number, callee.number);
         let unknown =
             |seen: u32| Caller { number: caller.value(), last: now, hour: (seen.min(u32::from(u16::MAX)) as u16, 0), ..Caller::default() };
-        // Always the callee's lock before the caller's, and never another while both are held.
-        let (Some(mut callees), Some(mut callers)) = (shard(&self.callees, to), shard(&self.callers, from)) else {
-            return (None, unknown(1));
-        };
-        let called = match callees.find_or_insert::<Callees>(callee.value(), to, now) {
-            Place::Refused(_) => None,
-            Place::At(place) => callees.record(place).map(|words| {
-                let mut record = Callee::read(&words);
-                record.call(now, caller.value());
-                callees.store(place, &record.write());
-                record
-            }),
-        };
-        drop(callees);
+        // One lock after the other, never both.
+        let called = self.callees.shard(to).and_then(|mut callees| {
+            let Place::At(place) = callees.find_or_insert::<Callees>(callee.value(), to, now) else { return None };
+            let mut record = Callee::read(&callees.record(place)?);
+            record.call(now, caller.value());
+            callees.store(place, &record.write());
+            Some(record)
+        });
+        let Some(mut callers) = self.callers.shard(from) else { return (called, unknown(1)) };
         let record = match callers.find_or_insert::<Callers>(caller.value(), from, now) {
             Place::Refused(seen) => unknown(seen),
             Place::At(place) => {
@@ -137,20 +157,20 @@ impl State {
     /// What is known of a number as a callee.
     pub fn callee(&self, number: Number) -> Option<Callee> {
         let hash = hash(number.value(), self.seed);
-        let table = shard(&self.callees, hash)?;
+        let table = self.callees.shard(hash)?;
         table.record(table.find(number.value(), hash)?).map(|words| Callee::read(&words))
     }
 
     /// What is known of a number as a caller.
     pub fn caller(&self, number: Number) -> Option<Caller> {
         let hash = hash(number.value(), self.seed);
-        let table = shard(&self.callers, hash)?;
+        let table = self.callers.shard(hash)?;
         table.record(table.find(number.value(), hash)?).map(|words| Caller::read(&words))
     }
 
     pub(crate) fn with_callee(&self, number: Number, change: impl FnOnce(&mut Callee)) {
         let hash = hash(number.value(), self.seed);
-        let Some(mut table) = shard(&self.callees, hash) else { return };
+        let Some(mut table) = self.callees.shard(hash) else { return };
         if let Some((place, words)) = table.find(number.value(), hash).and_then(|place| Some((place, table.record(place)?))) {
             let mut record = Callee::read(&words);
             change(&mut record);
@@ -160,7 +180,7 @@ impl State {
 
     pub(crate) fn with_caller(&self, number: Number, change: impl FnOnce(&mut Caller)) {
         let hash = hash(number.value(), self.seed);
-        let Some(mut table) = shard(&self.callers, hash) else { return };
+        let Some(mut table) = self.callers.shard(hash) else { return };
         if let Some((place, words)) = table.find(number.value(), hash).and_then(|place| Some((place, table.record(place)?))) {
             let mut record = Caller::read(&words);
             change(&mut record);
@@ -208,8 +228,8 @@ impl State {
 
     /// How full the tables are: callers, callees.
     pub fn fill(&self) -> [Fill; 2] {
-        [&self.callers, &self.callees].map(|tables| {
-            tables.iter().map(lock).fold(Fill::default(), |fill, table| {
+        [&self.callers, &self.callees].map(|side| {
+            side.shards.iter().map(lock).fold(Fill::default(), |fill, table| {
                 let (displaced, refused) = table.losses();
                 Fill {
                     records: fill.records + table.len() as u64,
@@ -223,7 +243,7 @@ impl State {
 
     /// A digest of all records: two states that were fed the same are the same.
     pub fn digest(&self) -> u64 {
-        let tables = self.callers.iter().chain(&self.callees).map(lock);
+        let tables = self.callers.shards.iter().chain(&self.callees.shards).map(lock);
         let of = |table: &Table| table.records().flatten().fold(0_u64, |sum, word| hash(sum ^ word, 1));
         tables.fold(0, |sum, table| hash(sum, 2) ^ of(&table))
     }
@@ -233,12 +253,9 @@ impl State {
 const LONG_TALK_MS: u32 = 60_000;
 
 /// A panic under the lock cannot leave half a record: each is written in one go.
+#[inline]
 fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn shard(tables: &[Mutex<Table>], hash: u64) -> Option<MutexGuard<'_, Table>> {
-    tables.get(place(hash)).map(lock)
 }
 
 /// Which shard: by other bits than the sets and tags of a table take.
