@@ -53,6 +53,8 @@ pub struct Operator {
     pub name_en: String,
     /// Where customers turn to.
     pub hotline: String,
+    /// Where customers register and re-register by telephone: reachable in every stop, like the hotline (L-REM-4).
+    pub registration_port: String,
     /// Where a refusal is mended, as a message tells it (L-REM-8).
     pub remedy_zh: String,
     /// What to bring, as a message tells it (L-REM-8).
@@ -66,6 +68,7 @@ impl Default for Operator {
             name_zh: "演示通信".into(),
             name_en: "DEMO TELECOM".into(),
             hotline: "10000".into(),
+            registration_port: "10000".into(),
             remedy_zh: "任一自有营业厅".into(),
             documents_zh: "本人有效身份证件原件".into(),
         }
@@ -94,6 +97,8 @@ pub struct AppConfig {
     pub images: ImageLimits,
     /// Capture app.
     pub capture: CaptureConfig,
+    /// Call screening.
+    pub screening: screening::ScreeningConfig,
 }
 
 impl Default for AppConfig {
@@ -103,6 +108,7 @@ impl Default for AppConfig {
             log_origin: "chuangsha.local/audit".into(),
             images: ImageLimits::default(),
             capture: CaptureConfig::default(),
+            screening: screening::ScreeningConfig::default(),
         }
     }
 }
@@ -148,6 +154,10 @@ pub struct Parts {
     pub integrator: tokio::sync::Mutex<Option<platform::audit::integrate::Integrator>>,
     /// Rung after a commit that posted messages.
     pub bell: Arc<tokio::sync::Notify>,
+    /// What decides about calls: [`screening::engine`].
+    pub engine: Arc<chuangsha_screen::Engine>,
+    /// What was decided: [`screening::Watch::new`].
+    pub watch: Arc<screening::Watch>,
 }
 
 /// The application. Clones share everything.
@@ -184,6 +194,19 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "kept", version: 1, sql: platform::web::kept::DDL },
     Migration { module: "channel_place", version: 1, sql: channels::place::DDL },
     Migration { module: "offline", version: 1, sql: registration::offline::DDL },
+    Migration { module: "base_finding", version: 1, sql: remediation::kind::DDL },
+    Migration { module: "resources", version: 2, sql: resources::DDL_2 },
+    Migration { module: "sweeps", version: 1, sql: resources::sweep::table::DDL },
+    Migration { module: "suspension", version: 1, sql: suspension::DDL },
+    Migration { module: "reregistration", version: 1, sql: registration::reregistration::DDL },
+    Migration { module: "import", version: 1, sql: remediation::import::DDL },
+    Migration { module: "remediation", version: 1, sql: remediation::campaign::DDL },
+    Migration { module: "remediation", version: 2, sql: remediation::refund::DDL },
+    Migration { module: "remediation", version: 3, sql: remediation::table::DDL },
+    Migration { module: "ticket", version: 1, sql: hotline::table::DDL },
+    Migration { module: "appeal", version: 1, sql: hotline::appeal::DDL },
+    Migration { module: "refund", version: 1, sql: hotline::refund::DDL },
+    Migration { module: "early_warning", version: 1, sql: hotline::warning::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.
@@ -266,9 +289,14 @@ impl App {
         Ok(())
     }
 
+    /// The key that seals the numbers of the pool.
+    pub(crate) fn pool_key(&self, tx: &mut Tx) -> Result<chuangsha_vault::DataKey> {
+        self.key_of(tx, POOL_SUBJECT, Domain::Identity)
+    }
+
     /// Seals a number of the pool, bound to its row.
     pub fn seal_pool_number(&self, tx: &mut Tx, id: Uuid, digits: &str) -> Result<Vec<u8>> {
-        let key = self.key_of(tx, POOL_SUBJECT, Domain::Identity)?;
+        let key = self.pool_key(tx)?;
         platform::keys::seal(&key, registration::desk::place::POOL, &format!("{id}{digits}"))
     }
 

@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, channels, figures,
+    App, channels, figures, hotline,
     platform::{
         audit,
         edge::{self, EdgeConfig},
@@ -38,6 +38,7 @@ fn json() -> OpenApiRouter<App> {
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
+            .merge(hotline::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
             .merge(audit::http::routes())
@@ -72,6 +73,7 @@ fn pages() -> Router<App> {
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
+        .merge(hotline::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -94,6 +96,12 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &resources::sweep::page::Sweeps,
+    &resources::sweep::page::Checks,
+    &hotline::page::tickets::Tickets,
+    &hotline::page::appeals::Appeals,
+    &hotline::page::refunds::Refunds,
+    &hotline::page::warnings::Warnings,
     &jobs::page::Jobs,
 ];
 

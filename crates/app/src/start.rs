@@ -53,7 +53,9 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
     set.spawn(keep(app.clone(), node.to_owned(), "audit", 500, stop.clone(), |app| Box::pin(integrate(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "figures", 2_000, stop.clone(), |app| Box::pin(fold(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "expiry", 5_000, stop.clone(), |app| Box::pin(expire(app))));
-    set.spawn(keep(app.clone(), node.to_owned(), "ledger", 60_000, stop.clone(), |app| Box::pin(crate::resources::shut_overdue(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "ledger", 60_000, stop.clone(), |app| Box::pin(crate::resources::watch::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "suspension", 5_000, stop.clone(), |app| Box::pin(crate::suspension::watch::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "hotline", 60_000, stop.clone(), |app| Box::pin(crate::hotline::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "jobs", 500, stop.clone(), |app| Box::pin(jobs::run::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "sweep", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(sweep(app))));
     Ok(set)

@@ -52,10 +52,14 @@ pub(crate) fn vault() -> Vault {
 /// A node over the store.
 pub(crate) fn app(store: Store, vault: Vault, clock: Arc<dyn Clock>, seed: u64, people: PeopleConfig) -> App {
     let ids = Arc::new(Ids::seeded(seed));
+    let rules = crate::rulebook::embedded(true).unwrap();
+    let config = AppConfig::default();
     App::new(Parts {
+        engine: crate::screening::engine(&rules, clock.now(), &config.screening, seed).unwrap(),
+        watch: Arc::new(crate::screening::Watch::new(&config.screening)),
         store,
         vault,
-        rules: Arc::new(crate::rulebook::embedded(true).unwrap()),
+        rules: Arc::new(rules),
         matrix: Arc::new(Matrix::embedded().unwrap()),
         clock,
         people: People::new(people, &ids).unwrap(),
@@ -65,7 +69,7 @@ pub(crate) fn app(store: Store, vault: Vault, clock: Arc<dyn Clock>, seed: u64, 
         verifier: Arc::new(Nobody),
         network: Arc::new(Nobody),
         sms: Arc::new(Console),
-        config: AppConfig::default(),
+        config,
         audit_key: OnceLock::new(),
         integrator: tokio::sync::Mutex::default(),
         bell: Arc::default(),

@@ -5,6 +5,8 @@ use chuangsha_app::{
     platform::{actor::Actor, failure::Failure, people::OrganisationKind},
     resources::{
         self, Application, Asked, Clause, Defect, Direction, Document, Filter, Industry, Kind, Paper, Purpose, Resource, State, file,
+        sweep::{self, Finding, Outcome, Plan, Stage, Work},
+        watch::{self, Watch},
     },
 };
 use chuangsha_kernel::{OrganisationCode, problem::Language, role::Role, rulebook::ChannelKind, time::DAY_MS};
@@ -108,13 +110,15 @@ story!(what_traffic_contradicts_is_corrected_by_the_deadline_or_shut_down, kit =
     let (kept, lost) = (running(&kit, &manager, "T-01").await, running(&kit, &manager, "T-02").await);
     let app = kit.app.clone();
     let now = app.clock.now();
+    let (kept_id, lost_id) = (kept.id, lost.id);
     let report = move |tx: &mut chuangsha_store::Tx<'_>| {
-        for code in ["T-01", "T-02", "T-02"] {
-            resources::report(&app, tx, code, Defect::ActualDiffers, "sub-lease", now)?;
-        }
-        Ok(())
+        [kept_id, lost_id, lost_id].iter().map(|id| resources::report_finding(&app, tx, *id, Defect::ActualDiffers, "sub_lease:0190aa", now)).collect()
     };
-    kit.app.write(report).await.unwrap();
+    let news: Vec<bool> = kit.app.write(report).await.unwrap();
+    assert_eq!(news, [true, true, false], "said once, it stays one finding");
+    let about = watch::about(&kit.app, &manager, lost.id).await.unwrap();
+    let told: Vec<_> = about.found.iter().map(|one| (one.defect, one.by.as_str(), one.evidence.as_str())).collect();
+    assert_eq!(told, [(Defect::ActualDiffers, "screening", "sub_lease:0190aa")]);
     let (found, ..) = resources::find(&kit.app, &manager, kept.id).await.unwrap();
     assert_eq!((found.state, found.defects.as_slice()), (State::Correcting, [Defect::ActualDiffers].as_slice()));
     step(&kit, &manager, &found, Asked::Correct { defect: Defect::ActualDiffers }).await.unwrap();
@@ -125,6 +129,109 @@ story!(what_traffic_contradicts_is_corrected_by_the_deadline_or_shut_down, kit =
     assert_eq!(resources::shut_overdue(&kit.app).await.unwrap(), 0, "once");
     let state = async |id| resources::find(&kit.app, &manager, id).await.unwrap().0.state;
     assert_eq!((state(kept.id).await, state(lost.id).await), (State::Active, State::ShutDown));
+});
+
+fn plan(kit: &Kit) -> Plan {
+    let today = kit.app.clock.now().day();
+    Plan {
+        name: "重点行业清查".into(),
+        region: kit::CITY.into(),
+        industries: Vec::new(),
+        kinds: Vec::new(),
+        starts: today,
+        ends: today,
+        lead: "1024".into(),
+    }
+}
+
+story!(a_sweep_ends_when_every_line_has_its_result_and_its_defects_run_to_their_deadline, kit => {
+    let manager = manager(&kit);
+    assert_eq!(refused(sweep::plan(&kit.app, &manager, plan(&kit)).await), "resources.sweep_empty");
+    let lines = [running(&kit, &manager, "T-01").await, running(&kit, &manager, "T-02").await, running(&kit, &manager, "T-03").await];
+    let shop = Application { industry: Industry::Logistics, subject_code: credit_code(2), ..application("T-04") };
+    let shop = resources::apply(&kit.app, &manager, shop).await.unwrap();
+    let shop = step(&kit, &manager, &shop, Asked::Vet).await.unwrap();
+    step(&kit, &manager, &shop, open()).await.unwrap();
+    let clerk = kit.clerk(kit.outlet("Z-1", ChannelKind::OwnHall).await);
+    assert!(sweep::plan(&kit.app, &clerk, plan(&kit)).await.is_err(), "a clerk plans none");
+    let begun = sweep::plan(&kit.app, &manager, plan(&kit)).await.unwrap();
+    assert_eq!(refused(sweep::find(&kit.app, &clerk, begun.id).await), "resources.sweep_not_found");
+
+    // The courier is not among the industries that come first.
+    let work = async |outcome| sweep::work(&kit.app, &manager, Work { sweep: Some(begun.id), outcome, limit: 50, ..Work::default() }).await.unwrap();
+    assert_eq!(work(None).await.0.iter().map(|one| one.code.as_str()).collect::<Vec<_>>(), ["T-01", "T-02", "T-03"]);
+    let check = async |line: &Resource, finding| sweep::check(&kit.app, &manager, begun.id, line.id, finding).await;
+    assert_eq!(check(&lines[0], Finding::Clean).await.unwrap(), Outcome::Clean);
+    assert_eq!(refused(check(&lines[0], Finding::Clean).await), "resources.already_checked");
+    assert_eq!(refused(check(&lines[1], Finding::Gone).await), "resources.still_in_service");
+    let empty = Finding::Defective { defects: vec![Defect::PurposeMissing], evidence: String::new() };
+    assert_eq!(refused(check(&lines[1], empty).await), "resources.evidence_missing");
+    let two = Finding::Defective { defects: vec![Defect::PurposeMissing, Defect::Abnormal], evidence: "现场未见登记的客服".into() };
+    check(&lines[1], two).await.unwrap();
+    assert_eq!(refused(check(&shop, Finding::Clean).await), "resources.not_found", "not on the list");
+    assert_eq!(refused(sweep::close(&kit.app, &manager, begun.id).await), "resources.sweep_unfinished");
+    step(&kit, &manager, &lines[2], Asked::ShutDown).await.unwrap();
+    check(&lines[2], Finding::Gone).await.unwrap();
+
+    let (_, progress) = sweep::find(&kit.app, &manager, begun.id).await.unwrap();
+    let figures: Vec<_> = progress.iter().map(|one| (one.industry, one.region.as_str(), one.lines, one.clean, one.defective, one.gone)).collect();
+    assert_eq!(figures, [(Industry::CallCentre, kit::CITY, 3, 1, 1, 1)]);
+    assert_eq!(work(Some(Outcome::Defective)).await.1, 1);
+    let closed = sweep::close(&kit.app, &manager, begun.id).await.unwrap();
+    assert_eq!(closed.stage, Stage::Closed);
+    assert_eq!(refused(sweep::close(&kit.app, &manager, begun.id).await), "resources.sweep_closed");
+    let listed = sweep::list(&kit.app, &manager, Some(Stage::Closed), None, 10).await.unwrap();
+    assert_eq!(listed.iter().map(|(sweep, lines, done)| (sweep.id, *lines, *done)).collect::<Vec<_>>(), [(begun.id, 3, 3)]);
+
+    // What was found runs to its deadline and is shut down like any finding.
+    let (found, ..) = resources::find(&kit.app, &manager, lines[1].id).await.unwrap();
+    assert_eq!((found.state, found.defects.as_slice()), (State::Correcting, [Defect::PurposeMissing, Defect::Abnormal].as_slice()));
+    let about = watch::about(&kit.app, &manager, found.id).await.unwrap();
+    assert!(about.checked_at.is_some() && about.found.iter().all(|one| one.evidence == "现场未见登记的客服"));
+    kit.clock.advance_ms(15 * DAY_MS);
+    assert_eq!(resources::shut_overdue(&kit.app).await.unwrap(), 1);
+});
+
+story!(what_runs_out_and_what_lies_idle_is_told_and_what_has_run_out_is_a_finding, kit => {
+    let manager = manager(&kit);
+    let (used, idle) = (running(&kit, &manager, "T-01").await, running(&kit, &manager, "T-02").await);
+    let watched = async |watch| {
+        let filter = Filter { watch: Some(watch), limit: 10, ..Filter::default() };
+        let (rows, total) = resources::list(&kit.app, &manager, filter).await.unwrap();
+        assert_eq!(total as usize, rows.len());
+        rows.iter().map(|row| row.resource.code.clone()).collect::<Vec<_>>()
+    };
+    kit.clock.advance_ms(179 * DAY_MS);
+    assert!(watched(Watch::Idle).await.is_empty());
+    let (now, id) = (kit.app.clock.now(), used.id);
+    kit.app.write(move |tx| resources::saw_calls(tx, id, 12, now)).await.unwrap();
+    // A late feed does not make the last call older.
+    kit.app.write(move |tx| resources::saw_calls(tx, id, 1, now.plus_ms(-DAY_MS))).await.unwrap();
+    assert_eq!(watch::about(&kit.app, &manager, id).await.unwrap().called_at, Some(now));
+    kit.clock.advance_ms(2 * DAY_MS);
+    assert_eq!(watched(Watch::Idle).await, ["T-02"]);
+    assert_eq!(watch::count(&kit.app, &manager, Watch::Idle, "").await.unwrap(), 1);
+
+    let until = |days| {
+        let day = kit.app.clock.now().plus_ms(days * DAY_MS).day();
+        Paper { document: Document::TelecomPermit, reference: "X-2".into(), valid_until: Some(day), in_scope: true }
+    };
+    watch::renew(&kit.app, &manager, idle.id, until(60)).await.unwrap();
+    assert!(watched(Watch::Expiring).await.is_empty());
+    kit.clock.advance_ms(31 * DAY_MS);
+    assert_eq!(watched(Watch::Expiring).await, ["T-01", "T-02"], "both are the same organisation's");
+    assert_eq!(watch::note_expired(&kit.app).await.unwrap(), 0, "it still holds");
+    kit.clock.advance_ms(30 * DAY_MS);
+    assert_eq!(watch::note_expired(&kit.app).await.unwrap(), 2);
+    assert_eq!(watch::note_expired(&kit.app).await.unwrap(), 0, "once");
+    let (found, ..) = resources::find(&kit.app, &manager, used.id).await.unwrap();
+    assert_eq!((found.state, found.defects.as_slice()), (State::Correcting, [Defect::NoQualification].as_slice()));
+    let correct = || Asked::Correct { defect: Defect::NoQualification };
+    assert_eq!(refused(step(&kit, &manager, &found, correct()).await), "resources.paper_missing");
+    watch::renew(&kit.app, &manager, idle.id, until(400)).await.unwrap();
+    assert_eq!(step(&kit, &manager, &found, correct()).await.unwrap().state, State::Active);
+    let clerk = kit.clerk(kit.outlet("Z-1", ChannelKind::OwnHall).await);
+    assert!(watch::renew(&kit.app, &clerk, idle.id, until(1)).await.is_err());
 });
 
 story!(a_black_listed_organisation_loses_everything_at_once, kit => {

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chuangsha_app::{channels, platform, registration, resources, subscribers};
+use chuangsha_app::{channels, hotline, platform, registration, resources, subscribers, suspension};
 use chuangsha_kernel::problem::Code;
 
 /// Every list of codes. A new one is added here: a test counts them.
@@ -26,7 +26,13 @@ fn lists() -> Vec<&'static [&'static Code]> {
         registration::ending::ALL,
         channels::channel::code::ALL,
         resources::resource::code::ALL,
+        hotline::ticket::code::ALL,
+        hotline::appeal::code::ALL,
+        hotline::refund::code::ALL,
+        hotline::warning::code::ALL,
+        suspension::hold::code::ALL,
         subscribers::code::ALL,
+        platform::calendar::code::ALL,
         platform::edge::code::ALL,
         platform::failure::code::ALL,
         platform::images::ALL,

@@ -76,6 +76,9 @@ pub enum Command {
     /// Accounts from the terminal
     #[command(subcommand)]
     People(PeopleCommand),
+    /// Bring an existing base over
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Run a simulator of the outside world by hand
     #[command(subcommand)]
     World(WorldCommand),
@@ -93,6 +96,9 @@ pub enum Command {
         /// Orders stored while the audit queue and the pages are measured
         #[arg(long, alias = "rows", default_value_t = 1_000_000)]
         orders: u32,
+        /// Only on this engine [default: every engine of this machine]
+        #[arg(long, value_enum)]
+        store: Option<BenchStore>,
         /// Size of the screening bench, and whether to live a day of the simulated city instead
         #[command(flatten)]
         screen: BenchScreen,
@@ -106,6 +112,38 @@ pub enum Command {
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
+    },
+}
+
+/// Engine of a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BenchStore {
+    /// One file
+    Sqlite,
+    /// A private server of the measurement
+    Postgres,
+}
+
+/// Brings an existing base over.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Numbers with their holders, from CSV, XLSX or Parquet; run again after a break, it goes on where it was
+    Subscribers {
+        /// Files, one after the other
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Which column is which field [default: the usual headings]
+        #[arg(long, value_name = "FILE")]
+        mapping: Option<PathBuf>,
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// Where to write what was refused, and why [default: beside the file, as FILE.rejects.csv]
+        #[arg(long, value_name = "FILE")]
+        rejects: Option<PathBuf>,
+        /// Rows of one transaction
+        #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        rows_per_batch: u64,
     },
 }
 
@@ -204,6 +242,24 @@ pub enum WorldCommand {
         #[arg(long)]
         behaviour: Option<String>,
     },
+    /// Calls of the demo province, honest and not, placed with the SIP edge
+    Calls {
+        /// The edge, as serve --demo names it
+        #[arg(long, default_value = "127.0.0.1:5060")]
+        to: std::net::SocketAddr,
+        /// Its listener for HEP3, so that it learns how calls ended
+        #[arg(long)]
+        hep: Option<std::net::SocketAddr>,
+        /// Calls a second
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=2000))]
+        rate: u32,
+        /// Calls in all
+        #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        count: u64,
+        /// The same seed makes the same calls
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// A network element in the shape of TMF640
     Network {
         /// Port on the loopback; 0 takes a free one
@@ -234,6 +290,8 @@ pub enum Group {
     Pages,
     /// One call decided, one number looked up
     Screen,
+    /// Subscribers of an old base brought over, against loading the same rows bare
+    Import,
     /// All of them
     All,
 }
@@ -250,6 +308,7 @@ impl Group {
             Self::Sip => "sip",
             Self::Pages => "pages",
             Self::Screen => "screen",
+            Self::Import => "import",
             Self::All => "all",
         }
     }

@@ -30,6 +30,18 @@ pub async fn open(settings: &Settings) -> Result<App, Problem> {
     parts::quiet(settings, demo::is_demo(&settings.data())).await
 }
 
+/// The same, set up to bring millions of rows over.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_bulk(settings: &Settings) -> Result<App, Problem> {
+    let root = settings.root_key();
+    if !root.is_file() {
+        return Err(Problem::new(&NONE).field("--data").with("path", settings.data().display()));
+    }
+    parts::bulk(settings, demo::is_demo(&settings.data())).await
+}
+
 /// The same, with no server beside it.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod help;
+mod import;
 mod installation;
 mod keys;
 mod people;
@@ -66,7 +67,8 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Audit(AuditCommand::Key) => audit::key(say, &settings()?),
         Command::Audit(AuditCommand::Witness(options)) => audit::witness(say, &options),
         Command::World(command) => world::run(say, &command),
-        Command::Bench { group, on, seconds, orders, screen } => bench::run(say, group, &on, (seconds, orders), screen),
+        Command::Import(command) => import::run(say, &settings()?, command),
+        Command::Bench { group, on, seconds, orders, store, screen } => bench::run(say, group, &on, (seconds, orders), store, screen),
         Command::Screen(command) => screen::run(say, &command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());

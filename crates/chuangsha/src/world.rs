@@ -1,9 +1,14 @@
 //! 模拟器: the simulators of the outside world, run by hand.
 
-use chuangsha_kernel::{codes, problem::Problem};
-use chuangsha_world::{
-    network, network::NetworkElement, reader, reader::ReaderBridge, smsc::Smsc, verification, verification::VerificationAuthority,
+use chuangsha_kernel::{
+    codes,
+    problem::Problem,
+    time::{Clock, SystemClock},
 };
+use chuangsha_world::{
+    calls, network, network::NetworkElement, reader, reader::ReaderBridge, smsc::Smsc, verification, verification::VerificationAuthority,
+};
+use serde_json::json;
 
 use crate::{
     cli::WorldCommand,
@@ -18,6 +23,9 @@ codes! {
     PORT = "world.port_taken", 503,
         "模拟器无法监听端口 {port}：{reason}", "the simulator cannot listen on port {port}: {reason}",
         "换一个端口，0 取空闲端口", "take another port; 0 takes a free one";
+    NOBODY = "world.nobody_answers", 503,
+        "{address} 没有应答", "nobody answers at {address}",
+        "用 --to 指定 serve --demo 输出的信令地址", "name the SIP address that serve --demo prints with --to";
 }
 
 /// `chuangsha world …`: runs until stopped.
@@ -41,6 +49,10 @@ pub fn run(say: &Say, command: &WorldCommand) -> Outcome {
                 simulator.behave(behaviour.unwrap_or(reader::Behaviour::Card));
                 running(say, "capture.reader_bridge", &simulator.url()).await?;
             }
+            WorldCommand::Calls { to, hep, rate, count, seed } => {
+                let plan = calls::Plan { to: *to, hep: *hep, rate: *rate, count: *count, seed: *seed };
+                place(say, plan).await?;
+            }
             WorldCommand::Network { port, behaviour } => {
                 let behaviour = behaviour.as_deref().map(network_behaviour).transpose()?;
                 let simulator = NetworkElement::start_at(*port).await.map_err(|error| taken(*port, &error))?;
@@ -50,6 +62,29 @@ pub fn run(say: &Say, command: &WorldCommand) -> Outcome {
         }
         Ok(())
     })
+}
+
+/// Places calls and tells once a second what came of them.
+async fn place(say: &Say, plan: calls::Plan) -> Outcome {
+    let clock = SystemClock::default();
+    let now = || u64::try_from(clock.now().0).unwrap_or_default() * 1_000;
+    let told = |tally: &calls::Tally| {
+        let calls::Tally { placed, passed, labelled, blocked, other } = *tally;
+        say.note(
+            &format!("已呼 {placed}：放行 {passed}，标签 {labelled}，拦截 {blocked}，其他 {other}"),
+            &format!("placed {placed}: passed {passed}, labelled {labelled}, blocked {blocked}, other {other}"),
+        );
+    };
+    let tally = calls::place(plan, now, told).await.map_err(|error| taken(plan.to.port(), &error))?;
+    let calls::Tally { placed, passed, labelled, blocked, other } = tally;
+    if placed > 0 && tally.answered() == 0 {
+        return Err(Problem::new(&NOBODY).field("--to").with("address", plan.to).into());
+    }
+    if say.json {
+        let counted = json!({ "placed": placed, "passed": passed, "labelled": labelled, "blocked": blocked, "other": other });
+        say.answer(&counted.to_string());
+    }
+    Ok(())
 }
 
 async fn running(say: &Say, key: &str, value: &str) -> Outcome {

@@ -150,6 +150,12 @@ vocabulary! {
         LedgerDispose = "ledger.dispose",
         /// 码号清查
         LedgerSweep = "ledger.sweep",
+        /// 查看存量补登
+        RemediationView = "remediation.view",
+        /// 管理补登批次
+        RemediationManage = "remediation.manage",
+        /// 办理补登工单
+        RemediationWork = "remediation.work",
         /// 查看人员
         PeopleView = "people.view",
         /// 管理人员
@@ -190,6 +196,22 @@ vocabulary! {
         ExportMasked = "export.masked",
         /// 明文导出
         ExportClear = "export.clear",
+        /// 查看工单
+        TicketView = "ticket.view",
+        /// 办理工单
+        TicketWork = "ticket.work",
+        /// 指派工单、裁定申诉、审批退费、处置预警
+        TicketDecide = "ticket.decide",
+        /// 查询语音导航标签
+        IvrTag = "ivr.tag",
+        /// 查看来电甄别
+        ScreeningView = "screening.view",
+        /// 管理名单、规则与快照，裁定误拦申诉
+        ScreeningManage = "screening.manage",
+        /// 请求判定、报送通话结果
+        ScreeningDecide = "screening.decide",
+        /// 受理误拦申诉
+        ScreeningAppeal = "screening.appeal",
     }
 }
 

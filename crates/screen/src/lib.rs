@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod bench;
 pub mod city;
 pub mod decide;
+mod foreign;
 pub mod index;
 pub mod ledger;
 pub mod lists;
@@ -56,6 +57,11 @@ impl Engine {
     /// The number to ask the roaming port about before [`Self::decide`], if any; the answer goes into [`Attempt::roaming`].
     pub fn needs_roaming(&self, attempt: &Attempt<'_>) -> Option<Number> {
         decide::needs_roaming(&self.snapshot.load(), attempt)
+    }
+
+    /// The number of the ledger's line of that name.
+    pub fn line(&self, name: &str) -> Option<TrunkId> {
+        self.snapshot.load().ledger.named(name).map(|trunk| trunk.id)
     }
 
     /// Takes in how a call ended.

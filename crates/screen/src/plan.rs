@@ -1,14 +1,17 @@
 //! 号码计划: what a written caller means. One table for every form, compiled from dated packs: mobile ranges from the rulebook, all other Chinese
 //! forms from `rules/cn/callers.toml`, country codes from `rules/world/country_codes.toml`.
 //!
-//! libphonenumber is not used: for China it knows too little, and for the rest of the world part D asks only whether the country code exists and
-//! whether there are fifteen digits at most.
+//! For China libphonenumber knows too little: it refuses ranges in service and takes others nobody has. For the rest of the world its lengths are
+//! compiled in ([`crate::foreign`]).
 
 use chuangsha_kernel::rulebook::{Evidence, NumberRange};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::number::{MOST_DIGITS, Number};
+use crate::{
+    foreign,
+    number::{MOST_DIGITS, Number},
+};
 
 /// 号码种类
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -210,8 +213,8 @@ pub struct Plan {
     forms: Vec<Form>,
     /// By the first three national digits: which forms to try, longest prefix first.
     heads: Vec<(u16, u16)>,
-    /// By the first three digits after `00`: 0 = unassigned, else the length of the code.
-    countries: Vec<u8>,
+    /// By the first three digits after `00`.
+    countries: Vec<Abroad>,
     names: Vec<Country>,
     version: u64,
 }
@@ -257,6 +260,8 @@ pub const CALLERS: &str = include_str!("../../../rules/cn/callers.toml");
 /// Country codes.
 pub const COUNTRY_CODES: &str = include_str!("../../../rules/world/country_codes.toml");
 
+/// Four national digits and more: what is taken where no lengths are known. No country has shorter numbers.
+const ANY_LENGTH: u32 = !0b1111;
 const HEADS: usize = 1_000;
 /// National digits of a mobile number.
 const MOBILE_DIGITS: u32 = 11;
@@ -270,7 +275,9 @@ impl Plan {
     /// Compiles the plan of a day.
     pub fn compile(ranges: &[NumberRange], callers: &str, country_codes: &str, on: Date) -> Result<Self, PlanError> {
         let syntax = |error: toml::de::Error| PlanError::Syntax(error.to_string());
-        let version = u64::from(crc32fast::hash(callers.as_bytes())) << 32 | u64::from(crc32fast::hash(country_codes.as_bytes()));
+        let callers_sum = crc32fast::hash(callers.as_bytes());
+        let mut abroad_sum = crc32fast::Hasher::new();
+        abroad_sum.update(country_codes.as_bytes());
         let callers: CallerPack = toml::from_str(callers).map_err(syntax)?;
         let countries: CountryPack = toml::from_str(country_codes).map_err(syntax)?;
         let mut forms = Vec::new();
@@ -302,12 +309,17 @@ impl Plan {
             return Err(PlanError::Source("country_codes".to_owned()));
         }
         let table = country_table(&countries.codes)?;
+        // Another edition of the library's tables is another plan (I6).
+        for abroad in &table {
+            abroad_sum.update(&abroad.lengths.to_le_bytes());
+        }
+        let version = u64::from(callers_sum) << 32 | u64::from(abroad_sum.finalize());
         let mut names = countries.codes;
         names.sort_by_key(|country| country.code);
         Ok(Self::built(&forms, table, names, version))
     }
 
-    fn built(forms: &[Form], countries: Vec<u8>, names: Vec<Country>, version: u64) -> Self {
+    fn built(forms: &[Form], countries: Vec<Abroad>, names: Vec<Country>, version: u64) -> Self {
         let mut plan = Self { forms: Vec::new(), heads: Vec::with_capacity(HEADS), countries, names, version };
         for head in 0..HEADS as u32 {
             let mut here: Vec<Form> = forms.iter().filter(|form| form.may_begin(head)).copied().collect();
@@ -361,7 +373,7 @@ impl Plan {
         emergency(value, count) || emergency(digits.value, digits.count) || ((digits.zeros == 1 || marked) && behind_area(value, count))
     }
 
-    /// Checksums of the two packs of this crate; the mobile ranges are in the version of the rulebook.
+    /// Checksums of the two packs of this crate and of the lengths abroad; the mobile ranges are in the version of the rulebook.
     pub const fn version(&self) -> u64 {
         self.version
     }
@@ -379,16 +391,15 @@ impl Plan {
             return Err(Fault::Country);
         }
         let head = value / 10_u64.pow(count - 3);
-        let length = self.countries.get(head as usize).copied().unwrap_or(0);
-        if length == 0 {
+        let Some(abroad) = self.countries.get(head as usize).copied().filter(|abroad| abroad.code > 0) else {
             return Err(Fault::Country);
-        }
-        // The shortest national numbers in the world have four digits; `0095588` is a bank's short code in disguise.
-        if count < u32::from(length) + 4 {
+        };
+        let number = Number::new(value).ok_or(Fault::TooLong)?;
+        // `0095588` is a bank's short code in disguise.
+        if abroad.lengths & 1_u32.checked_shl(count - u32::from(abroad.code)).unwrap_or(0) == 0 {
             return Err(Fault::NotInPlan);
         }
-        let number = Number::new(value).ok_or(Fault::TooLong)?;
-        let country = (head / 10_u64.pow(3 - u32::from(length))) as u16;
+        let country = (head / 10_u64.pow(3 - u32::from(abroad.code))) as u16;
         Ok(Line { number, kind: Kind::Foreign, written, allotted: None, country, owner_only: false })
     }
 
@@ -459,8 +470,17 @@ fn national_part(value: u64, count: u32) -> Option<(u64, u32)> {
     (value / scale == 86 && value % scale >= scale / 10).then_some((value % scale, rest))
 }
 
-fn country_table(codes: &[Country]) -> Result<Vec<u8>, PlanError> {
-    let mut table = vec![0_u8; HEADS];
+/// What three leading digits from abroad mean.
+#[derive(Debug, Clone, Copy, Default)]
+struct Abroad {
+    /// Digits of the country code; 0 = nobody's.
+    code: u8,
+    /// How many digits may follow it, as bits.
+    lengths: u32,
+}
+
+fn country_table(codes: &[Country]) -> Result<Vec<Abroad>, PlanError> {
+    let mut table = vec![Abroad::default(); HEADS];
     let mut seen = std::collections::BTreeSet::new();
     for country in codes {
         let text = country.code.to_string();
@@ -469,8 +489,10 @@ fn country_table(codes: &[Country]) -> Result<Vec<u8>, PlanError> {
         }
         let width = 10_usize.pow(3 - text.len() as u32);
         let first = usize::from(country.code) * width;
-        for place in table.iter_mut().skip(first).take(width) {
-            *place = (*place).max(text.len() as u8);
+        let known = foreign::lengths(country.code);
+        let abroad = Abroad { code: text.len() as u8, lengths: if known == 0 { ANY_LENGTH } else { known } };
+        for place in table.iter_mut().skip(first).take(width).filter(|place| place.code < abroad.code) {
+            *place = abroad;
         }
     }
     Ok(table)

@@ -67,6 +67,9 @@ fn every_malformed_form_of_part_d_has_its_name() {
         ("019900001234", Fault::Zero),
         ("010086", Fault::Zero),
         ("0095588", Fault::NotInPlan),
+        // North America has ten digits, no fewer and no more.
+        ("00121255501", Fault::NotInPlan),
+        ("001212555012345", Fault::NotInPlan),
         ("+999123456789", Fault::Country),
         ("00210123456", Fault::Country),
         ("+1415", Fault::NotInPlan),

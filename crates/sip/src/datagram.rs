@@ -14,13 +14,19 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::edge::{Edge, Reaction, Source, Work};
+use crate::{
+    aside::Way,
+    edge::{Edge, Reaction, Source, Work},
+};
 
 /// Datagrams taken with one call.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "one at a time there"))]
 const BATCH: usize = 32;
 /// Room for one datagram.
 const ROOM: usize = 65_536;
+/// Batches a loop still takes from its buffer once it is to end: a flood does not keep it.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "not there"))]
+const LAST: u32 = 2_048;
 /// How often a loop without traffic looks whether it is to end.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -31,6 +37,11 @@ pub trait Handle: Send + Sync + 'static {
 
     /// Takes one message; what is to be sent stands in `work.out`.
     fn receive(&self, bytes: &[u8], source: Source, received: u64, work: &mut Work) -> Reaction;
+
+    /// Takes one that has to wait ([`Reaction::Later`]).
+    fn later(self: &Arc<Self>, bytes: &[u8], source: Source, way: Way) {
+        let _ = (bytes, source, way);
+    }
 }
 
 impl Handle for Edge {
@@ -40,6 +51,10 @@ impl Handle for Edge {
 
     fn receive(&self, bytes: &[u8], source: Source, received: u64, work: &mut Work) -> Reaction {
         Self::receive(self, bytes, source, received, work)
+    }
+
+    fn later(self: &Arc<Self>, bytes: &[u8], source: Source, way: Way) {
+        Self::later(self, bytes, source, way);
     }
 }
 
@@ -65,12 +80,13 @@ impl Datagrams {
             }
             #[cfg(unix)]
             socket.set_reuse_port(loops > 1)?;
-            socket.set_recv_buffer_size(buffer)?;
-            socket.set_send_buffer_size(buffer)?;
+            room(&socket, buffer)?;
             socket.set_read_timeout(Some(GLANCE))?;
             socket.bind(&address.into())?;
             Ok::<UdpSocket, io::Error>(socket.into())
         };
+        // Sockets of another process of the same user would share the address and the calls: whoever has it keeps it alone.
+        drop(UdpSocket::bind(address)?);
         let first = open(address)?;
         let address = first.local_addr()?;
         let mut sockets = vec![first];
@@ -87,10 +103,22 @@ impl Datagrams {
     pub fn serve<H: Handle>(self, handler: &Arc<H>, stop: &Arc<AtomicBool>) -> io::Result<Vec<JoinHandle<()>>> {
         let start = |(i, socket): (usize, UdpSocket)| {
             let (handler, stop) = (Arc::clone(handler), Arc::clone(stop));
-            std::thread::Builder::new().name(format!("sip-udp-{i}")).spawn(move || batches::run(&socket, &*handler, &stop))
+            std::thread::Builder::new().name(format!("sip-udp-{i}")).spawn(move || batches::run(&Arc::new(socket), &handler, &stop))
         };
         self.sockets.into_iter().enumerate().map(start).collect()
     }
+}
+
+/// Room in the kernel; beyond what it gives everybody where this process may ask for that.
+fn room(socket: &Socket, bytes: usize) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::RcvBufForce, &bytes).is_ok()
+        && nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::SndBufForce, &bytes).is_ok()
+    {
+        return Ok(());
+    }
+    socket.set_recv_buffer_size(bytes)?;
+    socket.set_send_buffer_size(bytes)
 }
 
 /// Whether an error of a receiving call means "nothing there".
@@ -116,23 +144,36 @@ mod batches {
 
     use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 
-    use super::{AtomicBool, BATCH, Handle, Ordering, ROOM, Reaction, SocketAddr, Source, UdpSocket, Work, idle, trouble};
+    use super::{Arc, AtomicBool, BATCH, Handle, LAST, Ordering, ROOM, Reaction, SocketAddr, Source, UdpSocket, Way, Work, idle, trouble};
 
-    pub fn run<H: Handle>(socket: &UdpSocket, handler: &H, stop: &AtomicBool) {
+    pub fn run<H: Handle>(socket: &Arc<UdpSocket>, handler: &Arc<H>, stop: &AtomicBool) {
         let mut room = vec![0_u8; BATCH * ROOM];
         let mut incoming = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
         let mut outgoing = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
         let mut work = Work::default();
         let mut answers: Vec<Vec<u8>> = (0..BATCH).map(|_| Vec::with_capacity(2_048)).collect();
         let mut destinations: Vec<Option<SockaddrStorage>> = Vec::with_capacity(BATCH);
-        while !stop.load(Ordering::Relaxed) {
+        let mut last = LAST;
+        loop {
+            // What lies in the buffer when the end comes is answered still.
+            let ending = stop.load(Ordering::Relaxed);
+            if ending {
+                last -= 1;
+                if last == 0 {
+                    return;
+                }
+            }
+            let flags = if ending { MsgFlags::MSG_DONTWAIT } else { MsgFlags::MSG_WAITFORONE };
             destinations.clear();
             {
                 let mut slices: Vec<[IoSliceMut<'_>; 1]> = room.chunks_exact_mut(ROOM).map(|part| [IoSliceMut::new(part)]).collect();
-                let received = match recvmmsg(socket.as_raw_fd(), &mut incoming, slices.iter_mut(), MsgFlags::MSG_WAITFORONE, None) {
+                let received = match recvmmsg(socket.as_raw_fd(), &mut incoming, slices.iter_mut(), flags, None) {
                     Ok(received) => received,
                     Err(errno) => {
                         let error = errno.into();
+                        if ending {
+                            return;
+                        }
                         if !idle(&error) {
                             trouble(&error);
                         }
@@ -143,8 +184,10 @@ mod batches {
                 for message in received {
                     let Some(address) = message.address.as_ref().and_then(address) else { continue };
                     let bytes = message.iovs().next().unwrap_or_default();
-                    match handler.receive(bytes, Source { address, stream: false }, moment, &mut work) {
+                    let source = Source { address, stream: false };
+                    match handler.receive(bytes, source, moment, &mut work) {
                         Reaction::Quiet => {}
+                        Reaction::Later => handler.later(bytes, source, Way::Socket(Arc::clone(socket))),
                         Reaction::Answer(to) | Reaction::Forward(to) => {
                             if let Some(place) = answers.get_mut(destinations.len()) {
                                 std::mem::swap(place, &mut work.out);
@@ -177,17 +220,19 @@ mod batches {
 
 #[cfg(not(target_os = "linux"))]
 mod batches {
-    use super::{AtomicBool, Handle, Ordering, ROOM, Reaction, Source, UdpSocket, Work, idle, trouble};
+    use super::{Arc, AtomicBool, Handle, Ordering, ROOM, Reaction, Source, UdpSocket, Way, Work, idle, trouble};
 
-    pub fn run<H: Handle>(socket: &UdpSocket, handler: &H, stop: &AtomicBool) {
+    pub fn run<H: Handle>(socket: &Arc<UdpSocket>, handler: &Arc<H>, stop: &AtomicBool) {
         let mut room = vec![0_u8; ROOM];
         let mut work = Work::default();
         while !stop.load(Ordering::Relaxed) {
             match socket.recv_from(&mut room) {
                 Ok((length, address)) => {
                     let bytes = room.get(..length).unwrap_or_default();
-                    match handler.receive(bytes, Source { address, stream: false }, handler.moment(), &mut work) {
+                    let source = Source { address, stream: false };
+                    match handler.receive(bytes, source, handler.moment(), &mut work) {
                         Reaction::Quiet => {}
+                        Reaction::Later => handler.later(bytes, source, Way::Socket(Arc::clone(socket))),
                         Reaction::Answer(to) | Reaction::Forward(to) => drop(socket.send_to(&work.out, to)),
                     }
                 }

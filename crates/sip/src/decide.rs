@@ -1,6 +1,8 @@
 //! 判定接口: whoever decides about calls, as the edge sees it.
 
-use chuangsha_screen::{Attempt, Identity, Outcome, Roaming, Verdict};
+use chuangsha_screen::{Attempt, Identity, Number, Outcome, Roaming, TrunkId, Verdict};
+
+use crate::trunk::Trunk;
 
 /// 判定者. Called on the thread that received the call: it waits for nobody.
 pub trait Decide: Send + Sync {
@@ -21,4 +23,18 @@ pub trait Decide: Send + Sync {
         let _ = attempt;
         Roaming::Unasked
     }
+
+    /// The subscriber whose whereabouts have to be asked for before this call is decided, where the answer is not there yet.
+    fn ask(&self, attempt: &Attempt<'_>) -> Option<Number> {
+        let _ = attempt;
+        None
+    }
+
+    /// The line of the ledger a trunk is: the one it names by number, or the one of its name.
+    fn line(&self, trunk: &Trunk) -> TrunkId {
+        trunk.id.unwrap_or(UNLISTED)
+    }
 }
+
+/// A trunk that is no line of the ledger: as an enterprise trunk nothing passes on it.
+pub const UNLISTED: TrunkId = TrunkId(u32::MAX);

@@ -4,15 +4,17 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
+use arc_swap::ArcSwap;
 use chuangsha_kernel::time::Clock;
-use chuangsha_screen::{Action, Attempt, Identity, Number, Roaming};
+use chuangsha_screen::{Action, Attempt, Identity, Ingress, Number, Roaming};
 
 use crate::{
     answer,
+    aside::{Aside, Way},
     calls::Calls,
     decide::Decide,
     memory::{Kept, Key, Known, Memory, Secret},
@@ -50,6 +52,8 @@ pub enum Reaction {
     Answer(SocketAddr),
     /// Send what was written as a datagram to the next hop, or back along the way.
     Forward(SocketAddr),
+    /// Somebody has to be asked first, and that takes time: hand the message to [`Edge::later`].
+    Later,
 }
 
 /// Working memory of one worker: used again for every message, so that none costs an allocation.
@@ -64,7 +68,7 @@ pub struct Work {
 /// 信令边缘. One for all workers.
 pub struct Edge {
     pub(crate) decide: Arc<dyn Decide>,
-    pub(crate) trunks: Trunks,
+    trunks: ArcSwap<Trunks>,
     pub(crate) memory: Memory,
     pub(crate) secret: Secret,
     pub(crate) clock: Arc<dyn Clock>,
@@ -77,6 +81,8 @@ pub struct Edge {
     patience_micros: u64,
     late_said: AtomicU64,
     refusals: AtomicU64,
+    aside: Option<Aside>,
+    leaving: AtomicBool,
 }
 
 impl Edge {
@@ -84,7 +90,7 @@ impl Edge {
     pub fn new(trunks: Trunks, decide: Arc<dyn Decide>, secret: [u8; 16], clock: Arc<dyn Clock>, stopwatch: Arc<dyn Stopwatch>) -> Self {
         Self {
             decide,
-            trunks,
+            trunks: ArcSwap::from_pointee(trunks),
             memory: Memory::new(TRANSACTIONS),
             secret: Secret(secret),
             clock,
@@ -95,6 +101,8 @@ impl Edge {
             patience_micros: PATIENCE_MICROS,
             late_said: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
+            aside: None,
+            leaving: AtomicBool::new(false),
         }
     }
 
@@ -119,6 +127,29 @@ impl Edge {
         self
     }
 
+    /// Lets calls wait aside for an answer that takes longer than a call's own time, instead of going without it.
+    #[must_use]
+    pub fn aside(mut self, aside: Aside) -> Self {
+        self.aside = Some(aside);
+        self
+    }
+
+    /// Puts other trunks in force; a message being read finishes under the old ones.
+    pub fn replace(&self, trunks: Trunks) {
+        self.trunks.store(Arc::new(trunks));
+    }
+
+    /// The trunks in force.
+    pub fn trunks(&self) -> Arc<Trunks> {
+        self.trunks.load_full()
+    }
+
+    /// From now on whoever asks whether this edge is well (OPTIONS) is told that it is not, so that new calls go elsewhere; those that come are
+    /// decided all the same.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
     /// Calls under way through this edge.
     pub fn under_way(&self) -> usize {
         self.calls.len()
@@ -131,12 +162,18 @@ impl Edge {
 
     /// Whether anything may come from there: a trunk, or the far side of a proxied one.
     pub fn knows(&self, source: std::net::IpAddr) -> bool {
-        self.trunks.knows(source) || self.trunks.leads_to(source)
+        let trunks = self.trunks.load();
+        trunks.knows(source) || trunks.leads_to(source)
     }
 
     /// The moment something is received, for [`Edge::receive`].
     pub fn moment(&self) -> u64 {
         self.stopwatch.micros()
+    }
+
+    /// The time of day, for what is asked of others.
+    pub(crate) fn now(&self) -> chuangsha_kernel::Timestamp {
+        self.clock.now()
     }
 
     /// Takes one message. `received` is the moment it came, by [`Edge::moment`]; what is to be sent stands in `work.out`.
@@ -211,6 +248,10 @@ impl Edge {
                 back
             }
             Method::Invite => self.invite(request, source, key, received, out, spelled),
+            Method::Options if self.leaving.load(Ordering::Relaxed) => {
+                answer::write(out, &request.head, source.address, (503, "Going Away"), key.tag(), |_| {});
+                back
+            }
             Method::Options => {
                 answer::options(out, request, source.address, key.tag(), answer::ALLOW);
                 back
@@ -235,15 +276,14 @@ impl Edge {
         out: &mut Vec<u8>,
         spelled: &mut [String; 4],
     ) -> Reaction {
-        let back = self.answer_to(source, Some(&request.via));
-        let Some(trunk) = self.trunks.find(source.address.ip(), trunk_group(request)) else {
+        let trunks = self.trunks.load();
+        let Some(trunk) = trunks.find(source.address.ip(), trunk_group(request)) else {
             return self.refuse_stranger(Some(request), source, out);
         };
         let (known, early) = self.memory.begin(key, received / 1_000);
         if early {
             self.counters.forgotten.add();
         }
-        let far = trunk.far().filter(|_| trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream);
         let (kept, onward) = match known {
             Known::Decided(kept, onward) => {
                 self.counters.retransmissions.add();
@@ -252,22 +292,97 @@ impl Edge {
             // The worker that decides it answers it.
             Known::Deciding => return Reaction::Quiet,
             Known::New => {
-                let (kept, caller, callee) = self.judge(request, trunk, key, received, spelled);
-                let onward = far.filter(|_| goes_on(kept.action, trunk));
-                self.memory.decided(key, kept, onward);
-                if let Some(far) = onward {
-                    let parties = Parties { trunk: trunk.id, caller, callee, near: source.address, far };
-                    self.calls.begin(self.call_of(request.call_id), self.tag_of(request.from.tag()), parties, received);
+                if self.aside.is_some() && self.must_ask(request, trunk, key, spelled) {
+                    return Reaction::Later;
                 }
-                (kept, onward)
+                self.conclude(request, source, trunk, key, received, None, spelled)
             }
         };
+        self.tell(request, source, trunk, key, kept, onward, out)
+    }
+
+    /// Decides about a new call and remembers it.
+    #[allow(clippy::too_many_arguments, reason = "what is known of one call, taken apart once")]
+    fn conclude(
+        &self,
+        request: &Request<'_>,
+        source: Source,
+        trunk: &Trunk,
+        key: Key,
+        received: u64,
+        roaming: Option<Roaming>,
+        spelled: &mut [String; 4],
+    ) -> (Kept, Option<SocketAddr>) {
+        let far = trunk.far().filter(|_| trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream);
+        let (kept, caller, callee) = self.judge(request, trunk, key, received, roaming, spelled);
+        let onward = far.filter(|_| goes_on(kept.action, trunk));
+        self.memory.decided(key, kept, onward);
+        if let Some(far) = onward {
+            let parties = Parties { trunk: self.decide.line(trunk), caller, callee, near: source.address, far };
+            self.calls.begin(self.call_of(request.call_id), self.tag_of(request.from.tag()), parties, received);
+        }
+        (kept, onward)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "what is known of one call, taken apart once")]
+    fn tell(
+        &self,
+        request: &Request<'_>,
+        source: Source,
+        trunk: &Trunk,
+        key: Key,
+        kept: Kept,
+        onward: Option<SocketAddr>,
+        out: &mut Vec<u8>,
+    ) -> Reaction {
         if let Some(to) = onward {
             let label = (kept.action != Action::Pass).then_some((&kept, trunk));
             return self.forward(request, source, key, to, label, out);
         }
         answer::verdict(out, request, source.address, key, trunk, &kept);
-        back
+        self.answer_to(source, Some(&request.via))
+    }
+
+    /// Whether the verdict about a call hangs on an answer from elsewhere that is not there yet.
+    fn must_ask(&self, request: &Request<'_>, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> bool {
+        // Nobody else is asked about calls that cannot roam in.
+        matches!(trunk.class, Ingress::International | Ingress::Interconnect)
+            && self.decide.ask(&self.attempt(request, trunk, key, spelled)).is_some()
+    }
+
+    /// Takes a message that has to wait for an answer, and sends what it gets by `way` when that is there. A call for which there is no room to
+    /// wait is decided at once, without the answer.
+    pub fn later(self: &Arc<Self>, bytes: &[u8], source: Source, way: Way) {
+        let Some(aside) = &self.aside else { return };
+        if let Err(way) = aside.take(self, bytes, source, way) {
+            self.counters.unasked.add();
+            self.resume(bytes, source, Some(Roaming::Unreachable), &way, &mut Work::default());
+        }
+    }
+
+    /// The subscriber somebody has to be asked about before the call in `bytes` is decided.
+    pub(crate) fn subscriber(&self, bytes: &[u8], source: Source, work: &mut Work) -> Option<Number> {
+        let Work { fields, spelled, .. } = work;
+        let request = Head::read(bytes, fields).ok()?.request().ok()?;
+        let trunks = self.trunks.load();
+        let trunk = trunks.find(source.address.ip(), trunk_group(&request))?;
+        self.decide.ask(&self.attempt(&request, trunk, Key::of(&self.secret, &request), spelled))
+    }
+
+    /// Decides about a call that waited, and sends what it gets.
+    pub(crate) fn resume(&self, bytes: &[u8], source: Source, roaming: Option<Roaming>, way: &Way, work: &mut Work) {
+        let Work { fields, out, spelled } = work;
+        out.clear();
+        let Some(request) = Head::read(bytes, fields).ok().and_then(|head| head.request().ok()) else { return };
+        let trunks = self.trunks.load();
+        // Taken off the file meanwhile: a stranger's call gets no verdict.
+        let Some(trunk) = trunks.find(source.address.ip(), trunk_group(&request)) else { return };
+        let key = Key::of(&self.secret, &request);
+        let (kept, onward) = self.conclude(&request, source, trunk, key, self.moment(), roaming, spelled);
+        match self.tell(&request, source, trunk, key, kept, onward, out) {
+            Reaction::Answer(to) | Reaction::Forward(to) => way.send(out, to),
+            Reaction::Quiet | Reaction::Later => {}
+        }
     }
 
     /// Where a request goes that belongs to a call through here, if it does.
@@ -313,11 +428,19 @@ impl Edge {
     }
 
     /// The verdict about a new call, within the time there is; and its parties as understood.
-    fn judge(&self, request: &Request<'_>, trunk: &Trunk, key: Key, received: u64, spelled: &mut [String; 4]) -> Judged {
+    fn judge(
+        &self,
+        request: &Request<'_>,
+        trunk: &Trunk,
+        key: Key,
+        received: u64,
+        roaming: Option<Roaming>,
+        spelled: &mut [String; 4],
+    ) -> Judged {
         self.counters.calls.add();
         let late = || self.stopwatch.micros().saturating_sub(received) > self.patience_micros && !trunk.fails_closed();
         // What waited too long already is not made to wait longer; what took too long is not believed any more.
-        let decided = if late() { None } else { Some(self.decide_about(request, trunk, key, spelled)) };
+        let decided = if late() { None } else { Some(self.decide_about(request, trunk, key, roaming, spelled)) };
         let judged = match decided.filter(|_| !late()) {
             Some(judged) => judged,
             None => {
@@ -343,17 +466,25 @@ impl Edge {
         }
     }
 
-    fn decide_about(&self, request: &Request<'_>, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> Judged {
+    fn decide_about(&self, request: &Request<'_>, trunk: &Trunk, key: Key, roaming: Option<Roaming>, spelled: &mut [String; 4]) -> Judged {
+        let mut attempt = self.attempt(request, trunk, key, spelled);
+        attempt.roaming = roaming.unwrap_or_else(|| self.decide.roaming(&attempt));
+        let verdict = self.decide.decide(&attempt);
+        (Kept::of(&verdict), verdict.caller, verdict.callee)
+    }
+
+    /// A call as the engine sees it.
+    fn attempt<'a>(&self, request: &Request<'a>, trunk: &Trunk, key: Key, spelled: &'a mut [String; 4]) -> Attempt<'a> {
         let head = &request.head;
         let [from, pai, ppi, callee] = spelled;
         let from_uri = request.from.uri;
         let hidden = head.values(Name::Privacy).any(|value| value.split(|b| matches!(b, b';' | b',')).any(|one| hides(scan::trim(one))))
             || from_uri.host.eq_ignore_ascii_case(b"anonymous.invalid")
             || from_uri.telephone().eq_ignore_ascii_case(b"anonymous");
-        let mut attempt = Attempt {
+        Attempt {
             id: (key.0 >> 64) as u64,
             at: self.clock.now(),
-            trunk: trunk.id,
+            trunk: self.decide.line(trunk),
             ingress: trunk.class,
             from: spell(from_uri, from),
             pai: identity(head, Name::AssertedIdentity, pai),
@@ -364,10 +495,7 @@ impl Edge {
             diverted: head.value(Name::Diversion).or_else(|| head.value(Name::HistoryInfo)).is_some(),
             roaming: Roaming::Unasked,
             identity: head.value(Name::Identity).map_or(Identity::Absent, |token| self.decide.identity(token)),
-        };
-        attempt.roaming = self.decide.roaming(&attempt);
-        let verdict = self.decide.decide(&attempt);
-        (Kept::of(&verdict), verdict.caller, verdict.callee)
+        }
     }
 
     fn cancel(&self, request: &Request<'_>, source: Source, key: Key, received: u64, out: &mut Vec<u8>) -> Reaction {

@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 mod answer;
+pub mod aside;
 #[cfg(target_os = "linux")]
 pub mod bench;
 mod calls;
@@ -23,7 +24,7 @@ pub mod trunk;
 pub mod watch;
 
 pub use calls::{Calls, Ended};
-pub use decide::Decide;
+pub use decide::{Decide, UNLISTED};
 pub use edge::{Edge, PATIENCE_MICROS, Reaction, Source, TRANSACTIONS, Work};
 pub use screening::Screening;
 pub use trunk::{Trunks, TrunksError};

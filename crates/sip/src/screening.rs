@@ -2,26 +2,35 @@
 
 use std::sync::Arc;
 
-use chuangsha_screen::{Attempt, Engine, Observe, Outcome, Roaming, RoamingPort, Verdict};
+use chuangsha_screen::{Attempt, Engine, Number, Observe, Outcome, Roaming, TrunkId, Verdict};
 
-use crate::decide::Decide;
+use crate::{
+    aside::Locate,
+    decide::{Decide, UNLISTED},
+    trunk::Trunk,
+    watch::Monotonic,
+};
 
 /// 甄别引擎 behind the edge, with the port for roaming where the operator has one.
 pub struct Screening {
     engine: Arc<Engine>,
-    roaming: Option<Arc<dyn RoamingPort>>,
+    roaming: Option<Arc<dyn Locate>>,
     observer: Option<Arc<dyn Observe>>,
+    stopwatch: Monotonic,
 }
+
+/// Of so many decisions one is timed.
+const MEASURED: u64 = 64;
 
 impl Screening {
     /// Without a roaming port.
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, roaming: None, observer: None }
+        Self { engine, roaming: None, observer: None, stopwatch: Monotonic::default() }
     }
 
-    /// Asks that port where a decision needs it. The port keeps to its own time, which is part of the call's.
+    /// Asks that port where a decision needs it: what it knows at once here, all else through [`crate::Edge::aside`].
     #[must_use]
-    pub fn roaming(mut self, port: Arc<dyn RoamingPort>) -> Self {
+    pub fn roaming(mut self, port: Arc<dyn Locate>) -> Self {
         self.roaming = Some(port);
         self
     }
@@ -36,10 +45,16 @@ impl Screening {
 
 impl Decide for Screening {
     fn decide(&self, attempt: &Attempt<'_>) -> Verdict {
-        let verdict = self.engine.decide(attempt);
-        if let Some(observer) = &self.observer {
+        let Some(observer) = &self.observer else { return self.engine.decide(attempt) };
+        if attempt.id % MEASURED == 0 {
+            let started = self.stopwatch.nanos();
+            let verdict = self.engine.decide(attempt);
+            observer.took(self.stopwatch.nanos().saturating_sub(started));
             observer.decided(attempt, &verdict);
+            return verdict;
         }
+        let verdict = self.engine.decide(attempt);
+        observer.decided(attempt, &verdict);
         verdict
     }
 
@@ -52,6 +67,16 @@ impl Decide for Screening {
 
     fn roaming(&self, attempt: &Attempt<'_>) -> Roaming {
         let Some(port) = &self.roaming else { return Roaming::Unasked };
-        self.engine.needs_roaming(attempt).map_or(Roaming::Unasked, |subscriber| port.locate(subscriber, attempt.at))
+        let known = |subscriber| port.known(subscriber, attempt.at).unwrap_or(Roaming::Unreachable);
+        self.engine.needs_roaming(attempt).map_or(Roaming::Unasked, known)
+    }
+
+    fn ask(&self, attempt: &Attempt<'_>) -> Option<Number> {
+        let port = self.roaming.as_ref()?;
+        self.engine.needs_roaming(attempt).filter(|subscriber| port.known(*subscriber, attempt.at).is_none())
+    }
+
+    fn line(&self, trunk: &Trunk) -> TrunkId {
+        trunk.id.or_else(|| self.engine.line(&trunk.name)).unwrap_or(UNLISTED)
     }
 }

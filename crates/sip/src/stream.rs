@@ -2,11 +2,12 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Semaphore, mpsc},
     task::JoinSet,
     time::timeout,
 };
@@ -14,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    aside::Way,
     edge::{Edge, Reaction, Source, Work},
     message::{Fields, Head, LONGEST, Name},
     scan,
@@ -25,6 +27,8 @@ const MOST_CONNECTIONS: usize = 1_024;
 const MIDDLE: Duration = Duration::from_secs(10);
 /// A connection nobody uses is closed after this time.
 const IDLE: Duration = Duration::from_secs(600);
+/// Answers of calls that waited aside, on their way to one connection.
+const LATE: usize = 64;
 /// A peer that is gone without a word is found out within half a minute and some.
 const PROBE: Duration = Duration::from_secs(30);
 
@@ -70,19 +74,18 @@ pub fn frame(bytes: &[u8], fields: &mut Fields) -> Frame {
     }
 }
 
-/// Takes connections until `stop`. With `tls` each begins with a handshake.
+/// Takes connections until `stop`. With `tls` each begins with a handshake, under the certificate that is in force at that moment.
 ///
 /// # Errors
 /// The address cannot be listened on.
 pub async fn serve(
     listener: std::net::TcpListener,
     edge: Arc<Edge>,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Arc<ArcSwap<rustls::ServerConfig>>>,
     stop: CancellationToken,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let acceptor = tls.map(TlsAcceptor::from);
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -100,7 +103,8 @@ pub async fn serve(
             tracing::warn!("a connection was refused: {MOST_CONNECTIONS} are open");
             continue;
         };
-        let (edge, acceptor, stop) = (Arc::clone(&edge), acceptor.clone(), stop.clone());
+        let (edge, stop) = (Arc::clone(&edge), stop.clone());
+        let acceptor = tls.as_ref().map(|tls| TlsAcceptor::from(tls.load_full()));
         connections.spawn(async move {
             let talk = async {
                 prepare(&connection)?;
@@ -127,15 +131,24 @@ fn prepare(connection: &TcpStream) -> io::Result<()> {
     SockRef::from(connection).set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE).with_interval(Duration::from_secs(5)))
 }
 
-async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, address: SocketAddr, edge: &Edge) -> io::Result<()> {
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, address: SocketAddr, edge: &Arc<Edge>) -> io::Result<()> {
     let source = Source { address, stream: true };
     let mut bytes = Vec::with_capacity(4_096);
     let mut fields = Fields::default();
     let mut work = Work::default();
+    let (way, mut late) = mpsc::channel::<Vec<u8>>(LATE);
     loop {
         let patience = if bytes.is_empty() { IDLE } else { MIDDLE };
-        if timeout(patience, stream.read_buf(&mut bytes)).await?? == 0 {
-            return Ok(());
+        tokio::select! {
+            read = timeout(patience, stream.read_buf(&mut bytes)) => if read?? == 0 {
+                return Ok(());
+            },
+            // A call that waited aside has its verdict.
+            Some(answer) = late.recv() => {
+                timeout(MIDDLE, stream.write_all(&answer)).await??;
+                timeout(MIDDLE, stream.flush()).await??;
+                continue;
+            }
         }
         let mut done = 0;
         let mut answers = Vec::new();
@@ -150,11 +163,11 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, address: SocketA
                     length
                 }
                 Frame::Message(length) => {
-                    answer(edge, rest.get(..length).unwrap_or_default(), source, &mut work, &mut answers);
+                    answer(edge, rest.get(..length).unwrap_or_default(), source, &mut work, &mut answers, &way);
                     length
                 }
                 Frame::Broken => {
-                    answer(edge, rest.get(..rest.len().min(LONGEST)).unwrap_or_default(), source, &mut work, &mut answers);
+                    answer(edge, rest.get(..rest.len().min(LONGEST)).unwrap_or_default(), source, &mut work, &mut answers, &way);
                     broken = true;
                     break;
                 }
@@ -172,9 +185,10 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, address: SocketA
     }
 }
 
-fn answer(edge: &Edge, message: &[u8], source: Source, work: &mut Work, answers: &mut Vec<u8>) {
+fn answer(edge: &Arc<Edge>, message: &[u8], source: Source, work: &mut Work, answers: &mut Vec<u8>, way: &mpsc::Sender<Vec<u8>>) {
     match edge.receive(message, source, edge.moment(), work) {
         Reaction::Answer(_) => answers.extend_from_slice(&work.out),
+        Reaction::Later => edge.later(message, source, Way::Connection(way.clone())),
         Reaction::Quiet | Reaction::Forward(_) => {}
     }
 }

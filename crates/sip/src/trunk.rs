@@ -19,9 +19,9 @@ use crate::message::Uri;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trunk {
-    /// As in the ledger.
-    pub id: TrunkId,
-    /// For logs and metrics.
+    /// Number of its line in the ledger; left out, the line of the same name.
+    pub id: Option<TrunkId>,
+    /// As in the ledger, and for logs.
     pub name: String,
     /// Row of the caller-format table.
     pub class: Ingress,
@@ -178,7 +178,7 @@ pub enum TrunksError {
     /// No trunk at all: every call would be refused.
     #[error("no trunk")]
     Empty,
-    /// Two trunks of one id, or of one source and group.
+    /// Two trunks of one id or name, or of one source and group.
     #[error("trunk {0} is there twice")]
     Twice(String),
     /// Something is missing, or is no SIP address.
@@ -198,8 +198,8 @@ pub mod code {
             "按操作手册中的样例改正该行", "correct that line after the example in the operator's manual";
         EMPTY = "trunks.empty", 422, "中继文件中没有中继", "the file of trunks holds no trunk",
             "至少写一条 [[trunk]]，否则所有呼叫都会被拒绝", "write one [[trunk]] at least, or every call is refused";
-        TWICE = "trunks.twice", 422, "中继 {trunk} 的编号，或来源与群组，与另一条相同", "trunk {trunk} has the id, or the source and group, of another one",
-            "为每条中继写不同的 id；同一来源用 group 区分", "give each trunk an id of its own; tell trunks of one source apart by group";
+        TWICE = "trunks.twice", 422, "中继 {trunk} 的编号、名称，或来源与群组，与另一条相同", "trunk {trunk} has the id, the name, or the source and group, of another one",
+            "为每条中继写不同的 id 与 name；同一来源用 group 区分", "give each trunk an id and a name of its own; tell trunks of one source apart by group";
         UNSET = "trunks.unset", 422, "中继 {trunk} 的 {key} 未填写或不是有效的值", "{key} of trunk {trunk} is missing or not usable",
             "填写该项；next 与 challenge 形如 sip:host:port", "fill it in; next and challenge look like sip:host:port";
     }
@@ -270,7 +270,9 @@ impl Trunks {
         }
         let at = self.all.len();
         let same = |other: &&Trunk| {
-            other.id == trunk.id || other.group == trunk.group && other.sources.iter().any(|source| trunk.sources.contains(source))
+            other.id.is_some() && other.id == trunk.id
+                || other.name == trunk.name
+                || other.group == trunk.group && other.sources.iter().any(|source| trunk.sources.contains(source))
         };
         if self.all.iter().any(|other| same(&other)) {
             return Err(TrunksError::Twice(trunk.name));
@@ -316,11 +318,6 @@ impl Trunks {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Trunk> {
         self.all.iter()
-    }
-
-    /// The trunk of an id.
-    pub fn of(&self, id: TrunkId) -> Option<&Trunk> {
-        self.all.iter().find(|trunk| trunk.id == id)
     }
 }
 

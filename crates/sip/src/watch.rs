@@ -19,6 +19,13 @@ impl Default for Monotonic {
     }
 }
 
+impl Monotonic {
+    /// Nanoseconds so far.
+    pub fn nanos(&self) -> u64 {
+        self.0.elapsed().as_nanos() as u64
+    }
+}
+
 impl Stopwatch for Monotonic {
     fn micros(&self) -> u64 {
         self.0.elapsed().as_micros() as u64
@@ -43,17 +50,17 @@ impl Stopwatch for Settable {
 }
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+    ($(#[doc = $help:literal] $name:ident;)*) => {
         /// 计数.
         #[derive(Debug, Default)]
         pub struct Counters {
-            $($(#[$doc])* pub $name: Counter,)*
+            $(#[doc = $help] pub $name: Counter,)*
         }
 
         impl Counters {
-            /// Each with its name.
-            pub fn all(&self) -> [(&'static str, u64); [$($text),*].len()] {
-                [$(($text, self.$name.get())),*]
+            /// Each with its name and what it counts.
+            pub fn all(&self) -> [(&'static str, &'static str, u64); [$($help),*].len()] {
+                [$((stringify!($name), $help.trim_ascii(), self.$name.get())),*]
             }
         }
     };
@@ -77,31 +84,33 @@ impl Counter {
 
 counters! {
     /// Calls decided: retransmissions do not count.
-    calls = "calls";
+    calls;
     /// Let through.
-    passed = "passed";
+    passed;
     /// Labelled.
-    labelled = "labelled";
+    labelled;
     /// Challenged.
-    challenged = "challenged";
+    challenged;
     /// Blocked.
-    blocked = "blocked";
+    blocked;
     /// Requests answered from memory.
-    retransmissions = "retransmissions";
+    retransmissions;
     /// Let through because there was no time left to decide (I4).
-    late = "late";
+    late;
+    /// Let go on without the answer of the roaming port: too many waited for one.
+    unasked;
     /// Transactions forgotten before their 32 seconds.
-    forgotten = "forgotten";
+    forgotten;
     /// From a source that is in no trunk.
-    unknown_source = "unknown_source";
+    unknown_source;
     /// Malformed requests, answered with what the standard asks for.
-    malformed = "malformed";
+    malformed;
     /// Keep-alives and what is no SIP.
-    noise = "noise";
+    noise;
     /// Responses nobody here asked for.
-    strays = "strays";
+    strays;
     /// Calls taken back.
-    cancelled = "cancelled";
+    cancelled;
     /// Outcomes seen in the path.
-    outcomes = "outcomes";
+    outcomes;
 }

@@ -28,7 +28,7 @@ fn invite(callee: &str) -> String {
 fn send(rig: &mut Rig, from: &str, text: &str) -> (Option<String>, String) {
     let (reaction, out) = rig.send_from(from, &wire(text));
     let to = match reaction {
-        Reaction::Quiet => None,
+        Reaction::Quiet | Reaction::Later => None,
         Reaction::Answer(to) | Reaction::Forward(to) => Some(to.to_string()),
     };
     (to, out)

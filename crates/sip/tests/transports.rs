@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use chuangsha_kernel::{Timestamp, time::SettableClock};
 use chuangsha_sip::{
     Edge, Trunks,
@@ -145,7 +146,7 @@ impl Server {
     fn start(tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (edge, address, stop) = (edge(), listener.local_addr().unwrap(), CancellationToken::new());
-        let task = tokio::spawn(stream::serve(listener, Arc::clone(&edge), tls, stop.clone()));
+        let task = tokio::spawn(stream::serve(listener, Arc::clone(&edge), tls.map(|tls| Arc::new(ArcSwap::new(tls))), stop.clone()));
         Self { edge, address, stop, task }
     }
 

@@ -62,6 +62,9 @@ pub struct Config {
     pub readers: usize,
     /// Connections that write (PostgreSQL; SQLite has one writer).
     pub writers: usize,
+    /// Memory in which SQLite's writer keeps pages it has read or changed, in MiB: a large transaction writes a page once, however often it
+    /// changed while it was there.
+    pub writer_cache_mib: u32,
     /// How long a write waits for another process on the same SQLite file, in milliseconds.
     pub busy_timeout_ms: u64,
     /// How long a lost PostgreSQL connection is tried again before the caller hears of it, in milliseconds.
@@ -70,7 +73,14 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { url: "sqlite:data/chuangsha.db".into(), readers: 4, writers: 16, busy_timeout_ms: 5_000, connect_timeout_ms: 5_000 }
+        Self {
+            url: "sqlite:data/chuangsha.db".into(),
+            readers: 4,
+            writers: 16,
+            writer_cache_mib: 64,
+            busy_timeout_ms: 5_000,
+            connect_timeout_ms: 5_000,
+        }
     }
 }
 

@@ -413,6 +413,32 @@ impl Session<'_> {
         })
     }
 
+    /// As [`Session::load`], of rows that are at hand.
+    pub(crate) fn bulk(&mut self, table: &str, columns: &str, width: usize, values: &[Param<'_>]) -> Result<()> {
+        self.land()?;
+        let client = Arc::clone(&self.link.client);
+        let sql = format!("COPY {table} ({columns}) FROM STDIN BINARY");
+        // What a column takes shows in its first value; where there is none, nothing is sent that had a type.
+        let kind = |column: usize| values.iter().skip(column).step_by(width).map(wanted).find(|ty| *ty != Type::UNKNOWN);
+        let types: Vec<Type> = (0..width).map(|column| kind(column).unwrap_or(Type::BYTEA)).collect();
+        let loaded = self.runtime.block_on(async {
+            let sink = client.copy_in(&sql).await.map_err(|fault| Failed::Sent((fault, false)))?;
+            let writer = BinaryCopyInWriter::new(sink, &types);
+            pin_mut!(writer);
+            for row in values.chunks_exact(width) {
+                if let Some((param, ty)) = row.iter().zip(&types).find(|(param, ty)| !takes(param, ty)) {
+                    return Err(Failed::Own(StoreError::Statement(format!("table {table}: a {ty} column does not take {param:?}"))));
+                }
+                writer.as_mut().write_raw(row).await.map_err(|fault| Failed::Sent((fault, false)))?;
+            }
+            writer.finish().await.map_err(|fault| Failed::Sent((fault, false)))
+        });
+        loaded.map(drop).map_err(|failed| match failed {
+            Failed::Sent((fault, guard)) => self.fault(&fault, guard),
+            Failed::Own(fault) => fault,
+        })
+    }
+
     fn send_command(&mut self, sql: &'static str) {
         let client = Arc::clone(&self.link.client);
         self.launch(Box::pin(async move { client.batch_execute(sql).await }), false);

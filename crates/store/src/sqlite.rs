@@ -30,6 +30,7 @@ pub(crate) fn open_writer(path: &Path, config: &Config) -> Result<Connection> {
     connection
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;")
         .map_err(fault)?;
+    connection.execute_batch(&format!("PRAGMA cache_size = -{}", u64::from(config.writer_cache_mib) * 1024)).map_err(fault)?;
     Ok(connection)
 }
 
@@ -165,6 +166,19 @@ impl Session<'_> {
         Ok(count)
     }
 
+    /// Runs one statement for every `width` values. Its placeholders are `$1…$n` in their order, so they are bound by place.
+    pub(crate) fn bulk(&self, sql: &str, width: usize, values: &[Param<'_>]) -> Result<()> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
+        for row in values.chunks_exact(width) {
+            for (index, param) in row.iter().enumerate() {
+                fits(param)?;
+                statement.raw_bind_parameter(index + 1, Bound(*param)).map_err(fault)?;
+            }
+            statement.raw_execute().map_err(fault)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn batch(&self, sql: &str) -> Result<()> {
         self.connection.execute_batch(sql).map_err(fault)
     }
@@ -179,14 +193,16 @@ fn bind(statement: &mut Statement<'_>, params: &[Param<'_>]) -> Result<()> {
         let Some(param) = number.and_then(|number| params.get(number.checked_sub(1)?)) else {
             return Err(StoreError::Statement("a placeholder is not $1…$n or has no parameter".into()));
         };
-        if matches!(param, Param::Text(text) if text.contains('\0')) {
-            // PostgreSQL keeps no such text; neither does this engine, so that a move is always possible.
-            return Err(StoreError::Character);
-        }
+        fits(param)?;
         statement.raw_bind_parameter(index, Bound(*param)).map_err(fault)?;
         bound += 1;
     }
     if bound == params.len() { Ok(()) } else { Err(StoreError::Statement(format!("{bound} placeholders, {} parameters", params.len()))) }
+}
+
+/// PostgreSQL keeps no text with a zero in it; neither does this engine, so that a move is always possible.
+fn fits(param: &Param<'_>) -> Result<()> {
+    if matches!(param, Param::Text(text) if text.contains('\0')) { Err(StoreError::Character) } else { Ok(()) }
 }
 
 struct Bound<'a>(Param<'a>);

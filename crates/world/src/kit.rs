@@ -21,6 +21,7 @@ use chuangsha_app::{
         order::{Customer, ImageKind, Mode, Order, Product},
         table,
     },
+    screening,
 };
 use chuangsha_kernel::{
     document::ResidentId,
@@ -138,9 +139,13 @@ impl Kit {
             backoff: quick,
             ..HttpVerifierSettings::default()
         };
+        let rules = chuangsha_app::rulebook::embedded(true).unwrap();
+        let config = AppConfig::default();
         let app = App::new(Parts {
+            engine: screening::engine(&rules, clock.now(), &config.screening, seed).unwrap(),
+            watch: Arc::new(screening::Watch::new(&config.screening)),
             vault: Vault::new(Arc::new(agent), "demo", Suite::International),
-            rules: Arc::new(chuangsha_app::rulebook::embedded(true).unwrap()),
+            rules: Arc::new(rules),
             matrix: Arc::new(Matrix::embedded().unwrap()),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             people: People::new(PeopleConfig { demo: true, ..PeopleConfig::default() }, &ids).unwrap(),
@@ -149,7 +154,7 @@ impl Kit {
             verifier: Arc::new(HttpVerifier::new(client.clone(), verifier, Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&ids))),
             network: Arc::new(Tmf640::new(client, Tmf640Settings { url: network.url(), timeout_ms: 2_000 })),
             sms,
-            config: AppConfig::default(),
+            config,
             audit_key: OnceLock::new(),
             integrator: tokio::sync::Mutex::default(),
             bell: Arc::default(),
@@ -178,6 +183,8 @@ impl Kit {
     fn parts(&self, store: Store, config: AppConfig) -> App {
         let app = &self.app;
         App::new(Parts {
+            engine: screening::engine(&app.rules, app.clock.now(), &config.screening, 2).unwrap(),
+            watch: Arc::new(screening::Watch::new(&config.screening)),
             vault: app.vault.clone(),
             rules: Arc::clone(&app.rules),
             matrix: Arc::clone(&app.matrix),

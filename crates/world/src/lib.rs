@@ -1,6 +1,7 @@
 //! 世界: everything around the system, played for tests and the demo: the verification authority, a network element, a message centre, and a
 //! made-up province with its people. Deterministic from one seed; listens on the loopback only; no real person, number or face anywhere.
 
+pub mod calls;
 pub mod city;
 pub mod gateway;
 pub mod kit;

@@ -52,8 +52,12 @@ pub struct Service {
     pub key: String,
     /// The number.
     pub number: String,
-    /// `activate`, `suspend`, ….
+    /// `activate`, `stop_out`, ….
     pub action: String,
+    /// Place among the commands to the number; 0: not ordered.
+    pub sequence: i64,
+    /// What stays reachable, comma-separated.
+    pub reachable: String,
     /// State as the standard names it.
     pub state: String,
     /// State to be reached.
@@ -63,6 +67,19 @@ pub struct Service {
     /// How often it was carried out: more than once is a failure of the element itself.
     pub executions: u32,
     polls_left: Option<u32>,
+}
+
+/// 号码: how a number stands in the network.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Line {
+    /// What was done last: `activate`, `stop_out`, ….
+    pub action: String,
+    /// Its sequence.
+    pub sequence: i64,
+    /// What stays reachable, comma-separated.
+    pub reachable: String,
+    /// Every action done, in order.
+    pub history: Vec<String>,
 }
 
 /// A running element; dropping it stops it.
@@ -78,6 +95,7 @@ struct Inner {
     always: Option<Behaviour>,
     conflict_on_repeat: bool,
     services: BTreeMap<String, Service>,
+    lines: BTreeMap<String, Line>,
     hubs: Vec<String>,
     calls: u32,
     next: u32,
@@ -138,6 +156,11 @@ impl NetworkElement {
         lock(&self.shared).services.values().cloned().collect()
     }
 
+    /// How a number stands; `None`: nothing was ever done to it.
+    pub fn line(&self, number: &str) -> Option<Line> {
+        lock(&self.shared).lines.get(number).cloned()
+    }
+
     /// HTTP calls so far, of any kind.
     pub fn calls(&self) -> u32 {
         lock(&self.shared).calls
@@ -147,16 +170,16 @@ impl NetworkElement {
     pub async fn confirm_pending(&self) -> usize {
         let (done, hubs) = {
             let mut inner = lock(&self.shared);
-            let done: Vec<Value> = inner
-                .services
+            let Inner { services, lines, hubs, .. } = &mut *inner;
+            let done: Vec<Value> = services
                 .values_mut()
                 .filter(|service| service.state != service.wanted)
                 .map(|service| {
-                    service.execute();
+                    service.execute(lines);
                     service.json()
                 })
                 .collect();
-            (done, inner.hubs.clone())
+            (done, hubs.clone())
         };
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build();
         if let Ok(client) = client {
@@ -179,11 +202,23 @@ fn lock(shared: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
 }
 
 impl Service {
-    fn execute(&mut self) {
-        if self.state != self.wanted {
-            self.state.clone_from(&self.wanted);
-            self.executions += 1;
+    /// Does it, unless a newer command to the number was done: then it ends without effect.
+    fn execute(&mut self, lines: &mut BTreeMap<String, Line>) {
+        if self.state == self.wanted {
+            return;
         }
+        let line = lines.entry(self.number.clone()).or_default();
+        if self.sequence > 0 && self.sequence <= line.sequence {
+            self.state = "terminated".to_owned();
+            self.wanted.clone_from(&self.state);
+            return;
+        }
+        self.state.clone_from(&self.wanted);
+        self.executions += 1;
+        line.sequence = line.sequence.max(self.sequence);
+        line.action.clone_from(&self.action);
+        line.reachable.clone_from(&self.reachable);
+        line.history.push(self.action.clone());
     }
 
     fn json(&self) -> Value {
@@ -193,12 +228,12 @@ impl Service {
         })
     }
 
-    fn polled(&mut self) -> Value {
+    fn polled(&mut self, lines: &mut BTreeMap<String, Line>) -> Value {
         if let Some(left) = &mut self.polls_left {
             *left = left.saturating_sub(1);
             if *left == 0 {
                 self.polls_left = None;
-                self.execute();
+                self.execute(lines);
             }
         }
         self.json()
@@ -227,6 +262,11 @@ async fn order(State(shared): Shared, Json(body): Json<Value>) -> Response {
         }
         let behaviour = inner.plan.pop_front().or_else(|| inner.always.clone()).unwrap_or(Behaviour::Done);
         let number = characteristic("msisdn");
+        let sequence = characteristic("sequence").parse().unwrap_or(0);
+        let newest = inner.lines.get(&number).map_or(0, |line| line.sequence);
+        if sequence > 0 && sequence <= newest {
+            return (StatusCode::CONFLICT, Json(json!({"code": "outdated", "reason": "a newer order was carried out"}))).into_response();
+        }
         match &behaviour {
             Behaviour::Fail(status) => return StatusCode::from_u16(*status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE).into_response(),
             Behaviour::Refuse(code) => {
@@ -242,6 +282,8 @@ async fn order(State(shared): Shared, Json(body): Json<Value>) -> Response {
             key,
             number,
             action: characteristic("action"),
+            sequence,
+            reachable: characteristic("reachable"),
             state: "reserved".to_owned(),
             wanted: body["state"].as_str().unwrap_or("active").to_owned(),
             posts: 1,
@@ -252,7 +294,7 @@ async fn order(State(shared): Shared, Json(body): Json<Value>) -> Response {
             },
         };
         if matches!(behaviour, Behaviour::Done | Behaviour::LostAnswer | Behaviour::Slow(_)) {
-            service.execute();
+            service.execute(&mut inner.lines);
         }
         let answer = service.json();
         inner.services.insert(service.id.clone(), service);
@@ -276,14 +318,16 @@ async fn list(State(shared): Shared, Query(filter): Query<BTreeMap<String, Strin
     let mut inner = lock(&shared);
     inner.calls += 1;
     let key = filter.get("externalReference.id");
-    Json(inner.services.values_mut().filter(|service| key.is_none_or(|key| *key == service.key)).map(Service::polled).collect())
+    let Inner { services, lines, .. } = &mut *inner;
+    Json(services.values_mut().filter(|one| key.is_none_or(|key| *key == one.key)).map(|one| one.polled(lines)).collect())
 }
 
 async fn one(State(shared): Shared, Path(id): Path<String>) -> Response {
     let mut inner = lock(&shared);
     inner.calls += 1;
-    match inner.services.get_mut(&id) {
-        Some(service) => Json(service.polled()).into_response(),
+    let Inner { services, lines, .. } = &mut *inner;
+    match services.get_mut(&id) {
+        Some(service) => Json(service.polled(lines)).into_response(),
         None => (StatusCode::NOT_FOUND, Json(json!({"code": "notFound", "reason": "no such service"}))).into_response(),
     }
 }

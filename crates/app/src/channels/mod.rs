@@ -415,6 +415,21 @@ pub async fn visit(app: &App, actor: &Actor, id: OrganisationId, input: Visit) -
         .await
 }
 
+/// 走访覆盖 (R-CHN-16): of the physical outlets of a region, how many were visited since a day, and how many there are.
+///
+/// # Errors
+/// The record fails.
+pub fn visited(tx: &mut Tx, region: &str, since: Timestamp) -> Result<(i64, i64)> {
+    let length = region.chars().count();
+    let sql = format!(
+        "SELECT COUNT(*), COALESCE(SUM(CASE WHEN EXISTS (SELECT 1 FROM channel_visit v WHERE v.channel = c.organisation AND v.at >= $1) \
+         THEN 1 ELSE 0 END), 0) FROM channel c WHERE c.kind <> $2 AND c.state IN ($3, $4) AND substr(c.region, 1, {length}) = $5"
+    );
+    let values = params![since.0, ChannelKind::Online as i64, State::Active as i64, State::Warned as i64, region];
+    let row = tx.query_one(&sql, &values)?;
+    Ok((row.int(1)?, row.int(0)?))
+}
+
 /// 培训合格: records a clerk's passed training; it runs out after the time the rule gives (R-CHN-14).
 pub async fn train(app: &App, actor: &Actor, staff: chuangsha_kernel::id::StaffId) -> Result<()> {
     let now = app.clock.now();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::{
     Form, Router,
     extract::{Path, State as Of},
-    http::{StatusCode, Uri},
+    http::Uri,
     response::Response,
     routing::{get, post},
 };
@@ -31,7 +31,7 @@ use crate::{
             form::{Choice, Input, Kind, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
+            page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Facts, Moment, Tag, Timeline, Tone, code, fact, status},
             see_other,
@@ -363,7 +363,7 @@ async fn step(
         Err(failure) => {
             let problem = shown(failure)?;
             let screen = detail(&app, &actor, shell, id, Some(&problem)).await?;
-            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
+            Ok(page_refused(&problem, &screen))
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         words::fill,
     },
     registration::{order::State, table::Filter, view},
+    resources::watch::{self, Watch},
 };
 
 /// One thing to look at.
@@ -61,6 +62,22 @@ pub async fn alerts(look: &Look, place: Where<'_>) -> Result<Vec<Alert>> {
         };
         add(Tone::Bad, w.alert_late, w.alert_overdue, late, address.to_string());
     }
+    if could(Action::TicketView) {
+        let region = app.visible_region(actor, Action::TicketView, place.city)?;
+        let open = app.read(move |tx| crate::hotline::warning::open_in(tx, &region)).await?;
+        let href = Address::new("/warnings", [("state", "open"), ("city", place.city)]);
+        add(Tone::Bad, w.alert_watch, w.alert_warnings, open, href.to_string());
+        let late =
+            crate::hotline::Filter { region: place.city.to_owned(), late_at: Some(now), limit: 1, ..crate::hotline::Filter::default() };
+        let (_, late) = crate::hotline::view::list(app, actor, late).await?;
+        add(
+            Tone::Bad,
+            w.alert_late,
+            w.alert_tickets,
+            late,
+            Address::new("/tickets", [("state", "late"), ("city", place.city)]).to_string(),
+        );
+    }
     if could(Action::NetworkView) {
         let dead = app.read(|tx| TOPICS.iter().map(|topic| Ok(outbox::depth(tx, topic)?.dead)).sum::<Result<i64>>()).await?;
         add(Tone::Bad, w.alert_fault, w.alert_dead, dead, "/network".to_owned());
@@ -82,6 +99,18 @@ pub async fn alerts(look: &Look, place: Where<'_>) -> Result<Vec<Alert>> {
         let warned = channels::page(app, actor, filter, true).await?.1.unwrap_or(0);
         let href = Address::new("/channels", [("state", channels::State::Warned.as_str()), ("city", place.city), ("kind", place.channel)]);
         add(Tone::Warning, w.alert_watch, w.alert_warned, warned, href.to_string());
+    }
+    if could(Action::LedgerView) {
+        for (watch, text) in [(Watch::Expiring, w.alert_papers), (Watch::Idle, w.alert_idle)] {
+            let count = watch::count(app, actor, watch, place.city).await?;
+            add(
+                Tone::Warning,
+                w.alert_watch,
+                text,
+                count,
+                Address::new("/ledger", [("watch", watch.as_str()), ("city", place.city)]).to_string(),
+            );
+        }
     }
     Ok(alerts)
 }

@@ -2,12 +2,14 @@
 
 pub mod actor;
 pub mod audit;
+pub mod calendar;
 pub mod edge;
 pub mod export;
 pub mod failure;
 pub mod images;
 pub mod jobs;
 pub mod keys;
+pub(crate) mod listed;
 pub mod network;
 pub mod notify;
 pub mod people;

@@ -651,6 +651,7 @@ words! {
     menu_jobs: "我的作业", "My jobs";
     jobs_lead: "批量操作与大文件在后台进行；只有发起人能看到，离职即失效。", "Batches and large files go on in the background. Only whoever asked sees them; they end with a leaver.";
     jobs_empty_hint: "在列表上选择多条记录后发起批量操作，或导出一个大列表。", "Choose many lines of a list for a batch, or export a large list.";
+    jobs_asked_at: "发起时间", "Asked";
     job: "作业", "Job";
     job_total: "总数", "Total";
     job_done: "完成", "Done";

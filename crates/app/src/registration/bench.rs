@@ -387,6 +387,7 @@ pub async fn bare_order(app: &App, cast: &Cast, number: Uuid, nth: u32, now: Tim
         captured_by: clerk,
         subject: None,
         person_key: None,
+        existing: None,
         slot: None,
         document: None,
         by_proxy: false,

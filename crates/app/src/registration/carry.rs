@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     order::{Effect, Message, Order, State, Step},
+    reregistration,
     table::{self, NumberState},
 };
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
         audit::{By, Entry},
         failure::Result,
     },
+    suspension,
 };
 
 /// What a step is called and why it is taken.
@@ -49,13 +51,13 @@ pub fn carry(app: &App, tx: &mut Tx, by: By<'_>, old: &Order, step: Step<'_>, be
         now,
     )?;
     for effect in decision.effects {
-        perform(app, tx, &new, effect, now)?;
+        perform(app, tx, by, &new, effect, now)?;
     }
     count(app, tx, old, &new, now)?;
     Ok(new)
 }
 
-fn perform(app: &App, tx: &mut Tx, order: &Order, effect: Effect, now: Timestamp) -> Result<()> {
+fn perform(app: &App, tx: &mut Tx, by: By<'_>, order: &Order, effect: Effect, now: Timestamp) -> Result<()> {
     let id = order.id.0;
     match effect {
         Effect::TakeSlot => {
@@ -72,16 +74,22 @@ fn perform(app: &App, tx: &mut Tx, order: &Order, effect: Effect, now: Timestamp
         }
         Effect::AskVerification => post(app, tx, order, "verification", &format!("verify:{id}:{}", order.version), "", now),
         // One key for ever: however often the command is sent, the network carries it out once.
-        Effect::CommandActivation => post(app, tx, order, "network", &format!("activate:{id}"), "", now),
+        Effect::CommandActivation => {
+            let number = table::number_of(tx, order.id)?;
+            let sequence = suspension::line::next_sequence(tx, number.id)?.to_string();
+            post(app, tx, order, "network", &format!("activate:{id}"), &sequence, now)
+        }
         Effect::Tell(message) => {
             let template = match message {
                 Message::Received => "order_received",
                 Message::Activated => "activated",
+                Message::Reregistered => "reregistered",
                 Message::Returned => "returned",
                 Message::Rejected => "rejected",
             };
             post(app, tx, order, "sms", &format!("{template}:{id}:{}", order.version), template, now)
         }
+        Effect::Reregister => reregistration::complete(app, tx, by, order, now),
         Effect::CreateSubscription => {
             let number = table::number_of(tx, order.id)?;
             table::move_number(tx, number.id, NumberState::Held, NumberState::InUse, Some(id))?;
@@ -125,6 +133,8 @@ fn count(app: &App, tx: &mut Tx, old: &Order, new: &Order, now: Timestamp) -> Re
         State::Returned => &[figures::Metric::Returned],
         State::Rejected => &[figures::Metric::Rejected],
         State::Approved | State::DeliveryPending if old.decided_by.is_none() => &[figures::Metric::Approved],
+        // Nobody new: what the base gains, the subscription's own cell counts.
+        State::Activated if new.existing.is_some() => &[],
         State::Activated => {
             &[figures::Metric::NewCustomers, figures::Metric::NewRealName, figures::Metric::Base, figures::Metric::BaseRealName]
         }

@@ -19,6 +19,7 @@ use super::{
     Refusal,
     carry::{Because, carry},
     order::{CaptureFacts, Customer, ImageKind, Mode, Named, Order, Product, ReserveFacts, State, Step},
+    reregistration,
     table::{self, NumberState},
 };
 use crate::{
@@ -152,47 +153,14 @@ pub async fn open(app: &App, actor: &Actor, input: NewOrder) -> Result<OrderId> 
 
 /// [`open`] within a transaction of the caller's.
 pub(super) fn open_in(app: &App, tx: &mut Tx, actor: &Actor, input: &NewOrder, now: Timestamp) -> Result<OrderId> {
-    let channel = channels::of_organisation(tx, actor.organisation)?.ok_or(Refusal::ChannelNotActive)?;
-    actor.require(app, Action::OrderReserve, &app.resource(actor.organisation, &channel.region, Some(actor.staff)))?;
-    if !channel.may_register() {
-        return Err(Refusal::ChannelNotActive.into());
-    }
-    if !channel.takes(input.mode) || !channels::mode_open(tx, app, &channel.region, input.mode, now)?.value {
-        return Err(Refusal::ModeClosed { mode: input.mode }.into());
-    }
+    let channel = open_channel(app, tx, actor, input.mode, now)?;
     let number = table::number(tx, input.number)?;
     if number.state != NumberState::Free as i64 || number.product != input.product {
         return Err(Refusal::NumberTaken.into());
     }
-    let id = OrderId(app.ids.next(now));
     let hold = app.clock_rule("registration.reservation", now)?;
-    let order = Order {
-        id,
-        code: code_of(id, now),
-        state: State::Draft,
-        version: 1,
-        customer: input.customer,
-        product: input.product,
-        mode: input.mode,
-        region: channel.region.clone(),
-        captured_by: actor.who(),
-        subject: None,
-        person_key: None,
-        slot: None,
-        document: None,
-        by_proxy: false,
-        check: super::order::Check::Waiting,
-        face_score: None,
-        lease: None,
-        decided_by: None,
-        first_vote: None,
-        defects: Vec::new(),
-        reason: None,
-        created_at: now,
-        expires_at: now.plus_ms(hold.value),
-        submitted_at: None,
-        updated_at: now,
-    };
+    let order = draft(app, actor, &channel, (input.mode, input.product, input.customer), hold.value, now);
+    let id = order.id;
     table::insert(tx, &order, number.id, channel.kind as i64)?;
     table::move_number(tx, number.id, NumberState::Free, NumberState::Held, Some(id.0))?;
     let entry = Entry {
@@ -207,6 +175,59 @@ pub(super) fn open_in(app: &App, tx: &mut Tx, actor: &Actor, input: &NewOrder, n
     };
     app.audit(tx, By::Actor(actor), &entry, now)?;
     Ok(id)
+}
+
+/// The outlet this clerk works for, when it may register people in this mode today.
+pub(super) fn open_channel(app: &App, tx: &mut Tx, actor: &Actor, mode: Mode, now: Timestamp) -> Result<channels::Channel> {
+    let channel = channels::of_organisation(tx, actor.organisation)?.ok_or(Refusal::ChannelNotActive)?;
+    actor.require(app, Action::OrderReserve, &app.resource(actor.organisation, &channel.region, Some(actor.staff)))?;
+    if !channel.may_register() {
+        return Err(Refusal::ChannelNotActive.into());
+    }
+    if !channel.takes(mode) || !channels::mode_open(tx, app, &channel.region, mode, now)?.value {
+        return Err(Refusal::ModeClosed { mode }.into());
+    }
+    Ok(channel)
+}
+
+/// A draft, not yet written.
+pub(super) fn draft(
+    app: &App,
+    actor: &Actor,
+    channel: &channels::Channel,
+    (mode, product, customer): (Mode, Product, Customer),
+    hold_ms: i64,
+    now: Timestamp,
+) -> Order {
+    let id = OrderId(app.ids.next(now));
+    Order {
+        id,
+        code: code_of(id, now),
+        state: State::Draft,
+        version: 1,
+        customer,
+        product,
+        mode,
+        region: channel.region.clone(),
+        captured_by: actor.who(),
+        subject: None,
+        person_key: None,
+        existing: None,
+        slot: None,
+        document: None,
+        by_proxy: false,
+        check: super::order::Check::Waiting,
+        face_score: None,
+        lease: None,
+        decided_by: None,
+        first_vote: None,
+        defects: Vec::new(),
+        reason: None,
+        created_at: now,
+        expires_at: now.plus_ms(hold_ms),
+        submitted_at: None,
+        updated_at: now,
+    }
 }
 
 /// `A-20261122-7K3QX`: the day and five characters of the id, without the ones people confuse.
@@ -296,6 +317,8 @@ pub(super) fn reserve_in(
         .map(|admitted| admitted && agent_allowed);
     let hold = app.clock_rule("registration.reservation", now)?;
     let number = table::number_of(tx, id)?;
+    let line = reregistration::line(tx, &order)?;
+    let counted = line.as_ref().is_some_and(|line| line.person_key == Some(key));
     let facts = ReserveFacts {
         channel_active: &active,
         clerk_trained: &trained,
@@ -305,7 +328,9 @@ pub(super) fn reserve_in(
         slots_used: used.len() as i64,
         limit: &limit,
         listed: person.listed_until > now,
-        number_free: number.holder == Some(id.0),
+        number_free: if order.existing.is_some() { line.is_some() } else { number.holder == Some(id.0) },
+        counted,
+        another_holder: line.is_some_and(|line| line.real_name && !counted),
         document_valid: true,
         hold_ms: &hold,
     };
@@ -314,7 +339,7 @@ pub(super) fn reserve_in(
         "channel_active": active.value, "clerk_trained": trained.value, "mode_open": mode_open.value,
         "document": holder.document.kind().as_str(), "entry": entry.as_str(), "document_allowed": allowed.value,
         "by_proxy": by_proxy, "proxy_allowed": proxy_allowed.value, "slots_used": used.len(), "limit": limit.value, "slot": slot,
-        "listed": facts.listed, "number_free": facts.number_free, "rules": [active.rule, trained.rule, mode_open.rule, allowed.rule, limit.rule],
+        "listed": facts.listed, "number_free": facts.number_free, "counted": counted, "another_holder": facts.another_holder, "rules": [active.rule, trained.rule, mode_open.rule, allowed.rule, limit.rule],
     })
     .to_string();
     let new = carry(app, tx, By::Actor(actor), &order, step, Because { action: "order.reserve", why: "", facts: &facts }, now)?;

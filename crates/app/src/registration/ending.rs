@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     carry::channel_kind,
     order::State,
+    subscription::Held,
     table::{self, NumberState},
 };
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
         audit::{By, Entry},
         failure::{Failure, Result},
     },
+    suspension,
 };
 
 codes! {
@@ -44,7 +46,7 @@ pub struct Ended {
 }
 
 /// Services and open orders of a person.
-fn living(tx: &mut Tx, subject: SubjectId) -> Result<i64> {
+pub(super) fn living(tx: &mut Tx, subject: SubjectId) -> Result<i64> {
     let sql = "SELECT (SELECT COUNT(*) FROM subscription WHERE subject = $1 AND state = 1) + (SELECT COUNT(*) FROM registration_order
                WHERE subject = $1 AND state < 11)";
     Ok(tx.query_one(sql, &params![subject.as_bytes()])?.int(0)?)
@@ -71,6 +73,7 @@ pub async fn end(app: &App, job: &'static str, id: OrderId, ended: Timestamp, wh
         if open.int(0)? == 1 {
             figures::add(tx, writer.ids.next(now), &place, figures::Metric::BaseRealName, -1)?;
         }
+        suspension::ended(&writer, tx, By::System(job), id.0, now)?;
         let facts = serde_json::json!({ "ended_at": ended.rfc3339() }).to_string();
         let entry = Entry {
             action: "subscription.end",
@@ -90,6 +93,55 @@ pub async fn end(app: &App, job: &'static str, id: OrderId, ended: Timestamp, wh
         writer.end_service(tx, By::System(job), subject, ended)
     })
     .await
+}
+
+/// 销号: ends a line of the base for good, in the caller's transaction: its slot is free, its number cools down. A line that has ended stays so.
+///
+/// # Errors
+/// The record fails.
+pub fn end_line(app: &App, tx: &mut Tx, by: By<'_>, held: &Held, why: &str, now: Timestamp) -> Result<()> {
+    let ended = tx.execute("UPDATE subscription SET state = 2 WHERE id = $1 AND state = 1", &params![&held.id])?;
+    if ended == 0 {
+        return Ok(());
+    }
+    tx.push("DELETE FROM quota_slot WHERE holder = $1", &params![&held.id])?;
+    table::move_number(tx, held.number_id, NumberState::InUse, NumberState::Quarantined, None)?;
+    let place = figures::Cell { day: now.day(), region: held.region.clone(), channel_kind: held.channel_kind };
+    figures::add(tx, app.ids.next(now), &place, figures::Metric::Base, -1)?;
+    if held.real_name {
+        figures::add(tx, app.ids.next(now), &place, figures::Metric::BaseRealName, -1)?;
+    }
+    let entry = Entry {
+        action: "subscription.end",
+        case_kind: "subscription",
+        case: Some(held.id),
+        step: "in_service>ended",
+        why,
+        article: "L-REG-8",
+        pack: &app.rules.version,
+        facts: "{}",
+        subject: held.subject,
+    };
+    app.audit(tx, by, &entry, now)?;
+    match held.subject {
+        Some(subject) if living(tx, subject)? == 0 => app.end_service(tx, by, subject, now).map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// 冷冻期满: the number may be issued again. The ended line lets go of it: nothing of its former holder is found by the number from now on (L-REM-10).
+///
+/// # Errors
+/// The record fails.
+pub fn free_number(tx: &mut Tx, subscription: Uuid) -> Result<()> {
+    let Some(row) = tx.query_opt("SELECT number_id FROM subscription WHERE id = $1 AND state = 2", &params![&subscription])? else {
+        return Ok(());
+    };
+    let number = row.uuid(0)?;
+    // The row's own id is no number and no index of one.
+    tx.push_one("UPDATE subscription SET number_id = $1, number_index = $1 WHERE id = $1 AND state = 2", &params![&subscription])?;
+    tx.push("UPDATE number_pool SET state = 1, holder = NULL WHERE id = $1 AND state = 4", &params![&number])?;
+    Ok(())
 }
 
 impl App {

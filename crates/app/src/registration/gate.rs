@@ -26,6 +26,7 @@ use crate::{
         notify,
         verify::{CheckOutcome, DocumentCheck, FaceMatch},
     },
+    remediation, suspension,
 };
 
 /// Slots the order's person fills now, the order's own among them.
@@ -135,14 +136,22 @@ pub struct NetworkHandler(pub App);
 impl Handler for NetworkHandler {
     fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
         Box::pin(async move {
-            command(&self.0, OrderId(message.case), &message.key, message.attempts > 1)
-                .await
-                .unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
+            let done = if message.key.starts_with(suspension::line::KEY) {
+                suspension::line::command(&self.0, message).await
+            } else if message.key.starts_with(remediation::contact::END) {
+                remediation::contact::end(&self.0, message).await
+            } else {
+                command(&self.0, message).await
+            };
+            done.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
         })
     }
 }
 
-async fn command(app: &App, id: OrderId, key: &str, repeated: bool) -> Result<Handled> {
+async fn command(app: &App, message: &Leased) -> Result<Handled> {
+    let (id, key) = (OrderId(message.case), message.key.clone());
+    // Older messages carry no sequence: the number was never commanded before.
+    let sequence = std::str::from_utf8(&message.payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let reader = app.clone();
     let number = app
         .read(move |tx| {
@@ -155,8 +164,9 @@ async fn command(app: &App, id: OrderId, key: &str, repeated: bool) -> Result<Ha
         })
         .await?;
     let Some(number) = number else { return Ok(Handled::Done) };
-    let command = NetworkCommand { key: key.to_owned(), action: NetworkAction::Activate, number: Zeroizing::new(number), case: id.0 };
-    match drive(&*app.network, &command, repeated).await {
+    let number = Zeroizing::new(number);
+    let command = NetworkCommand { key, action: NetworkAction::Activate, number, case: id.0, sequence, reachable: Vec::new() };
+    match drive(&*app.network, &command, message.attempts > 1).await {
         NetworkOutcome::Confirmed { .. } => confirm(app, id).await.map(|()| Handled::Done),
         other => Ok(other.into()),
     }
@@ -190,7 +200,16 @@ pub struct MessageHandler(pub App, pub Arc<notify::Templates>);
 
 impl Handler for MessageHandler {
     fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
-        Box::pin(async move { tell(self, message).await.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() }) })
+        Box::pin(async move {
+            let told = if message.key.starts_with(suspension::notice::KEY) {
+                suspension::notice::tell(&self.0, &self.1, message).await
+            } else if message.key.starts_with(remediation::contact::KEY) {
+                remediation::contact::send(&self.0, &self.1, message).await
+            } else {
+                tell(self, message).await
+            };
+            told.unwrap_or_else(|failure| Handled::Retry { why: failure.log_line() })
+        })
     }
 }
 
@@ -202,13 +221,18 @@ async fn tell(handler: &MessageHandler, message: &Leased) -> Result<Handled> {
         .read(move |tx| {
             let order = table::find(tx, id)?;
             let Some(party) = table::parties(tx, id)?.into_iter().find(|party| party.role == "holder") else { return Ok(None) };
-            // The contact number the customer gave; without one, the new number itself once it is open.
+            // An existing number is told itself, whoever came with it: its holder learns of it.
+            // Otherwise the contact number the customer gave; without one, the new number itself once it is open.
             let to = match (party.phone, order.state) {
+                (_, _) if order.existing.is_some() => {
+                    let number = table::number_of(tx, id)?;
+                    Some(reader.open_pool_number(tx, number.id, &number.sealed)?)
+                }
                 (Some(sealed), _) => match reader.key_if_any(tx, party.subject.0, Domain::Identity)? {
                     Some(key) => Some(keys::open(&key, place::PHONE, &sealed)?),
                     None => None,
                 },
-                (None, State::Activated) => {
+                (None, State::Activated) if order.existing.is_none() => {
                     let number = table::number_of(tx, id)?;
                     Some(reader.open_pool_number(tx, number.id, &number.sealed)?)
                 }

@@ -13,6 +13,7 @@ pub mod page;
 pub mod person;
 pub mod refusal;
 pub mod replay;
+pub mod reregistration;
 pub mod subscription;
 pub mod table;
 pub mod view;

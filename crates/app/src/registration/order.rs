@@ -7,6 +7,7 @@ use chuangsha_kernel::{
     rulebook::Ruling,
     time::Timestamp,
 };
+use uuid::Uuid;
 
 use super::refusal::Refusal;
 
@@ -541,7 +542,9 @@ pub struct Order {
     pub subject: Option<SubjectId>,
     /// Blind index of the canonical person.
     pub person_key: Option<[u8; 16]>,
-    /// Slot of the quota, 1..=limit.
+    /// 补登: the subscription that is registered anew; `None`: a new number.
+    pub existing: Option<Uuid>,
+    /// Slot of the quota, 1..=limit; none where the number counts for this person already.
     pub slot: Option<i64>,
     /// What the holder showed.
     pub document: Option<DocumentKind>,
@@ -612,6 +615,10 @@ pub struct ReserveFacts<'a> {
     pub number_free: bool,
     /// The document has not expired and its dates agree with each other.
     pub document_valid: bool,
+    /// 补登: the number counts for this very person already, so that nothing is added.
+    pub counted: bool,
+    /// 补登: the number is under the true name of another person.
+    pub another_holder: bool,
     /// How long an unfinished reservation keeps the slot.
     pub hold_ms: &'a Ruling<i64>,
 }
@@ -785,6 +792,8 @@ pub enum Effect {
     CommandActivation,
     /// The subscription exists.
     CreateSubscription,
+    /// 补登: the subscription that was there is this person's.
+    Reregister,
     /// Tell the customer.
     Tell(Message),
 }
@@ -796,6 +805,8 @@ pub enum Message {
     Received,
     /// 已开通
     Activated,
+    /// 已补登
+    Reregistered,
     /// 退回重采
     Returned,
     /// 驳回: reason, remedy, documents (L-REM-8).
@@ -887,8 +898,14 @@ impl Order {
                 Ok(self.to(State::Approved, now).because("registration.delivery_match", "R-REG-14", ""))
             }
             (State::Approved, Step::Activate { slots_used, limit }) => {
-                if slots_used > limit.value {
-                    return Err(Refusal::QuotaFull { limit: limit.value });
+                self.within(slots_used, limit)?;
+                if self.existing.is_some() {
+                    // The number is in service: there is nothing the network has to open. What was stopped is restored on its own way.
+                    return Ok(self
+                        .to(State::Activated, now)
+                        .effect(Effect::Reregister)
+                        .effect(Effect::Tell(Message::Reregistered))
+                        .ruled(limit));
                 }
                 Ok(self.to(State::Activating, now).effect(Effect::CommandActivation).ruled(limit))
             }
@@ -931,8 +948,18 @@ impl Order {
         if named.by_proxy && !facts.proxy_allowed.value {
             return Err(Refusal::ProxyNotAllowed);
         }
-        if facts.listed {
+        // A punished person gets nothing new; the number they have, they may well put under their name.
+        if facts.listed && !facts.counted {
             return Err(Refusal::PersonListed);
+        }
+        if facts.another_holder {
+            return Err(Refusal::AnotherHolder);
+        }
+        if self.existing.is_some() && facts.counted {
+            if !facts.number_free {
+                return Err(Refusal::NumberTaken);
+            }
+            return Ok(self.named(named, facts, now));
         }
         // Legacy holders above the limit keep what they have: they only get nothing new.
         if facts.slots_used >= facts.limit.value || named.slot > facts.limit.value {
@@ -941,14 +968,25 @@ impl Order {
         if !facts.number_free {
             return Err(Refusal::NumberTaken);
         }
-        Ok(self.to(State::Reserved, now).effect(Effect::TakeSlot).ruled(facts.limit).with(|order| {
+        Ok(self.named(named, facts, now).effect(Effect::TakeSlot).with(|order| order.slot = Some(named.slot)))
+    }
+
+    fn named(&self, named: Named, facts: ReserveFacts<'_>, now: Timestamp) -> Decision {
+        self.to(State::Reserved, now).ruled(facts.limit).with(|order| {
             order.subject = Some(named.subject);
             order.person_key = Some(named.person_key);
             order.document = Some(named.document);
             order.by_proxy = named.by_proxy;
-            order.slot = Some(named.slot);
             order.expires_at = now.plus_ms(facts.hold_ms.value);
-        }))
+        })
+    }
+
+    /// The count holds: checked again at approval and activation for whatever adds to it. A number that counts already adds nothing.
+    const fn within(&self, slots_used: i64, limit: &Ruling<i64>) -> Result<(), Refusal> {
+        if (self.existing.is_none() || self.slot.is_some()) && slots_used > limit.value {
+            return Err(Refusal::QuotaFull { limit: limit.value });
+        }
+        Ok(())
     }
 
     fn capture(&self, facts: CaptureFacts<'_>, now: Timestamp) -> Result<Decision, Refusal> {
@@ -1066,10 +1104,7 @@ impl Order {
         if eye == Eye::Machine && self.face_score.is_none_or(|score| score < facts.face_threshold.value) {
             return Err(Refusal::FaceNotMatched);
         }
-        if facts.slots_used > facts.limit.value {
-            return Err(Refusal::QuotaFull { limit: facts.limit.value });
-        }
-        Ok(())
+        self.within(facts.slots_used, facts.limit)
     }
 
     fn approved(&self, by: Who, facts: ApproveFacts<'_>, now: Timestamp) -> Decision {
@@ -1111,7 +1146,8 @@ impl Order {
 
     /// Ends the order and gives slot and number back.
     fn freed(&self, state: State, now: Timestamp) -> Decision {
-        let decision = self.to(state, now).effect(Effect::FreeNumber);
+        // An existing number stays in use, whatever becomes of the order.
+        let decision = if self.existing.is_some() { self.to(state, now) } else { self.to(state, now).effect(Effect::FreeNumber) };
         if self.slot.is_some() { decision.effect(Effect::VoidSlot) } else { decision }
     }
 

@@ -38,6 +38,12 @@ pub enum Refusal {
     NumberTaken,
     #[error("no such number")]
     NumberUnknown,
+    #[error("no subscriber of this carrier has the number")]
+    NotInServiceHere,
+    #[error("an order for this number is open")]
+    AlreadyReregistering,
+    #[error("the number is under another person's true name")]
+    AnotherHolder,
     #[error("the original document was not seen")]
     OriginalNotSeen,
     #[error("the warning was not read")]
@@ -104,6 +110,9 @@ pub mod code {
         QUOTA_FULL = "registration.quota_full", 409, "该客户名下号码已达上限（{limit} 个），不能办理", "This person already holds the limit of {limit} numbers", "请先查询并注销不用的号码", "Look up their numbers and cancel one that is not used";
         NUMBER_TAKEN = "registration.number_taken", 409, "该号码已被占用", "This number is taken", "请另选号码", "Pick another number";
         NUMBER_UNKNOWN = "registration.number_unknown", 404, "号码池中没有该号码", "The number is not in the pool", "请从可选号码中选择", "Pick one of the offered numbers";
+        NOT_IN_SERVICE_HERE = "registration.not_in_service_here", 404, "该号码不是本企业在网用户，不能补登", "No subscriber of this carrier has this number: there is nothing to re-register", "请与客户核对号码；新入网请另选号码", "Check the number with the customer; for a new one, pick a number";
+        ALREADY_REREGISTERING = "registration.already_reregistering", 409, "该号码已有在途的补登单", "An order to re-register this number is open already", "请在登记单列表中继续，或取消后重办", "Go on with it in the list of orders, or cancel it first";
+        ANOTHER_HOLDER = "registration.another_holder", 409, "该号码已由他人实名登记，补登不能变更机主", "The number is under another person's true name; re-registration does not change its holder", "请机主本人到场；变更机主须办理过户", "The holder comes in person; a change of holder is a transfer";
         ORIGINAL_NOT_SEEN = "registration.original_not_seen", 422, "必须查验证件原件（R-REG-2）", "The original document must be seen and checked (R-REG-2)", "请查验原件后勾选确认", "Check the original, then tick the box";
         WARNING_NOT_READ = "registration.warning_not_read", 422, "须向客户说明禁止买卖、出租、出借电话卡", "The customer must be told that cards may not be sold, rented or lent", "请宣读提示并勾选", "Read out the warning and tick the box";
         IMAGE_MISSING = "registration.image_missing", 422, "缺少影像：{image_zh}", "A picture is missing: {image_en}", "请拍摄或上传该影像", "Take or upload it";
@@ -155,6 +164,9 @@ impl Refuse for Refusal {
             Self::QuotaFull { limit } => Problem::new(&c::QUOTA_FULL).with("limit", limit),
             Self::NumberTaken => Problem::new(&c::NUMBER_TAKEN).field("number"),
             Self::NumberUnknown => Problem::new(&c::NUMBER_UNKNOWN).field("number"),
+            Self::NotInServiceHere => Problem::new(&c::NOT_IN_SERVICE_HERE).field("number"),
+            Self::AlreadyReregistering => Problem::new(&c::ALREADY_REREGISTERING).field("number"),
+            Self::AnotherHolder => Problem::new(&c::ANOTHER_HOLDER),
             Self::OriginalNotSeen => Problem::new(&c::ORIGINAL_NOT_SEEN).field("original_seen"),
             Self::WarningNotRead => Problem::new(&c::WARNING_NOT_READ).field("warning_read"),
             Self::ImageMissing { kind } => {

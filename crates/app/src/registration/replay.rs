@@ -156,6 +156,9 @@ fn take(rules: &Rulebook, order: &Order, last: &Order, entry: &Seen, to: Option<
                 limit: &limit,
                 listed: facts.flag("listed")?,
                 number_free: facts.flag("number_free")?,
+                // Decisions of before there was re-registration say nothing of it.
+                counted: facts.flag("counted").unwrap_or(false),
+                another_holder: facts.flag("another_holder").unwrap_or(false),
                 // An expired document never comes as far as a decision.
                 document_valid: true,
                 hold_ms: &hold,

@@ -79,10 +79,49 @@ pub fn find(tx: &mut Tx, id: Uuid) -> Result<Option<Held>> {
     row.as_ref().map(held).transpose()
 }
 
+/// Which of these lines stand, for a job that looks at many at once.
+///
+/// # Errors
+/// The record fails.
+pub fn in_service(tx: &mut Tx, ids: &[Uuid]) -> Result<std::collections::HashSet<Uuid>> {
+    let mut standing = std::collections::HashSet::with_capacity(ids.len());
+    // A statement with many placeholders is bound more slowly than several with few.
+    for some in ids.chunks(64) {
+        let places = (1..=some.len()).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
+        let values: Vec<chuangsha_store::Param<'_>> = some.iter().map(chuangsha_store::Param::from).collect();
+        for row in tx.query(&format!("SELECT id FROM subscription WHERE state = 1 AND id IN ({places})"), &values)? {
+            standing.insert(row.uuid(0)?);
+        }
+    }
+    Ok(standing)
+}
+
 /// The subscription with this number, by its blind index.
 pub fn of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<Held>> {
     let row = tx.query_opt(&format!("SELECT {COLUMNS} WHERE s.number_index = $1"), &params![index])?;
     row.as_ref().map(held).transpose()
+}
+
+/// What the hotline's switch is told of a number: id, registered or not, and whether anything counts against it.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberStanding {
+    /// Subscription.
+    pub id: Uuid,
+    /// Registered under a true name.
+    pub real_name: bool,
+    /// Not in full service.
+    pub stopped: bool,
+}
+
+/// One indexed read, and none of what is sealed.
+pub fn standing_of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<NumberStanding>> {
+    let row = tx.query_opt("SELECT id, real_name, state FROM subscription WHERE number_index = $1", &params![index])?;
+    row.map(|row| {
+        let id = row.uuid(0)?;
+        let stopped = row.int(2)? != 1 || crate::suspension::standing(tx, id)?.level.is_some();
+        Ok(NumberStanding { id, real_name: row.flag(1)?, stopped })
+    })
+    .transpose()
 }
 
 /// The holder of a document, by its blind index.

@@ -172,7 +172,7 @@ pub enum NumberState {
 
 const ORDER_COLUMNS: &str = "id, code, state, version, customer, product, mode, region, captured_by, captured_organisation, subject, person_key, \
      slot, document, by_proxy, check_result, face_score, lease_staff, lease_organisation, lease_until, decided_staff, decided_organisation, \
-     vote_staff, vote_organisation, vote_approve, defects, reason, created_at, expires_at, submitted_at, updated_at";
+     vote_staff, vote_organisation, vote_approve, defects, reason, created_at, expires_at, submitted_at, updated_at, existing";
 
 fn broken(column: &str) -> Failure {
     Failure::internal(format!("registration_order.{column} holds a value this version does not know"))
@@ -230,6 +230,7 @@ fn order(row: &Row) -> Result<Order> {
         expires_at: Timestamp(row.int(28)?),
         submitted_at: row.opt_int(29)?.map(Timestamp),
         updated_at: Timestamp(row.int(30)?),
+        existing: row.opt_uuid(31)?,
     })
 }
 
@@ -249,8 +250,8 @@ pub fn find_code(tx: &mut Tx, code: &str) -> Result<Option<OrderId>> {
 pub fn insert(tx: &mut Tx, order: &Order, number: Uuid, channel_kind: i64) -> Result<()> {
     tx.push(
         "INSERT INTO registration_order (id, code, state, version, customer, product, mode, region, channel_kind, captured_by, \
-         captured_organisation, number_id, created_at, expires_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+         captured_organisation, number_id, created_at, expires_at, updated_at, existing)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         &params![
             order.id.as_bytes(),
             &order.code,
@@ -266,7 +267,8 @@ pub fn insert(tx: &mut Tx, order: &Order, number: Uuid, channel_kind: i64) -> Re
             number.as_bytes().as_slice(),
             order.created_at.0,
             order.expires_at.0,
-            order.updated_at.0
+            order.updated_at.0,
+            order.existing.as_ref()
         ],
     )?;
     Ok(())
@@ -697,15 +699,15 @@ fn select_listed() -> String {
 fn listed(row: &Row) -> Result<Listed> {
     Ok(Listed {
         order: order(row)?,
-        name: match (row.opt_bytes(31)?, row.opt_bytes(32)?) {
+        name: match (row.opt_bytes(32)?, row.opt_bytes(33)?) {
             (Some(subject), Some(name)) => SubjectId::from_slice(&subject).map(|subject| (subject, name)),
             _ => None,
         },
-        number_sealed: row.bytes(33)?,
-        number_id: uuid_at(row, 34)?,
-        channel_code: row.text(35)?,
-        channel_kind: row.int(36)?,
-        risk: row.int(37)?,
+        number_sealed: row.bytes(34)?,
+        number_id: uuid_at(row, 35)?,
+        channel_code: row.text(36)?,
+        channel_kind: row.int(37)?,
+        risk: row.int(38)?,
     })
 }
 
@@ -957,7 +959,7 @@ pub const CHECKS: &[(&str, &str)] = &[
     (
         "I2 every order that holds a slot has exactly one, and no slot is without its order or subscription",
         "SELECT (SELECT COUNT(*) FROM registration_order o WHERE o.state IN (2, 3, 4, 5, 6, 7, 8, 9, 10, 11) AND NOT EXISTS \
-         (SELECT 1 FROM quota_slot q WHERE q.holder = o.id) AND NOT EXISTS (SELECT 1 FROM subscription s WHERE s.id = o.id AND s.state = 2)) + (SELECT COUNT(*) FROM quota_slot q WHERE NOT EXISTS (SELECT 1 FROM \
+         (SELECT 1 FROM quota_slot q WHERE q.holder = o.id) AND o.existing IS NULL AND NOT EXISTS (SELECT 1 FROM subscription s WHERE s.id = o.id AND s.state = 2)) + (SELECT COUNT(*) FROM quota_slot q WHERE NOT EXISTS (SELECT 1 FROM \
          registration_order o WHERE o.id = q.holder AND o.state IN (2, 3, 4, 5, 6, 7, 8, 9, 10, 11)) AND NOT EXISTS (SELECT 1 FROM subscription s \
          WHERE s.id = q.holder))",
     ),

@@ -87,6 +87,8 @@ impl Rules {
             limit: &self.limit,
             listed: false,
             number_free: true,
+            counted: false,
+            another_holder: false,
             document_valid: true,
             hold_ms: &self.hold,
         }
@@ -252,6 +254,7 @@ fn order(state: State) -> Order {
         captured_by: CLERK,
         subject: past(State::Reserved).then_some(SubjectId(Uuid::from_u128(9))),
         person_key: past(State::Reserved).then_some([7; 16]),
+        existing: None,
         slot: past(State::Reserved).then_some(1),
         document: past(State::Reserved).then_some(DocumentKind::ResidentId),
         by_proxy: false,
@@ -295,6 +298,41 @@ fn every_state_takes_exactly_the_steps_of_the_table() {
     }
 }
 
+#[test]
+fn an_existing_number_is_registered_anew_without_a_command_and_without_a_second_count() {
+    let (rules, line) = (Rules::new(), Uuid::from_u128(77));
+    let draft = Order { existing: Some(line), ..order(State::Draft) };
+    // The person it counts for already, at the limit and beyond it, and on a list: nothing new is asked for.
+    let full = ReserveFacts { slots_used: 9, listed: true, counted: true, ..rules.reserve() };
+    let reserved = draft.decide(Step::Reserve(rules.named(), full), NOW).unwrap();
+    assert_eq!((reserved.order.slot, reserved.effects.as_slice()), (None, [].as_slice()));
+    // Somebody else: one more number for them, with every guard of a new one.
+    let taken = draft.decide(Step::Reserve(rules.named(), rules.reserve()), NOW).unwrap();
+    assert_eq!((taken.order.slot, taken.effects.as_slice()), (Some(1), [Effect::TakeSlot].as_slice()));
+    let other = ReserveFacts { slots_used: 5, ..rules.reserve() };
+    assert_eq!(draft.decide(Step::Reserve(rules.named(), other), NOW), Err(Refusal::QuotaFull { limit: 5 }));
+    assert_eq!(
+        draft.decide(Step::Reserve(rules.named(), ReserveFacts { listed: true, ..rules.reserve() }), NOW),
+        Err(Refusal::PersonListed)
+    );
+    let named = ReserveFacts { another_holder: true, ..rules.reserve() };
+    assert_eq!(draft.decide(Step::Reserve(rules.named(), named), NOW), Err(Refusal::AnotherHolder), "a true name is not taken over");
+    let gone = ReserveFacts { number_free: false, ..full };
+    assert_eq!(draft.decide(Step::Reserve(rules.named(), gone), NOW), Err(Refusal::NumberTaken), "the subscription ended meanwhile");
+    // Approved, it is done: the network has nothing to open.
+    let approved = Order { existing: Some(line), slot: None, ..order(State::Approved) };
+    let done = approved.decide(Step::Activate { slots_used: 9, limit: &rules.limit }, NOW).unwrap();
+    assert_eq!(done.order.state, State::Activated);
+    assert_eq!(done.effects, [Effect::Reregister, Effect::Tell(super::order::Message::Reregistered)]);
+    let more = Order { existing: Some(line), slot: Some(6), ..order(State::Approved) };
+    assert_eq!(more.decide(Step::Activate { slots_used: 6, limit: &rules.limit }, NOW), Err(Refusal::QuotaFull { limit: 5 }));
+    // Nothing that ends such an order takes the number out of service.
+    for state in [State::Reserved, State::Submitted, State::Returned] {
+        let open = Order { existing: Some(line), slot: None, ..order(state) };
+        assert_eq!(open.decide(Step::Cancel, NOW).unwrap().effects, [], "{state:?}");
+    }
+}
+
 /// How many slots an effect gives and takes.
 fn slots(effects: &[Effect]) -> i64 {
     effects
@@ -307,6 +345,7 @@ fn slots(effects: &[Effect]) -> i64 {
             | Effect::AskVerification
             | Effect::CommandActivation
             | Effect::CreateSubscription
+            | Effect::Reregister
             | Effect::Tell(_) => 0,
         })
         .sum()

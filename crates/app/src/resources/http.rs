@@ -10,7 +10,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
-    Application, Asked, Caller, Clause, Defect, Direction, Filter, Industry, Kind, Purpose, Refusal, Resource, State as Stands, file,
+    Application, Asked, Caller, Clause, Defect, Direction, Filter, Industry, Kind, Paper, Purpose, Refusal, Resource, State as Stands,
+    file,
+    watch::{self, Watch},
 };
 use crate::{
     App,
@@ -30,6 +32,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(take))
         .routes(routes!(give))
         .routes(routes!(blacklist))
+        .routes(routes!(findings))
+        .routes(routes!(renew))
+        .merge(super::sweep::http::routes())
 }
 
 /// A ledger line as a program reads it.
@@ -110,6 +115,8 @@ pub struct LedgerQuery {
     pub industry: String,
     /// With this defect now.
     pub defect: String,
+    /// `expiring`: papers run out soon or have; `idle`: allotted and silent for long.
+    pub watch: String,
     /// Code, from its start.
     pub code: String,
     /// Code of the last line of the page before.
@@ -136,6 +143,7 @@ impl LedgerQuery {
             state: one(&self.state, "state", Stands::parse)?,
             industry: one(&self.industry, "industry", Industry::parse)?,
             defect: one(&self.defect, "defect", Defect::parse)?,
+            watch: one(&self.watch, "watch", Watch::parse)?,
             code: self.code.trim().to_owned(),
             after: self.after.clone(),
             limit: self.limit.unwrap_or(50).clamp(1, 1_000),
@@ -184,6 +192,42 @@ pub struct LedgerStep {
 async fn step(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<LedgerStep>) -> Result<Json<ResourceView>> {
     let next = super::step(&app, &actor, id, input.version, input.asked, input.words).await?;
     Ok(Json(ResourceView::from(&next)))
+}
+
+/// A finding as a program reads it.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct FindingView {
+    /// RFC 3339.
+    pub at: String,
+    /// Which defect.
+    pub defect: Defect,
+    /// Staff number, or the part of the system.
+    pub found_by: String,
+    /// What shows it: words, or a sign's name with what it rests on.
+    pub evidence: String,
+    /// RFC 3339.
+    pub correct_by: String,
+}
+
+/// What was found at a line, newest first.
+#[utoipa::path(get, path = "/ledger/{id}/findings", tag = "ledger", params(("id" = Uuid, Path)), responses((status = 200, body = Vec<FindingView>)))]
+async fn findings(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) -> Result<Json<Vec<FindingView>>> {
+    let known = watch::about(&app, &actor, id).await?;
+    let view = |one: &watch::Found| FindingView {
+        at: one.at.rfc3339(),
+        defect: one.defect,
+        found_by: one.by.clone(),
+        evidence: one.evidence.clone(),
+        correct_by: one.correct_by.rfc3339(),
+    };
+    Ok(Json(known.found.iter().map(view).collect()))
+}
+
+/// A document shown anew takes the place of the one that stands.
+#[utoipa::path(post, path = "/ledger/{id}/papers", tag = "ledger", params(("id" = Uuid, Path)), request_body = Paper, responses((status = 204)))]
+async fn renew(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(paper): Body<Paper>) -> Result<StatusCode> {
+    watch::renew(&app, &actor, id, paper).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// How a file is taken in.

@@ -7,7 +7,6 @@ use chuangsha_kernel::{
     time::Timestamp,
 };
 use chuangsha_store::Tx;
-use jiff::civil::Date;
 use uuid::Uuid;
 
 use crate::{
@@ -23,12 +22,15 @@ pub mod file;
 pub mod http;
 pub mod page;
 pub mod resource;
+pub mod sweep;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 
 pub use resource::{Caller, Clause, Defect, Direction, Document, Industry, Kind, Paper, Purpose, Refusal, Resource, State, Step, Subject};
-pub use table::{DDL, Filter, Listed, Moment};
+pub use table::{DDL, DDL_2, Filter, Listed, Moment};
+pub use watch::{report_finding, saw_calls};
 
 /// What an application says of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
@@ -310,20 +312,6 @@ fn deadline(app: &App, now: Timestamp) -> Result<Timestamp> {
     Ok(now.plus_ms(app.clock_rule("ledger.correction", now)?.value))
 }
 
-/// 线索: real traffic contradicts the ledger (sub-lease, another purpose). The line is to be corrected by the deadline; said once, it stays one finding.
-///
-/// # Errors
-/// No such line, or it is not in service.
-pub fn report(app: &App, tx: &mut Tx, code: &str, defect: Defect, evidence: &str, now: Timestamp) -> Result<()> {
-    let id = table::id_of(tx, code)?.ok_or_else(|| refuse(Refusal::NotFound))?;
-    let old = table::find(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;
-    if old.defects.contains(&defect) {
-        return Ok(());
-    }
-    let step = Step::Find { defect, correct_by: deadline(app, now)? };
-    carry(app, tx, By::System("screening"), &old, &step, evidence, "L-LED-8", now).map(drop)
-}
-
 /// 到期关停: what was not corrected in time is shut down (R-LED-8). Says how many.
 ///
 /// # Errors
@@ -354,6 +342,14 @@ fn carry(app: &App, tx: &mut Tx, by: By<'_>, old: &Resource, step: &Step, why: &
     let subject = table::subject(tx, old.subject)?.ok_or_else(|| Failure::internal("a ledger line without its subject"))?;
     let next = old.decide(step, &subject, now).map_err(refuse)?;
     table::advance(tx, old, &next)?;
+    if let Step::Find { defect, correct_by } = step {
+        let by = match by {
+            By::Actor(actor) => actor.number.clone(),
+            By::System(part) => part.to_owned(),
+        };
+        let correct_by = next.correct_by.unwrap_or(*correct_by);
+        table::note(tx, app.ids.next(now), old.id, &watch::Found { at: now, defect: *defect, by, evidence: why.to_owned(), correct_by })?;
+    }
     record(app, tx, by, Some(old), &next, action_of(step), why, article, now)?;
     Ok(next)
 }
@@ -442,6 +438,9 @@ pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<(Vec<L
     store
         .read(move |tx| {
             filter.region = app.visible_region(&actor, Action::LedgerView, &filter.region)?;
+            if filter.watch.is_some() {
+                filter.bounds = Some(watch::Bounds::of(&app, app.clock.now())?);
+            }
             let total = if filter.uncounted { 0 } else { table::count(tx, &filter)? };
             Ok((table::list(tx, &filter)?, total))
         })
@@ -481,33 +480,6 @@ pub async fn blacklist(app: &App, actor: &Actor, subject_code: String, listed: b
                 carry(&app, tx, By::Actor(&actor), old, &Step::ShutDown, &why, "L-LED-5", now)?;
             }
             Ok(running.len())
-        })
-        .await
-}
-
-/// 到期提醒: documents that run out within so many days: code, document, last day.
-///
-/// # Errors
-/// The record failed.
-pub async fn expiring(app: &App, actor: &Actor, within_days: i64) -> Result<Vec<(String, Document, Date)>> {
-    let today = app.clock.now().day();
-    let (app, actor) = (app.clone(), actor.clone());
-    let store = app.clone();
-    store
-        .read(move |tx| {
-            let region = app.visible_region(&actor, Action::LedgerView, "")?;
-            let filter = Filter { region, in_service: true, limit: 1_000, ..Filter::default() };
-            let mut found = Vec::new();
-            for listed in table::list(tx, &filter)? {
-                for paper in &listed.papers {
-                    if let Some(until) = paper.valid_until
-                        && today.until(until).is_ok_and(|span| i64::from(span.get_days()) <= within_days)
-                    {
-                        found.push((listed.resource.code.clone(), paper.document, until));
-                    }
-                }
-            }
-            Ok(found)
         })
         .await
 }

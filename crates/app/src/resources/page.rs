@@ -3,8 +3,8 @@
 use axum::{
     Form, Router,
     extract::{Path, State as Of},
-    http::{StatusCode, Uri},
-    response::Response,
+    http::{StatusCode, Uri, header},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chuangsha_kernel::{
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::{
     Application, Asked as Step, Clause, Defect, Direction, Document, Filter, Industry, Kind, Listed, Moment as Version, Paper, Purpose,
     Refusal, Resource, State, Subject, file,
+    watch::{self, Found as Spotted, Sign, Watch},
 };
 use crate::{
     App,
@@ -27,14 +28,14 @@ use crate::{
             form::{Choice, Input, Kind as Field, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
+            page, page_refused, page_with,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
-            parts::{Facts, Moment, Tag, Timeline, Tone, code, fact, status},
+            parts::{Empty, Facts, Moment, Tab, Tabs, Tag, Timeline, Tone, code, fact, status},
             see_other,
             shell::Shell,
-            table::{Act, Cell, Column, Line, Tool},
+            table::{Act, Cell, Column, Line, Pager, Table, Tool},
         },
-        words::Words,
+        words::{Words, fill},
     },
     registration::page::{city_choices, region_name},
 };
@@ -45,23 +46,30 @@ pub fn pages() -> Router<App> {
         .route("/ledger", get(ledger))
         .route("/ledger/new", get(new).post(apply))
         .route("/ledger/file", get(file_page).post(take))
+        .merge(super::sweep::page::pages())
         .route("/ledger/{id}", get(one))
         .route("/ledger/{id}/steps", post(step))
+        .route("/ledger/{id}/papers", post(renew))
 }
 
 /// One of a closed list in the language of the page.
-fn said(language: Language, words: (&'static str, &'static str)) -> &'static str {
+pub(super) fn said(language: Language, words: (&'static str, &'static str)) -> &'static str {
     match language {
         Language::Chinese => words.0,
         Language::English => words.1,
     }
 }
 
-fn choices<T: Copy>(all: &[T], first: Option<&str>, value: impl Fn(T) -> &'static str, words: impl Fn(T) -> &'static str) -> Vec<Choice> {
+pub(super) fn choices<T: Copy>(
+    all: &[T],
+    first: Option<&str>,
+    value: impl Fn(T) -> &'static str,
+    words: impl Fn(T) -> &'static str,
+) -> Vec<Choice> {
     first.map(|first| Choice::new("", first)).into_iter().chain(all.iter().map(|one| Choice::new(value(*one), words(*one)))).collect()
 }
 
-fn state_tag(language: Language, state: State) -> Tag {
+pub(super) fn state_tag(language: Language, state: State) -> Tag {
     let tone = match state {
         State::Active => Tone::Good,
         State::Applied | State::Vetted => Tone::Active,
@@ -93,7 +101,7 @@ impl Listing for Ledger {
     }
 
     fn keys(&self) -> &'static [&'static str] {
-        &["code", "kind", "state", "industry", "defect", "city"]
+        &["code", "kind", "state", "industry", "defect", "city", "watch"]
     }
 
     fn columns(&self, w: &'static Words) -> Vec<Column> {
@@ -109,6 +117,8 @@ impl Listing for Ledger {
             Column::keyed("owner", w.ledger_owner),
             Column::keyed("state", w.status),
             Column::keyed("defects", w.ledger_defects),
+            Column::keyed("called", w.ledger_called).moment().hidden(),
+            Column::keyed("papers", w.ledger_papers_until).hidden(),
             Column::new(w.actions),
         ]
     }
@@ -132,9 +142,28 @@ impl Listing for Ledger {
         .collect()
     }
 
+    fn tabs<'a>(&'a self, look: &'a Look, asked: &'a Asked) -> BoxFuture<'a, Result<Option<Tabs>>> {
+        Box::pin(async move {
+            let (w, now) = (look.w, asked.get("watch"));
+            let tab = |watch: &str, label: &str, count: Option<i64>| Tab {
+                label: label.to_owned(),
+                href: asked.address(self).with("watch", watch).to_string(),
+                current: now == watch,
+                count: count.map(|count| count.max(0).unsigned_abs()),
+            };
+            let mut tabs = vec![tab("", w.all, None)];
+            for watch in Watch::ALL {
+                let count = watch::count(&look.app, &look.actor, *watch, asked.get("city")).await?;
+                tabs.push(tab(watch.as_str(), said(look.language, watch.words()), Some(count)));
+            }
+            Ok(Some(Tabs { label: w.queues.to_owned(), tabs }))
+        })
+    }
+
     fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
         Box::pin(async move {
             let filter = Filter {
+                watch: Watch::parse(asked.get("watch")),
                 region: asked.get("city").to_owned(),
                 kind: Kind::parse(asked.get("kind")),
                 state: State::parse(asked.get("state")),
@@ -158,7 +187,7 @@ impl Listing for Ledger {
     }
 
     fn tools(&self, look: &Look) -> Vec<Tool> {
-        let mut tools = Vec::new();
+        let mut tools = vec![("/ledger/sweeps".to_owned(), look.w.sweeps.to_owned())];
         if look.actor.could(&look.app, Action::LedgerApply) {
             tools.push(("/ledger/new".to_owned(), look.w.ledger_new.to_owned()));
         }
@@ -188,6 +217,8 @@ fn line(look: &Look, row: &Listed) -> Line {
             Cell::Two(one.owner.clone(), one.unit.clone()),
             Cell::Tag(state_tag(language, one.state)),
             if defects.is_empty() { Cell::Text("—".to_owned()) } else { Cell::Two(defects, until) },
+            Cell::Text(row.called_at.map_or_else(|| fill(w.ledger_silent_since, row.since.display()), |at| at.display())),
+            Cell::Text(row.papers.iter().filter_map(|paper| paper.valid_until).min().map_or_else(|| "—".to_owned(), |day| day.to_string())),
             Cell::Actions(vec![Act::page(w.open, &one.code, href)]),
         ],
         current: false,
@@ -202,14 +233,19 @@ async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String
     Ok(page(&detail(&app, &actor, shell, read_id(&id)?, None).await?))
 }
 
-fn read_id(text: &str) -> Result<Uuid> {
+pub(super) fn read_id(text: &str) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| refuse(Refusal::NotFound))
 }
 
 async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let (line, subject, history) = super::find(app, actor, id).await?;
+    let known = watch::about(app, actor, id).await?;
     let dialogs = dialogs(app, actor, w, language, &line);
+    let mut terms = terms(w, language, &line);
+    let moment = |at: Option<chuangsha_kernel::time::Timestamp>| at.map_or_else(|| w.none_yet.to_owned(), |at| at.display());
+    terms.push(fact(w.sweep_last, moment(known.checked_at)));
+    terms.push(fact(w.ledger_called, moment(known.called_at)));
     Ok(DetailPage {
         w,
         title: line.code.clone(),
@@ -221,8 +257,9 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         notice: problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
         revealed: None,
         sections: vec![
-            Section::Facts(w.ledger_terms.to_owned(), Facts { facts: terms(w, language, &line) }),
+            Section::Facts(w.ledger_terms.to_owned(), Facts { facts: terms }),
             Section::Facts(w.ledger_subject.to_owned(), Facts { facts: about(w, language, &line, &subject) }),
+            Section::Table(Box::new(findings(w, language, &known.found))),
             Section::Timeline(w.timeline.to_owned(), Timeline { empty: w.none_yet.to_owned(), moments: moments(w, language, &history) }),
         ],
         dialogs,
@@ -273,6 +310,54 @@ fn about(w: &'static Words, language: Language, line: &Resource, subject: &Subje
     facts
 }
 
+/// A sign in words, with what it rests on behind it; what a person wrote stays as it is.
+fn evidence(language: Language, text: &str) -> String {
+    match Sign::read(text) {
+        Some((Sign::PaperExpired, document)) => {
+            let document = Document::parse(document).map_or(document, |document| said(language, document.words()));
+            format!("{} · {document}", said(language, Sign::PaperExpired.words()))
+        }
+        Some((sign, "")) => said(language, sign.words()).to_owned(),
+        Some((sign, rest)) => format!("{} · {rest}", said(language, sign.words())),
+        None => text.to_owned(),
+    }
+}
+
+/// 问题线索: what was found at the line, by people, by traffic, by the calendar.
+fn findings(w: &'static Words, language: Language, found: &[Spotted]) -> Table {
+    let lines = found
+        .iter()
+        .enumerate()
+        .map(|(nth, one)| Line {
+            id: nth.to_string(),
+            cells: vec![
+                Cell::Text(one.at.display()),
+                Cell::Text(said(language, one.defect.words()).to_owned()),
+                Cell::Text(evidence(language, &one.evidence)),
+                Cell::Code(match one.by.as_str() {
+                    "screening" => w.menu_screening.to_owned(),
+                    "ledger" => w.ledger_by_calendar.to_owned(),
+                    number => number.to_owned(),
+                }),
+                Cell::Text(one.correct_by.display()),
+            ],
+            current: false,
+        })
+        .collect::<Vec<_>>();
+    Table {
+        w,
+        id: "findings".into(),
+        caption: w.ledger_findings.into(),
+        columns: [w.time, w.ledger_defects, w.ledger_evidence, w.ledger_found_by, w.ledger_correct_by].map(Column::new).to_vec(),
+        pager: Pager::single(lines.len()),
+        lines,
+        empty: Empty { title: w.none_yet.into(), hint: String::new(), action: None },
+        tools: Vec::new(),
+        batch: None,
+        state: None,
+    }
+}
+
 fn moments(w: &'static Words, language: Language, history: &[Version]) -> Vec<Moment> {
     history
         .iter()
@@ -319,6 +404,22 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, line
             add("set_callers", w.ledger_set_callers, vec![field, words("callers")], false);
         }
     }
+    if actor.could(app, Action::LedgerManage) && line.state != State::Closed {
+        let documents = choices(Document::ALL, None, Document::as_str, |one| said(language, one.words()));
+        let fields = vec![
+            Input::select("document", w.ledger_paper, documents).wide().prefix("paper"),
+            Input::text("reference", w.ledger_paper_reference).longest(60).prefix("paper"),
+            Input::new("valid_until", w.ledger_papers_until, Field::Line("date")).prefix("paper"),
+            Input::new("in_scope", w.ledger_in_scope, Field::Check).value("yes").prefix("paper"),
+        ];
+        let form = FormPart::new(w, format!("/ledger/{}/papers", line.id), w.ledger_renew, fields).lead(w.ledger_renew_lead);
+        dialogs.push(Dialog { id: "paper".to_owned(), title: w.ledger_renew.to_owned(), open: false, form });
+    }
+    let mut add = |name: &'static str, title: &str, fields: Vec<Input>, danger: bool| {
+        let form = FormPart::new(w, format!("/ledger/{}/steps", line.id), title, fields).keep("step", name).keep("version", line.version);
+        let form = if danger { form.danger() } else { form };
+        dialogs.push(Dialog { id: format!("step-{name}"), title: title.to_owned(), open: false, form });
+    };
     if actor.could(app, Action::LedgerSweep) && line.in_service() {
         add(
             "find",
@@ -353,9 +454,9 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, line
     dialogs
 }
 
-type Pairs = Vec<(String, String)>;
+pub(super) type Pairs = Vec<(String, String)>;
 
-fn value<'f>(form: &'f Pairs, name: &str) -> &'f str {
+pub(super) fn value<'f>(form: &'f Pairs, name: &str) -> &'f str {
     form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
 }
 
@@ -400,8 +501,30 @@ async fn step(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Strin
         Ok(_) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(page_with(status, &detail(&app, &actor, shell, id, Some(&problem)).await?))
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
+        }
+    }
+}
+
+async fn renew(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(form): Form<Pairs>) -> Result<Response> {
+    let id = read_id(&id)?;
+    let until = match value(&form, "valid_until") {
+        "" => Ok(None),
+        day => day.parse().map(Some).map_err(|_| Refusal::FieldInvalid("valid_until")),
+    };
+    let paper = Document::parse(value(&form, "document")).ok_or(Refusal::FieldInvalid("document")).and_then(|document| {
+        let in_scope = !value(&form, "in_scope").is_empty();
+        Ok(Paper { document, reference: value(&form, "reference").to_owned(), valid_until: until?, in_scope })
+    });
+    let done = match paper {
+        Ok(paper) => watch::renew(&app, &actor, id, paper).await,
+        Err(refusal) => Err(refuse(refusal)),
+    };
+    match done {
+        Ok(()) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
         }
     }
 }
@@ -501,8 +624,7 @@ async fn apply(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form): Form<Pa
         Ok(_) => Ok(see_other("/ledger/new?done=submitted")),
         Err(failure) => {
             let problem = shown(failure)?;
-            let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(page_with(status, &application(&app, &actor, shell, &form, Some(&problem))))
+            Ok(page_refused(&problem, &application(&app, &actor, shell, &form, Some(&problem))))
         }
     }
 }
@@ -538,6 +660,10 @@ fn taking(shell: Shell, text: &str, taken: Option<&file::Taken>, problem: Option
         }));
         sections.push(Section::Facts(w.ledger_result.to_owned(), Facts { facts }));
     }
+    if taken.is_some_and(|taken| taken.dry_run && !taken.rejected.is_empty()) {
+        let kept = FormPart::new(w, "/ledger/file", w.ledger_reject_file, Vec::new()).lead(w.ledger_reject_lead);
+        sections.push(Section::Form(w.ledger_rejected.to_owned(), kept.keep("text", text).keep("rejects", "yes")));
+    }
     sections
         .push(Section::Form(w.ledger_file.to_owned(), FormPart::new(w, "/ledger/file", w.ledger_take, fields).lead(w.ledger_file_lead)));
     DetailPage {
@@ -559,6 +685,13 @@ fn taking(shell: Shell, text: &str, taken: Option<&file::Taken>, problem: Option
 async fn take(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form): Form<Pairs>) -> Result<Response> {
     actor.reach(&app, Action::LedgerManage)?;
     let text = value(&form, "text");
+    if !value(&form, "rejects").is_empty() {
+        // What is wrong with the file, tried again: nothing is written, and nothing was kept of it.
+        let rejects = file::rejects(&file::take(&app, &actor, text, true).await?, shell.language)?;
+        let named =
+            [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"rejects.csv\"")];
+        return Ok((named, rejects).into_response());
+    }
     match file::take(&app, &actor, text, !value(&form, "dry_run").is_empty()).await {
         Ok(taken) => Ok(page(&taking(shell, if taken.dry_run { text } else { "" }, Some(&taken), None))),
         Err(failure @ (Failure::Store(_) | Failure::Vault(_) | Failure::Internal(_))) => Err(failure),

@@ -7,42 +7,7 @@ use chuangsha_kernel::{
 use jiff::civil::Date;
 use uuid::Uuid;
 
-/// A closed list with a stable name, a number in the store and words in both languages.
-macro_rules! listed {
-    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $number:literal, $stable:literal, $zh:literal, $en:literal;)+ }) => {
-        $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name {
-            $($(#[$doc])* #[doc = $zh] $variant = $number,)+
-        }
-
-        impl $name {
-            /// Every one, in order.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// Stable name.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $stable,)+ }
-            }
-
-            /// In words, Chinese and English.
-            pub const fn words(self) -> (&'static str, &'static str) {
-                match self { $(Self::$variant => ($zh, $en),)+ }
-            }
-
-            /// From the stable name.
-            pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.as_str() == text)
-            }
-
-            /// From the number in the store.
-            pub fn from_i64(value: i64) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| *one as i64 == value)
-            }
-        }
-    };
-}
+use crate::platform::listed::listed;
 
 listed! {
     /// 资源种类 (R-LED-2, L-LED-2).
@@ -354,6 +319,20 @@ pub enum Refusal {
     Changed,
     #[error("the field is missing or not of its form")]
     FieldInvalid(&'static str),
+    #[error("no such sweep")]
+    SweepNotFound,
+    #[error("the sweep is over")]
+    SweepClosed,
+    #[error("the sweep covers no line in service")]
+    SweepEmpty,
+    #[error("{0} lines of the sweep have no result")]
+    SweepUnfinished(i64),
+    #[error("the line has its result in this sweep")]
+    AlreadyChecked,
+    #[error("the line is still in service")]
+    StillInService,
+    #[error("a defect needs what shows it")]
+    EvidenceMissing,
 }
 
 /// Codes of this module.
@@ -376,6 +355,13 @@ pub mod code {
         CODE_TAKEN = "resources.code_taken", 409, "该编号已在台账中", "This code is in the ledger already", "核对编号，或更新原条目", "Check the code, or change the line that is there";
         CHANGED = "resources.changed", 409, "该条目刚被他人修改", "Somebody changed the line in the meantime", "请刷新后重试", "Reload and try again";
         FIELD_INVALID = "resources.field_invalid", 422, "字段缺失或格式不对", "The field is missing or not of its form", "请按提示的格式填写该字段", "Fill the field in the form shown beside it";
+        SWEEP_NOT_FOUND = "resources.sweep_not_found", 404, "没有这次清查，或您无权查看", "There is no such sweep, or it is not yours to see", "请从清查列表进入", "Open it from the list of sweeps";
+        SWEEP_CLOSED = "resources.sweep_closed", 409, "这次清查已结束", "This sweep is over", "另行制定清查", "Plan another sweep";
+        SWEEP_EMPTY = "resources.sweep_empty", 422, "所选行业和地区没有在用的资源", "No line of these industries is in service there", "扩大行业、种类或地区", "Choose more industries, kinds or a wider region";
+        SWEEP_UNFINISHED = "resources.sweep_unfinished", 409, "还有 {open} 条没有核查结果（R-LED-2）", "{open} lines have no result yet (R-LED-2)", "逐条登记结果后再结束", "Give each line its result, then close";
+        ALREADY_CHECKED = "resources.already_checked", 409, "该条目在本次清查中已有结果", "The line has its result in this sweep", "新问题请在台账条目中登记", "Record a new defect at the line itself";
+        STILL_IN_SERVICE = "resources.still_in_service", 409, "该资源仍在用", "The resource is still in service", "登记“无问题”或具体问题", "Record it as clean, or its defects";
+        EVIDENCE_MISSING = "resources.evidence_missing", 422, "登记问题须写明依据", "A defect needs what shows it", "用 2 至 200 字写明看到了什么", "Say in 2 to 200 characters what was seen";
     }
 }
 
@@ -405,11 +391,24 @@ impl Refuse for Refusal {
             Self::CodeTaken => Problem::new(&code::CODE_TAKEN).field("code"),
             Self::Changed => Problem::new(&code::CHANGED),
             Self::FieldInvalid(field) => Problem::new(&code::FIELD_INVALID).field(*field),
+            Self::SweepNotFound => Problem::new(&code::SWEEP_NOT_FOUND),
+            Self::SweepClosed => Problem::new(&code::SWEEP_CLOSED),
+            Self::SweepEmpty => Problem::new(&code::SWEEP_EMPTY).field("industries"),
+            Self::SweepUnfinished(open) => Problem::new(&code::SWEEP_UNFINISHED).with("open", *open),
+            Self::AlreadyChecked => Problem::new(&code::ALREADY_CHECKED),
+            Self::StillInService => Problem::new(&code::STILL_IN_SERVICE),
+            Self::EvidenceMissing => Problem::new(&code::EVIDENCE_MISSING).field("evidence"),
         }
     }
 }
 
 impl Subject {
+    /// The first last day among the papers its uses need; a permit is needed by call centres only.
+    pub fn papers_until(&self) -> Option<Date> {
+        let needed = |paper: &&Paper| paper.document != Document::TelecomPermit || self.industry == Industry::CallCentre;
+        self.papers.iter().filter(needed).filter_map(|paper| paper.valid_until).min()
+    }
+
     /// The documents this use needs, all there, valid on `today` and in scope; the first that is not, else.
     ///
     /// # Errors

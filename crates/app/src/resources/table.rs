@@ -4,7 +4,10 @@ use chuangsha_kernel::time::Timestamp;
 use chuangsha_store::{Param, Row, Tx, params};
 use uuid::Uuid;
 
-use super::resource::{Caller, Defect, Direction, Industry, Kind, Paper, Purpose, Resource, State, Subject};
+use super::{
+    resource::{Caller, Defect, Direction, Industry, Kind, Paper, Purpose, Resource, State, Subject},
+    watch::{Bounds, Found, Watch},
+};
 use crate::platform::failure::{Failure, Result};
 
 /// Tables of this module. The history is only ever added to.
@@ -55,6 +58,26 @@ CREATE TABLE ledger_history (
     line TEXT NOT NULL,
     PRIMARY KEY (resource, version)
 );
+";
+
+/// What traffic, the calendar and people found at a line, only ever added to; how long a line has been silent; when a subject's papers run out.
+pub const DDL_2: &str = "
+CREATE TABLE ledger_finding (
+    id BYTEA PRIMARY KEY,
+    resource BYTEA NOT NULL REFERENCES ledger_resource (id),
+    at BIGINT NOT NULL,
+    defect BIGINT NOT NULL,
+    found_by TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    correct_by BIGINT NOT NULL
+);
+CREATE INDEX ledger_finding_resource ON ledger_finding (resource, at);
+CREATE TABLE ledger_traffic (
+    resource BYTEA PRIMARY KEY REFERENCES ledger_resource (id),
+    calls BIGINT NOT NULL,
+    last_at BIGINT NOT NULL
+);
+ALTER TABLE ledger_subject ADD COLUMN papers_until BIGINT;
 ";
 
 const COLUMNS: &str = "id, code, kind, state, version, subject, region, access_point, purpose, direction, callers, calls_per_callee, \
@@ -229,10 +252,20 @@ pub fn subject_of_code(tx: &mut Tx, code: &str) -> Result<Option<Subject>> {
 pub fn put_subject(tx: &mut Tx, subject: &Subject, now: Timestamp) -> Result<()> {
     let papers = serde_json::to_string(&subject.papers).map_err(Failure::internal)?;
     tx.push(
-        "INSERT INTO ledger_subject (id, code, name, industry, blacklisted, papers, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+        "INSERT INTO ledger_subject (id, code, name, industry, blacklisted, papers, updated_at, papers_until) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, industry = excluded.industry, blacklisted = excluded.blacklisted, \
-         papers = excluded.papers, updated_at = excluded.updated_at",
-        &params![&subject.id, &subject.code, &subject.name, subject.industry as i64, i64::from(subject.blacklisted), &papers, now.0],
+         papers = excluded.papers, updated_at = excluded.updated_at, papers_until = excluded.papers_until",
+        &params![
+            &subject.id,
+            &subject.code,
+            &subject.name,
+            subject.industry as i64,
+            i64::from(subject.blacklisted),
+            &papers,
+            now.0,
+            subject.papers_until().map_or(WITHOUT_END, |day| Timestamp::start_of(day).0)
+        ],
     )?;
     Ok(())
 }
@@ -253,6 +286,77 @@ pub fn overdue(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<Uuid>> {
         .collect()
 }
 
+/// `papers_until` of a subject none of whose papers runs out; absent: written before the column was there.
+const WITHOUT_END: i64 = i64::MAX;
+
+/// Subjects whose papers have not been looked at yet.
+pub fn undated(tx: &mut Tx, limit: i64) -> Result<Vec<Subject>> {
+    tx.query(
+        "SELECT id, code, name, industry, blacklisted, papers FROM ledger_subject WHERE papers_until IS NULL LIMIT $1",
+        &params![limit],
+    )?
+    .iter()
+    .map(read_subject)
+    .collect()
+}
+
+/// Lines in service, by code, with a paper whose last day is past and no finding of it yet.
+pub fn expired(tx: &mut Tx, today: Timestamp, after: &str, limit: i64) -> Result<Vec<(Uuid, String)>> {
+    tx.query(
+        "SELECT r.id, r.code FROM ledger_resource r JOIN ledger_subject s ON s.id = r.subject WHERE r.state IN (3, 4) AND s.papers_until < $1 \
+         AND r.defects NOT LIKE '%no_qualification%' AND r.code > $2 ORDER BY r.code LIMIT $3",
+        &params![today.0, after, limit],
+    )?
+    .iter()
+    .map(|row| Ok((row.uuid(0)?, row.text(1)?)))
+    .collect()
+}
+
+/// Adds a finding.
+pub fn note(tx: &mut Tx, id: Uuid, resource: Uuid, found: &Found) -> Result<()> {
+    tx.push(
+        "INSERT INTO ledger_finding (id, resource, at, defect, found_by, evidence, correct_by) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &params![&id, &resource, found.at.0, found.defect as i64, &found.by, &found.evidence, found.correct_by.0],
+    )?;
+    Ok(())
+}
+
+/// Findings at a line, newest first.
+pub fn findings(tx: &mut Tx, resource: Uuid) -> Result<Vec<Found>> {
+    tx.query(
+        "SELECT at, defect, found_by, evidence, correct_by FROM ledger_finding WHERE resource = $1 ORDER BY at DESC, id DESC LIMIT 100",
+        &params![&resource],
+    )?
+    .iter()
+    .map(|row| {
+        Ok(Found {
+            at: Timestamp(row.int(0)?),
+            defect: Defect::from_i64(row.int(1)?).ok_or_else(|| broken("defect"))?,
+            by: row.text(2)?,
+            evidence: row.text(3)?,
+            correct_by: Timestamp(row.int(4)?),
+        })
+    })
+    .collect()
+}
+
+/// Counts calls of a line; the last of them is kept.
+pub fn saw_calls(tx: &mut Tx, resource: Uuid, calls: i64, last: Timestamp) -> Result<()> {
+    tx.push(
+        "INSERT INTO ledger_traffic (resource, calls, last_at) VALUES ($1, $2, $3) ON CONFLICT (resource) DO UPDATE SET \
+         calls = ledger_traffic.calls + excluded.calls, \
+         last_at = CASE WHEN excluded.last_at > ledger_traffic.last_at THEN excluded.last_at ELSE ledger_traffic.last_at END",
+        &params![&resource, calls, last.0],
+    )?;
+    Ok(())
+}
+
+/// When the last call of a line was seen.
+pub fn last_call(tx: &mut Tx, resource: Uuid) -> Result<Option<Timestamp>> {
+    let row = tx.query_opt("SELECT last_at FROM ledger_traffic WHERE resource = $1", &params![&resource])?;
+    Ok(row.map(|row| row.int(0)).transpose()?.map(Timestamp))
+}
+
 /// What a list of the ledger shows. Every field narrows.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -268,6 +372,10 @@ pub struct Filter {
     pub defect: Option<Defect>,
     /// Only what calls pass through.
     pub in_service: bool,
+    /// Only what is watched: papers that run out, lines that are idle.
+    pub watch: Option<Watch>,
+    /// What the rules of the day make of that; filled in by [`super::list`].
+    pub bounds: Option<Bounds>,
     /// Code, from its start.
     pub code: String,
     /// Keyset: code of the last row before.
@@ -291,7 +399,14 @@ pub struct Listed {
     pub industry: Industry,
     /// What it showed.
     pub papers: Vec<Paper>,
+    /// Last call seen.
+    pub called_at: Option<Timestamp>,
+    /// In use, or allotted, since.
+    pub since: Timestamp,
 }
+
+/// In use since it was opened; allotted and not opened, since the last step.
+const SINCE: &str = "COALESCE((SELECT MAX(h.at) FROM ledger_history h WHERE h.resource = r.id AND h.action = 'ledger.open'), r.updated_at)";
 
 fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
     let mut sql = String::from("1 = 1");
@@ -320,11 +435,22 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
     if !filter.code.is_empty() {
         add("substr(r.code, 1, length(?)) = ?", Param::from(filter.code.as_str()), values);
     }
+    if let Some((watch, bounds)) = filter.watch.zip(filter.bounds) {
+        match watch {
+            Watch::Expiring => add("r.state IN (1, 2, 3, 4) AND s.papers_until < ?", Param::from(bounds.papers_before.0), values),
+            Watch::Idle => {
+                let silent = format!("r.state IN (2, 3, 4) AND COALESCE(t.last_at, {SINCE}) < ?");
+                add(&silent, Param::from(bounds.silent_since.0), values);
+            }
+        }
+    }
     if filter.in_service {
         sql.push_str(" AND r.state IN (3, 4)");
     }
     sql
 }
+
+const FROM: &str = "FROM ledger_resource r JOIN ledger_subject s ON s.id = r.subject LEFT JOIN ledger_traffic t ON t.resource = r.id";
 
 /// One page, by code.
 pub fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Listed>> {
@@ -334,7 +460,7 @@ pub fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Listed>> {
     values.push(Param::from(filter.limit.clamp(1, 1_001)));
     let columns = COLUMNS.split(", ").map(|column| format!("r.{}", column.trim())).collect::<Vec<_>>().join(", ");
     let sql = format!(
-        "SELECT {columns}, s.name, s.code, s.industry, s.papers FROM ledger_resource r JOIN ledger_subject s ON s.id = r.subject \
+        "SELECT {columns}, s.name, s.code, s.industry, s.papers, t.last_at, {SINCE} {FROM} \
          WHERE {sql} AND r.code > ${} ORDER BY r.code LIMIT ${}",
         values.len() - 1,
         values.len()
@@ -348,6 +474,8 @@ pub fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Listed>> {
                 subject_code: row.text(20)?,
                 industry: Industry::from_i64(row.int(21)?).ok_or_else(|| broken("industry"))?,
                 papers: serde_json::from_str(&row.text(22)?).map_err(Failure::internal)?,
+                called_at: row.opt_int(23)?.map(Timestamp),
+                since: Timestamp(row.int(24)?),
             })
         })
         .collect()
@@ -361,9 +489,6 @@ pub fn count(tx: &mut Tx, filter: &Filter) -> Result<i64> {
     let mut values = Vec::new();
     let sql = conditions(filter, &mut values);
     values.push(Param::from(COUNT_CAP));
-    let sql = format!(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM ledger_resource r JOIN ledger_subject s ON s.id = r.subject WHERE {sql} LIMIT ${}) AS found",
-        values.len()
-    );
+    let sql = format!("SELECT COUNT(*) FROM (SELECT 1 {FROM} WHERE {sql} LIMIT ${}) AS found", values.len());
     Ok(tx.query_one(&sql, &values)?.int(0)?)
 }

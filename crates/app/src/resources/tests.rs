@@ -14,7 +14,7 @@ fn caller(text: &str) -> Caller {
     Caller::parse(text).unwrap()
 }
 
-fn trunk(state: State) -> Resource {
+pub(super) fn trunk(state: State) -> Resource {
     let running = matches!(state, State::Active | State::Correcting);
     Resource {
         id: Uuid::from_u128(1),
@@ -174,4 +174,51 @@ proptest! {
             prop_assert_eq!(resource.state == State::Correcting, !resource.defects.is_empty() && resource.in_service());
         }
     }
+}
+
+#[test]
+fn the_history_and_the_findings_are_only_ever_added_to() {
+    fn sources(folder: &std::path::Path, into: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, into);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                into.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    sources(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut files);
+    let (mut added, mut broken) = (0, Vec::new());
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for table in ["ledger_history", "ledger_finding"] {
+            added += usize::from(text.contains(&format!("INSERT INTO {table} (")));
+            for verb in ["UPDATE", "DELETE FROM", "DROP TABLE", "TRUNCATE"] {
+                if text.contains(&format!("{verb} {table}")) {
+                    broken.push((path.clone(), verb, table));
+                }
+            }
+        }
+    }
+    assert_eq!((added, broken), (2, Vec::new()), "R-LED-4: both are written in one place, and never changed");
+}
+
+#[test]
+fn a_sign_carries_what_it_rests_on() {
+    use super::watch::Sign;
+    assert_eq!(Sign::read("sub_lease:0190aa"), Some((Sign::SubLease, "0190aa")));
+    assert_eq!(Sign::read("beyond_limit"), Some((Sign::BeyondLimit, "")));
+    assert_eq!(Sign::read("现场无人使用"), None);
+}
+
+#[test]
+fn the_first_paper_to_run_out_counts_and_a_permit_only_where_it_is_needed() {
+    let mut one = subject();
+    one.papers[3].valid_until = Some(date(2027, 1, 1));
+    assert_eq!(one.papers_until(), Some(date(2027, 1, 1)));
+    assert_eq!(Subject { industry: Industry::Logistics, ..one.clone() }.papers_until(), Some(date(2099, 1, 1)));
+    one.papers.iter_mut().for_each(|paper| paper.valid_until = None);
+    assert_eq!(one.papers_until(), None);
 }

@@ -3,7 +3,6 @@
 use axum::{
     Form, Router,
     extract::{Path, Query, State},
-    http::StatusCode,
     response::Response,
     routing::get,
 };
@@ -32,7 +31,7 @@ use crate::{
         web::{
             form::{Choice, Input, Kind, Notice, Wrong, notice},
             frame::shown,
-            page, page_with,
+            page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Section, for_seconds},
             parts::{Empty, Fact, Facts, Tab, Tabs, Tag, Timeline, Tone, Value, code as code_fact, fact},
             see_other,
@@ -108,7 +107,7 @@ async fn look_up(State(app): State<App>, actor: Actor, shell: Shell, Form(asked)
                 return Err(problem.into());
             }
             let screen = form(shell, &asked.by, &asked.value, Some(&problem));
-            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::NOT_FOUND), &screen))
+            Ok(page_refused(&problem, &screen))
         }
     }
 }
@@ -516,7 +515,7 @@ async fn protect(
         Err(failure) => {
             let problem = shown(failure)?;
             let screen = detail(&app, &actor, shell, id, &Part::default(), After::Refused(&problem, &typed)).await?;
-            Ok(page_with(status_of(&problem), &screen))
+            Ok(page_refused(&problem, &screen))
         }
     }
 }
@@ -546,9 +545,5 @@ async fn second(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Pa
 async fn kept(app: &App, actor: &Actor, shell: Shell, id: Uuid, asked: &Reveal, failure: Failure) -> Result<Response> {
     let problem = shown(failure)?;
     let screen = detail(app, actor, shell, id, &Part::default(), After::Kept(asked, &problem)).await?;
-    Ok(page_with(status_of(&problem), &screen))
-}
-
-fn status_of(problem: &Problem) -> StatusCode {
-    StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT)
+    Ok(page_refused(&problem, &screen))
 }

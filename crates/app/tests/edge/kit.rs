@@ -90,6 +90,7 @@ pub fn example(api: &Value, schema: &Value) -> Value {
     let kind = schema["type"].as_str().or_else(|| schema["type"].get(0).and_then(Value::as_str)).unwrap_or("object");
     match kind {
         "string" if schema["format"] == "uuid" => json!(Uuid::nil()),
+        "string" if schema["format"] == "date" => json!("2026-11-22"),
         "string" => json!("00000000-0000-0000-0000-000000000000"),
         "integer" | "number" => json!(1),
         "boolean" => json!(true),
@@ -164,6 +165,7 @@ impl Things {
         let asset = chuangsha_app::platform::web::assets::address("icon.svg").trim_start_matches("/static/");
         let gaps = [
             ("{id}", id.to_string()),
+            ("{resource}", Uuid::nil().to_string()),
             ("{kind}", "document_front".into()),
             ("{language}", "en".into()),
             ("{size}", "large".into()),

@@ -1,6 +1,7 @@
 //! 测速: each figure beside a baseline measured in the same run on the same machine, so that a ratio means the same everywhere.
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the machine's clock; nothing is decided by it")]
 
+mod import;
 mod pages;
 mod registration;
 mod screen;
@@ -19,7 +20,7 @@ use chuangsha_kernel::{
 use chuangsha_vault::{Suite, VaultError, bench as measured};
 
 use crate::{
-    cli::{BenchScreen, Group},
+    cli::{BenchScreen, BenchStore, Group},
     say::{Outcome, Say},
     serve,
 };
@@ -56,12 +57,14 @@ fn short(value: f64) -> f64 {
 }
 
 /// `chuangsha bench GROUP`: prints the figures of each group as soon as they are measured.
-pub fn run(say: &Say, group: Group, on: &Path, sizes: (u64, u32), size: BenchScreen) -> Outcome {
+pub fn run(say: &Say, group: Group, on: &Path, sizes: (u64, u32), store: Option<BenchStore>, size: BenchScreen) -> Outcome {
     if cfg!(debug_assertions) {
         say.note("注意：这是调试版，数字没有意义", "careful: this is a debug build, its figures mean nothing");
     }
     let groups: &[Group] = match &group {
-        Group::All => &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Sip, Group::Registration, Group::Screen],
+        Group::All => {
+            &[Group::Store, Group::Vault, Group::Authz, Group::Audit, Group::Sip, Group::Registration, Group::Screen, Group::Import]
+        }
         one => std::slice::from_ref(one),
     };
     if matches!(group, Group::Screen) && size.accuracy {
@@ -78,7 +81,7 @@ pub fn run(say: &Say, group: Group, on: &Path, sizes: (u64, u32), size: BenchScr
         }));
     };
     // What was measured before something failed is told all the same.
-    let measured = groups.iter().try_for_each(|group| measure(say, *group, on, sizes, size, &mut tell));
+    let measured = groups.iter().try_for_each(|group| measure(say, *group, on, sizes, (store, size), &mut tell));
     if !say.json && !rows.is_empty() {
         let heads = [
             say.pick("项目", "bench"),
@@ -97,7 +100,7 @@ fn measure(
     group: Group,
     on: &Path,
     (seconds, orders): (u64, u32),
-    size: BenchScreen,
+    (engine, size): (Option<BenchStore>, BenchScreen),
     tell: &mut dyn FnMut(Vec<Figure>),
 ) -> Result<(), Problem> {
     let failed = |reason: &dyn std::fmt::Display| Problem::new(&FAILED).with("group", group.name()).with("reason", reason);
@@ -110,6 +113,7 @@ fn measure(
         Group::Sip => tell(sip(seconds).map_err(|error| failed(&error))?),
         Group::Pages => serve::runtime()?.block_on(pages::run(say, on, orders.max(10_000), tell))?,
         Group::Screen => tell(screen::figures(size, on).map_err(|error| failed(&error))?),
+        Group::Import => serve::runtime()?.block_on(import::run(say, on, orders.max(10_000), engine, tell))?,
         Group::All => {}
     }
     Ok(())

@@ -19,6 +19,30 @@ pub enum Shape {
     Path,
     /// A list of texts.
     List,
+    /// `IP:port`; empty means "not set".
+    AddressOrNone,
+    /// A list of ways to listen: `udp:IP:port`, `tcp:IP:port`, `tls:IP:port`.
+    Listeners,
+    /// A list of files, each after its kind and a colon.
+    Files(&'static [&'static str]),
+}
+
+/// How SIP comes in.
+pub const TRANSPORTS: &[&str] = &["udp", "tcp", "tls"];
+/// Call records that can be read.
+pub const RECORDS: &[&str] = &["kamailio", "asterisk", "freeswitch"];
+
+/// Transport and address of one way to listen.
+pub fn listener(text: &str) -> Option<(&'static str, std::net::SocketAddr)> {
+    let (transport, address) = text.split_once(':')?;
+    Some((TRANSPORTS.iter().find(|known| **known == transport)?, address.parse().ok()?))
+}
+
+/// Kind and path of one file.
+pub fn file<'a>(kinds: &[&'static str], text: &'a str) -> Option<(&'static str, &'a std::path::Path)> {
+    let (kind, path) = text.split_once(':')?;
+    let kind = kinds.iter().find(|known| **known == kind)?;
+    (!path.is_empty()).then(|| (*kind, std::path::Path::new(path)))
 }
 
 /// One setting.
@@ -161,6 +185,13 @@ pub static KEYS: &[Key] = &[
         "Hotline, must be set; named in messages to customers",
     ),
     key(
+        "operator.registration_port",
+        Shape::Text,
+        r#""""#,
+        "实名补登号码；与热线一样，任何停机下都可拨打；留空则只保留热线",
+        "Number to register and re-register by; like the hotline it can be called in every stop; empty: only the hotline",
+    ),
+    key(
         "operator.remedy_zh",
         Shape::Text,
         r#""任一自有营业厅""#,
@@ -185,6 +216,48 @@ pub static KEYS: &[Key] = &[
     key("images.max_pixels", Shape::Number(1_000_000, 400_000_000), "50000000", "上传影像的最大像素数", "Largest uploaded picture, pixels"),
     key("images.stored_side", Shape::Number(640, 8_000), "2000", "存储影像长边像素", "Longer side of a stored picture, pixels"),
     key("images.quality", Shape::Number(40, 100), "82", "存储影像的 JPEG 质量", "JPEG quality of a stored picture"),
+    key(
+        "screening.home",
+        Shape::Choice(&["china_mobile", "china_telecom", "china_unicom", "china_broadnet"]),
+        r#""china_mobile""#,
+        "本企业在号码规划中的身份：自家号码从网外进来须有凭据",
+        "Which operator of the numbering plan this is: a number of ours that comes in from outside needs proof",
+    ),
+    key(
+        "screening.folder",
+        Shape::Path,
+        r#""""#,
+        "甄别快照文件目录；空则为数据目录下的 screen。号码只在此处不加密，仅本程序可读；可放在内存文件系统上",
+        "Folder of the screening snapshots; empty: screen in the data directory. The one place where numbers stand unsealed, readable by this program only; may lie on a memory file system",
+    ),
+    key(
+        "screening.callers",
+        Shape::Number(1_024, 1_000_000_000),
+        "1048576",
+        "记住多少主叫，每个 66 字节",
+        "Callers remembered, 66 bytes each",
+    ),
+    key(
+        "screening.callees",
+        Shape::Number(1_024, 1_000_000_000),
+        "1048576",
+        "记住多少被叫，每个 66 字节",
+        "Callees remembered, 66 bytes each",
+    ),
+    key(
+        "screening.log_passes",
+        Shape::Number(0, 10_000),
+        "100",
+        "每万次放行记录多少条；未放行的全部记录",
+        "Of ten thousand passed calls so many are logged; what did not pass always is",
+    ),
+    key(
+        "screening.log_waiting",
+        Shape::Number(256, 1_048_576),
+        "65536",
+        "最多多少条判定等待写库；库不可用时超出的只计数",
+        "Verdicts that may wait for the store; beyond that they are only counted",
+    ),
     key(
         "verification.url",
         HTTP,
@@ -231,6 +304,100 @@ pub static KEYS: &[Key] = &[
     ),
     secret("capture.reader_token", Shape::Text, "读卡桥接要求出示的令牌", "Token the reader bridge wants to be shown"),
     key(
+        "sip.listen",
+        Shape::Listeners,
+        "[]",
+        "呼叫甄别的信令监听，如 [\"udp:0.0.0.0:5060\", \"tls:[::]:5061\"]；空则不启动",
+        "SIP listeners of call screening, such as [\"udp:0.0.0.0:5060\", \"tls:[::]:5061\"]; empty: off",
+    ),
+    key(
+        "sip.trunks",
+        Shape::Path,
+        r#""""#,
+        "中继文件(TOML)，见 signalling.md；改动或收到 SIGHUP 时重读，有误则沿用旧的",
+        "File of trunks (TOML), see signalling.md; read again when it changes and on SIGHUP, a wrong one leaves the old one in force",
+    ),
+    key(
+        "sip.loops",
+        Shape::Number(0, 256),
+        "0",
+        "每个 UDP 地址的接收线程数；0 = 每核一个",
+        "Receiving threads for each UDP address; 0: one for each core",
+    ),
+    key(
+        "sip.receive_buffer",
+        Shape::Number(65_536, 1_073_741_824),
+        "16777216",
+        "每个接收线程的内核缓冲，字节；超过 net.core.rmem_max 须有 CAP_NET_ADMIN",
+        "Kernel buffer of each receiving thread, bytes; beyond net.core.rmem_max CAP_NET_ADMIN is needed",
+    ),
+    key(
+        "sip.own_address",
+        Shape::AddressOrNone,
+        r#""""#,
+        "代理方式下写入 Via 与 Record-Route 的本机地址 IP:端口；空则不能有代理中继",
+        "This machine's IP:port as it stands in Via and Record-Route of proxied calls; empty: no trunk can be proxied",
+    ),
+    key(
+        "sip.certificate",
+        Shape::Path,
+        r#""""#,
+        "tls: 监听的证书链(PEM)；更换后自动重读",
+        "Certificate chain (PEM) of tls: listeners; read again when replaced",
+    ),
+    key("sip.key", Shape::Path, r#""""#, "tls: 监听的私钥(PEM)", "Private key (PEM) of tls: listeners"),
+    key(
+        "sip.authority",
+        Shape::Path,
+        r#""""#,
+        "签发对端证书的机构(PEM)；填写后对端须出示证书",
+        "Authority (PEM) of the peers' certificates; when set, peers must show one",
+    ),
+    key(
+        "sip.drain_seconds",
+        Shape::Number(0, 60),
+        "5",
+        "停止时最多再判定多少秒：OPTIONS 答 503，来的呼叫照常判定，安静下来即止",
+        "Seconds calls are still decided when stopping, at most: OPTIONS get 503; it ends as soon as nothing comes any more",
+    ),
+    key(
+        "sip.roaming_url",
+        HTTP,
+        r#""""#,
+        "漫游查询接口：POST {\"subscriber\":\"+86…\"}，答 {\"abroad\":true}；空则境外来的 +86 移动主叫按仿冒处理",
+        "Roaming look-up: POST {\"subscriber\":\"+86…\"}, answer {\"abroad\":true}; empty: +86 mobiles from abroad are taken for forged",
+    ),
+    secret("sip.roaming_token", Shape::Text, "漫游查询接口的访问令牌", "Access token of the roaming look-up"),
+    key(
+        "sip.roaming_timeout_ms",
+        Shape::Number(10, 2_000),
+        "150",
+        "等待漫游查询的毫秒数；超时则带标签放行并记录",
+        "Milliseconds a call waits for the roaming look-up; then it passes with a label and that is counted",
+    ),
+    key(
+        "sip.hep_listen",
+        Shape::AddressOrNone,
+        r#""""#,
+        "接收 HEP3 探针的 UDP 地址；空则不启动",
+        "UDP address for HEP3 probes; empty: off",
+    ),
+    secret("sip.hep_password", Shape::Text, "HEP3 探针须出示的口令；空则不查", "Password HEP3 probes must show; empty: not asked for"),
+    key(
+        "sip.cdr_files",
+        Shape::Files(RECORDS),
+        "[]",
+        "持续读取的话单文件，种类:路径，如 [\"kamailio:/var/log/kamailio.log\"]；记住读到何处，文件轮转不丢行",
+        "Call records to follow, kind:path, such as [\"kamailio:/var/log/kamailio.log\"]; remembers where it stopped, rotation loses no row",
+    ),
+    key(
+        "sip.cdr_zone",
+        Shape::Text,
+        r#""Asia/Shanghai""#,
+        "Asterisk 与 FreeSWITCH 话单的时区",
+        "Time zone of the records of Asterisk and FreeSWITCH",
+    ),
+    key(
         "log.format",
         Shape::Choice(&["auto", "text", "json"]),
         r#""auto""#,
@@ -240,6 +407,11 @@ pub static KEYS: &[Key] = &[
     key("log.level", Shape::Text, r#""info""#, "日志级别或过滤表达式", "Log level or filter directives"),
     key("log.file", Shape::Path, r#""""#, "日志文件；空则写标准错误", "Log file; empty: standard error"),
 ];
+
+/// Whether it is a list of texts that are all fine.
+fn all(value: &toml::Value, fine: impl Fn(&str) -> bool) -> bool {
+    value.as_array().is_some_and(|items| items.iter().all(|item| item.as_str().is_some_and(&fine)))
+}
 
 /// The setting of that name.
 pub fn find(name: &str) -> Option<&'static Key> {
@@ -280,6 +452,15 @@ impl Shape {
             }
             Self::Choice(words) => (format!("{} 之一", words.join("、")), format!("one of {}", words.join(", "))),
             Self::Path => ("文件或目录路径".into(), "a path".into()),
+            Self::AddressOrNone => ("IP:端口，或空".into(), "IP:port, or empty".into()),
+            Self::Listeners => (
+                "列表，每项形如 udp:0.0.0.0:5060、tcp:[::]:5060、tls:192.0.2.1:5061".into(),
+                "a list of entries such as udp:0.0.0.0:5060, tcp:[::]:5060, tls:192.0.2.1:5061".into(),
+            ),
+            Self::Files(kinds) => (
+                format!("列表，每项为 种类:路径，种类为 {} 之一", kinds.join("、")),
+                format!("a list of kind:path, the kind one of {}", kinds.join(", ")),
+            ),
             Self::List => ("文字列表，如 [\"a\", \"b\"]".into(), "a list of texts, such as [\"a\", \"b\"]".into()),
         }
     }
@@ -288,7 +469,9 @@ impl Shape {
     pub fn fits(self, value: &toml::Value) -> bool {
         match self {
             Self::Number(low, high) => value.as_integer().is_some_and(|n| (low..=high).contains(&n)),
-            Self::List => value.as_array().is_some_and(|items| items.iter().all(|item| item.as_str().is_some())),
+            Self::List => all(value, |_| true),
+            Self::Listeners => all(value, |text| listener(text).is_some()),
+            Self::Files(kinds) => all(value, |text| file(kinds, text).is_some()),
             _ => value.as_str().is_some_and(|text| self.fits_text(text)),
         }
     }
@@ -296,6 +479,7 @@ impl Shape {
     fn fits_text(self, text: &str) -> bool {
         match self {
             Self::Address => text.parse::<std::net::SocketAddr>().is_ok(),
+            Self::AddressOrNone => text.is_empty() || text.parse::<std::net::SocketAddr>().is_ok(),
             Self::Peer => {
                 text.is_empty() || text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
             }
@@ -309,7 +493,7 @@ impl Shape {
     pub fn read(self, text: &str) -> Option<toml::Value> {
         Some(match self {
             Self::Number(..) => toml::Value::Integer(text.trim().parse().ok()?),
-            Self::List => {
+            Self::List | Self::Listeners | Self::Files(_) => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 toml::Value::Array(items.map(|item| toml::Value::String(item.to_owned())).collect())
             }

@@ -162,6 +162,13 @@ impl Settings {
             "http" => needs("sms.sink = \"http\"", "sms.http_url"),
             _ => {}
         }
+        if !self.list("sip.listen").is_empty() {
+            needs("sip.listen", "sip.trunks");
+        }
+        if self.list("sip.listen").iter().any(|one| one.starts_with("tls:")) {
+            needs("sip.listen = \"tls:…\"", "sip.certificate");
+            needs("sip.listen = \"tls:…\"", "sip.key");
+        }
     }
 
     fn value(&self, name: &str) -> &toml::Value {

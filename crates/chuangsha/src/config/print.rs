@@ -84,9 +84,10 @@ pub fn schema(language: Language) -> Value {
 fn shape(shape: Shape) -> Value {
     match shape {
         Shape::Number(low, high) => json!({ "type": "integer", "minimum": low, "maximum": high }),
-        Shape::List => json!({ "type": "array", "items": { "type": "string" } }),
+        Shape::List | Shape::Files(_) => json!({ "type": "array", "items": { "type": "string" } }),
+        Shape::Listeners => json!({ "type": "array", "items": { "type": "string", "pattern": "^(udp|tcp|tls):.+:[0-9]+$" } }),
         Shape::Choice(words) => json!({ "type": "string", "enum": words }),
         Shape::Address => json!({ "type": "string", "pattern": ":[0-9]+$" }),
-        Shape::Text | Shape::Peer | Shape::Path | Shape::Url(_) => json!({ "type": "string" }),
+        Shape::Text | Shape::Peer | Shape::AddressOrNone | Shape::Path | Shape::Url(_) => json!({ "type": "string" }),
     }
 }

@@ -53,6 +53,25 @@ fn a_number_outside_its_bounds_is_refused() {
 fn settings_that_need_one_another_are_checked_together() {
     let problems = load(None, &[], &["server.tls=files", "sms.sink=smpp"]).unwrap_err();
     assert_eq!(ids(&problems), ["config.missing"; 4]);
+    let problems = load(None, &[], &["sip.listen=udp:127.0.0.1:5060,tls:[::1]:5061"]).unwrap_err();
+    assert_eq!(ids(&problems), ["config.missing"; 3], "trunks, certificate, key");
+}
+
+#[test]
+fn ways_to_listen_and_files_to_follow_are_checked_one_by_one() {
+    for fine in ["sip.cdr_files=kamailio:/var/log/k.log,asterisk:Master.csv", "sip.hep_listen=127.0.0.1:9060", "sip.hep_listen="] {
+        assert!(load(None, &[], &[fine]).is_ok(), "{fine}");
+    }
+    for wrong in [
+        "sip.listen=127.0.0.1:5060",
+        "sip.listen=udp:localhost:5060",
+        "sip.listen=sctp:127.0.0.1:5060",
+        "sip.cdr_files=/var/log/k.log",
+        "sip.cdr_files=kamailio:",
+        "sip.hep_listen=9060",
+    ] {
+        assert_eq!(ids(&load(None, &[], &[wrong]).unwrap_err()), ["config.wrong_shape"], "{wrong}");
+    }
 }
 
 #[test]

@@ -70,6 +70,11 @@ const PLAN: [Line; 9] = [
     ("9901-T07", Kind::VoiceTrunk, "演示信息咨询", Industry::Other, Purpose::Marketing, Direction::Both, "95907", Goal::ShutDown),
 ];
 
+/// The voice trunks of the plan, by code.
+pub fn trunks() -> impl Iterator<Item = &'static str> {
+    PLAN.iter().filter(|line| line.1 == Kind::VoiceTrunk).map(|line| line.0)
+}
+
 /// Writes every line of the plan, by the steps a manager takes.
 ///
 /// # Errors

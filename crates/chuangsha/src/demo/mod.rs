@@ -4,6 +4,7 @@ mod base;
 pub mod ledger;
 mod looks;
 pub mod orders;
+mod trunks;
 
 use std::path::Path;
 
@@ -158,6 +159,15 @@ impl World {
         point("operator.name_zh", "示范电信");
         point("operator.name_en", "MODEL TELECOM");
         point("operator.hotline", "10000");
+        if settings.list("sip.listen").is_empty() {
+            let file = trunks::write(&settings.data()).map_err(parts::not_started)?;
+            settings.put("sip.trunks", &file.display().to_string(), "--demo");
+            settings.put("sip.listen", &trunks::listen(), "--demo");
+            settings.put("sip.loops", "1", "--demo");
+            if settings.set_text("sip.hep_listen").is_none() {
+                settings.put("sip.hep_listen", "127.0.0.1:0", "--demo");
+            }
+        }
         if settings.text("sms.sink") == "console" {
             for (key, value) in [
                 ("sms.sink", "smpp"),

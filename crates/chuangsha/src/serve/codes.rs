@@ -39,4 +39,16 @@ codes! {
     NO_DEMO = "serve.no_demo", 404,
         "该目录没有演示数据", "there is no demo data in this directory",
         "先运行 chuangsha serve --demo", "run chuangsha serve --demo first";
+    TRUNKS_UNREADABLE = "serve.trunks_unreadable", 500,
+        "读不到中继文件 {path}：{reason}", "cannot read the file of trunks {path}: {reason}",
+        "检查 sip.trunks 的路径与权限", "check the path in sip.trunks and the permissions of the file";
+    SIP_TLS_UNUSABLE = "serve.sip_tls_unusable", 500,
+        "信令的证书或私钥不可用：{reason}", "certificate or private key of SIP cannot be used: {reason}",
+        "检查 sip.certificate、sip.key 与 sip.authority", "check sip.certificate, sip.key and sip.authority";
+    OWN_ADDRESS_UNSET = "serve.sip_own_address_unset", 400,
+        "中继 {trunk} 为代理方式，但未设置 sip.own_address", "trunk {trunk} is proxied, but sip.own_address is not set",
+        "填写对端可达的本机 IP:端口，或把该中继改为 redirect", "set the IP:port other ends reach this machine at, or make the trunk redirect";
+    TIME_ZONE = "serve.sip_time_zone", 400,
+        "没有名为 {zone} 的时区", "there is no time zone named {zone}",
+        "sip.cdr_zone 写作 Asia/Shanghai 或 UTC", "write sip.cdr_zone as Asia/Shanghai or UTC";
 }

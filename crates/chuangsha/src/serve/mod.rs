@@ -6,6 +6,7 @@ pub mod lock;
 pub mod log;
 pub mod metrics;
 pub mod parts;
+pub mod signalling;
 pub mod tls;
 
 use std::{
@@ -71,12 +72,14 @@ fn install_crypto() {
 
 async fn serve(say: &Say, settings: &mut Settings, options: &cli::Serve) -> Outcome {
     let stop = CancellationToken::new();
-    let metrics = Arc::new(metrics::Metrics::new(|_| {}));
+    let figures = Arc::new(signalling::figures::Figures::default());
+    let metrics = Arc::new(metrics::Metrics::new(|registry| registry.register_collector(Box::new(Arc::clone(&figures)))));
     let admin = admin::Admin::new(Arc::clone(&metrics));
     // Listening first: a taken port is said before anything is written.
     let public = Socket::bind(settings, "server.listen")?;
     let operations = Listening::start(Socket::bind(settings, "admin.listen")?, admin.clone().router(), None)?;
     let world = if options.demo { Some(demo::World::start(settings).await?) } else { None };
+    let sockets = signalling::Sockets::bind(settings)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let tls = if options.plain_http { None } else { Some(certificates(settings, &clock)?) };
@@ -90,15 +93,23 @@ async fn serve(say: &Say, settings: &mut Settings, options: &cli::Serve) -> Outc
     }
     let router = routes::router(&app, &EdgeConfig::default()).layer(middleware::from_fn_with_state(Arc::clone(&metrics), metrics::count));
     let public = Listening::start(public, router, tls.clone())?;
-    admin.ready(probe(&app, settings, &stop));
+    let edge = match sockets {
+        Some(sockets) => Some(signalling(sockets, settings, &app, figures)?),
+        None => None,
+    };
+    admin.ready(probe(&app, settings, &stop, edge.as_ref()));
 
     let signal = StopSignal::listen()?;
-    announce(say, settings, &address, &public, &operations);
+    announce(say, settings, &address, &public, &operations, edge.as_ref());
     demo::show(say, &logins);
     let renewal = tls.map(|tls| tokio::spawn(renew(settings.clone(), Arc::clone(&clock), tls, stop.clone())));
     signal.wait().await;
     say.note("正在停止：等待在途请求完成……", "stopping: waiting for requests in flight …");
     admin.stopping();
+    // Calls first: who asks for a verdict has less time than who waits for a page.
+    if let Some(edge) = edge {
+        edge.stop(Duration::from_secs(settings.number("sip.drain_seconds"))).await;
+    }
     // First no new requests, then the workers: what a request posted is still there for the next start.
     public.stop(Duration::from_secs(settings.number("server.drain_seconds"))).await;
     stop.cancel();
@@ -113,18 +124,30 @@ async fn serve(say: &Say, settings: &mut Settings, options: &cli::Serve) -> Outc
     Ok(())
 }
 
+/// Call screening in the path, on the engine of the application.
+fn signalling(
+    sockets: signalling::Sockets,
+    settings: &Settings,
+    app: &App,
+    figures: Arc<signalling::figures::Figures>,
+) -> Result<signalling::Signalling, Problem> {
+    let (engine, clock) = (Arc::clone(&app.engine), Arc::clone(&app.clock));
+    signalling::Signalling::start(sockets, signalling::Around { settings, engine, observer: app.observer(), clock, figures })
+}
+
 /// What has to hold for the server to do its work.
-fn probe(app: &App, settings: &Settings, stop: &CancellationToken) -> admin::Probe {
+fn probe(app: &App, settings: &Settings, stop: &CancellationToken, edge: Option<&signalling::Signalling>) -> admin::Probe {
     let (app, root, stop) = (app.clone(), settings.root_key(), stop.clone());
     let started = app.clock.now();
+    let edge = edge.map(|edge| Arc::new(edge.check()));
     Arc::new(move || {
-        let (app, root, stop) = (app.clone(), root.clone(), stop.clone());
+        let (app, root, stop, edge) = (app.clone(), root.clone(), stop.clone(), edge.clone());
         Box::pin(async move {
             let check = |name, ok, detail: &str| admin::Check { name, ok, detail: detail.to_owned() };
             let pending = app.store.pending_migrations(MIGRATIONS).await;
             let keys = app.vault.sign(b"ready").is_ok() && root.is_file();
             let now = app.clock.now();
-            vec![
+            let mut checks = vec![
                 match &pending {
                     Ok(_) => check("store", true, "answers"),
                     Err(error) => check("store", false, error.problem().code.id),
@@ -133,7 +156,12 @@ fn probe(app: &App, settings: &Settings, stop: &CancellationToken) -> admin::Pro
                 check("keys", keys, "root key present, signing works"),
                 check("clock", now >= started, "does not run backwards"),
                 check("workers", !stop.is_cancelled(), "running"),
-            ]
+            ];
+            if let Some(edge) = edge {
+                let (ok, detail) = edge();
+                checks.push(check("sip", ok, &detail));
+            }
+            checks
         })
     })
 }
@@ -234,14 +262,29 @@ impl Listening {
     }
 }
 
-fn announce(say: &Say, settings: &Settings, address: &str, public: &Listening, operations: &Listening) {
+fn announce(
+    say: &Say,
+    settings: &Settings,
+    address: &str,
+    public: &Listening,
+    operations: &Listening,
+    edge: Option<&signalling::Signalling>,
+) {
     let admin = format!("http://{}", operations.address);
     let authority = settings.data().join("tls").join("ca.crt");
     if say.json {
-        say.answer(&serde_json::json!({ "address": address, "admin": admin, "ca": authority }).to_string());
+        let sip = edge.map(signalling::Signalling::addresses).unwrap_or_default();
+        say.answer(&serde_json::json!({ "address": address, "admin": admin, "ca": authority, "sip": sip, "hep": edge.and_then(signalling::Signalling::probe) }).to_string());
         return;
     }
     say.answer(&format!("{}  {address}", say.pick("控制台", "console")));
+    if let Some(edge) = edge {
+        say.answer(&format!("{}  {}", say.pick("信令", "SIP"), edge.addresses().join("  ")));
+        if let (Some(probe), Some(udp)) = (edge.probe(), edge.addresses().iter().find_map(|one| one.strip_prefix("udp:"))) {
+            let calls = format!("chuangsha world calls --to {udp} --hep {probe}");
+            say.note(&format!("模拟话务 {calls}"), &format!("simulated calls {calls}"));
+        }
+    }
     if public.secure && settings.text("server.tls") == "local" {
         let ca = authority.display();
         say.note(&format!("浏览器信任 {ca} 后不再提示证书"), &format!("browsers stop warning once they trust {ca}"));

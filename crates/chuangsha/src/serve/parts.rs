@@ -16,6 +16,7 @@ use chuangsha_app::{
         verify::{HttpVerifier, HttpVerifierSettings},
     },
     rulebook,
+    screening::{self, ScreeningConfig},
 };
 use chuangsha_kernel::{
     id::Ids,
@@ -53,7 +54,7 @@ pub async fn build(settings: &Settings, address: &str, demo: bool, stop: &Cancel
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let ids = Arc::new(Ids::system());
     let (sms, receipts) = sms(settings, &clock, &ids, stop)?;
-    let app = assemble(settings, address, demo, clock, ids, sms).await?;
+    let app = assemble(settings, &record::config(settings), address, demo, clock, ids, sms).await?;
     if let Some(receipts) = receipts {
         tokio::spawn(app.clone().note_receipts(receipts));
     }
@@ -66,11 +67,30 @@ pub async fn build(settings: &Settings, address: &str, demo: bool, stop: &Cancel
 /// As [`build`].
 pub async fn quiet(settings: &Settings, demo: bool) -> Result<App, Problem> {
     let address = settings.set_text("server.public_url").unwrap_or("https://localhost:8443");
-    assemble(settings, address, demo, Arc::new(SystemClock::default()), Arc::new(Ids::system()), Arc::new(Console)).await
+    assemble(
+        settings,
+        &record::config(settings),
+        address,
+        demo,
+        Arc::new(SystemClock::default()),
+        Arc::new(Ids::system()),
+        Arc::new(Console),
+    )
+    .await
+}
+
+/// The same with a store set up to bring millions of rows over.
+///
+/// # Errors
+/// As [`build`].
+pub async fn bulk(settings: &Settings, demo: bool) -> Result<App, Problem> {
+    let (address, store) = (settings.set_text("server.public_url").unwrap_or("https://localhost:8443"), record::bulk_config(settings));
+    assemble(settings, &store, address, demo, Arc::new(SystemClock::default()), Arc::new(Ids::system()), Arc::new(Console)).await
 }
 
 async fn assemble(
     settings: &Settings,
+    store: &chuangsha_store::Config,
     address: &str,
     demo: bool,
     clock: Arc<dyn Clock>,
@@ -80,7 +100,7 @@ async fn assemble(
     let config = app_config(settings);
     let suite = audit::suite(settings);
     let agent = LocalAgent::open_or_create(settings.root_key(), suite).map_err(Problem::from)?;
-    let store = Store::open(&record::config(settings)).await.map_err(record::fault)?;
+    let store = Store::open(store).await.map_err(record::fault)?;
     store.migrate(MIGRATIONS).await.map_err(record::fault)?;
 
     let packs = rules::local(settings)?;
@@ -102,7 +122,12 @@ async fn assemble(
         Tmf640Settings { url: settings.text("network.url").to_owned(), timeout_ms: settings.number("network.timeout_ms") },
     );
     let people = People::new(people_config(address, demo), &ids).map_err(failed)?;
+    let mut seed = [0; 8];
+    ids.fill(&mut seed);
+    let engine = screening::engine(&rules, clock.now(), &config.screening, u64::from_le_bytes(seed)).map_err(failed)?;
     let parts = Parts {
+        engine,
+        watch: Arc::new(screening::Watch::new(&config.screening)),
         store,
         vault: Vault::new(Arc::new(agent), settings.text("vault.tenant"), suite),
         rules: Arc::new(rules),
@@ -134,6 +159,7 @@ fn app_config(settings: &Settings) -> AppConfig {
             name_zh: text("operator.name_zh"),
             name_en: text("operator.name_en"),
             hotline: text("operator.hotline"),
+            registration_port: text("operator.registration_port"),
             remedy_zh: text("operator.remedy_zh"),
             documents_zh: text("operator.documents_zh"),
         },
@@ -149,6 +175,19 @@ fn app_config(settings: &Settings) -> AppConfig {
             reader_bridge: text("capture.reader_bridge").trim_end_matches('/').to_owned(),
             reader_token: text("capture.reader_token"),
         },
+        screening: screening_config(settings),
+    }
+}
+
+fn screening_config(settings: &Settings) -> ScreeningConfig {
+    let number = |key: &str| usize::try_from(settings.number(key)).unwrap_or(usize::MAX);
+    ScreeningConfig {
+        home: settings.text("screening.home").to_owned(),
+        folder: Some(settings.set_text("screening.folder").map_or_else(|| settings.data().join("screen"), Into::into)),
+        callers: number("screening.callers"),
+        callees: number("screening.callees"),
+        passes_in_ten_thousand: u32::try_from(number("screening.log_passes")).unwrap_or(10_000),
+        waiting: number("screening.log_waiting"),
     }
 }
 
@@ -159,7 +198,10 @@ fn people_config(address: &str, demo: bool) -> PeopleConfig {
 }
 
 /// A client that carries the access token of one peer, when there is one.
-fn client(settings: &Settings, token: &str) -> Result<reqwest::Client, Problem> {
+///
+/// # Errors
+/// A token that is no header value.
+pub fn client(settings: &Settings, token: &str) -> Result<reqwest::Client, Problem> {
     let Some(token) = settings.set_text(token) else { return http_client().map_err(not_started) };
     let mut headers = HeaderMap::new();
     let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(not_started)?;

@@ -19,7 +19,10 @@ use chuangsha_app::{
         order::{Customer, ImageKind, Mode, Product},
         table,
     },
-    resources::{self, Application, Direction, Document, Industry, Kind, Paper, Purpose},
+    resources::{
+        self, Application, Asked, Clause, Direction, Document, Industry, Kind, Paper, Purpose,
+        sweep::{self, Plan},
+    },
     subscribers::find::{self, Search},
 };
 use chuangsha_kernel::{OrganisationCode, id::OrderId, problem::Language, time::DAY_MS};
@@ -87,6 +90,11 @@ const PAGES: &[Page] = &[
     ("/ledger/new", "/ledger/new", MANAGER),
     ("/ledger/file", "/ledger/file", MANAGER),
     ("/ledger/{id}", "/ledger/{trunk}", MANAGER),
+    ("/ledger/sweeps", "/ledger/sweeps", MANAGER),
+    ("/ledger/sweeps/new", "/ledger/sweeps/new", MANAGER),
+    ("/ledger/sweeps/{id}", "/ledger/sweeps/{sweep}", MANAGER),
+    ("/ledger/sweeps/{id}/{resource}", "/ledger/sweeps/{sweep}/{trunk}", MANAGER),
+    ("/ledger/checks", "/ledger/checks?sweep={sweep}", MANAGER),
     ("/exports/new", "/exports/new?list=%2Forders", MANAGER),
     ("/jobs", "/jobs", MANAGER),
     ("/jobs/{id}", "/jobs/{job}", MANAGER),
@@ -129,6 +137,7 @@ struct Things {
     channel: Uuid,
     person: Uuid,
     trunk: Uuid,
+    sweep: Uuid,
     job: Uuid,
     request: Uuid,
     subscriber: Uuid,
@@ -143,6 +152,7 @@ impl Things {
             ("{channel}", self.channel),
             ("{person}", self.person),
             ("{trunk}", self.trunk),
+            ("{sweep}", self.sweep),
             ("{job}", self.job),
             ("{request}", self.request),
             ("{subscriber}", self.subscriber),
@@ -209,6 +219,7 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, 
         }
     }
     assert_eq!(claimed.len(), 2, "orders reach the queue");
+    let trunk = trunk(place, manager).await;
     let order = *orders.iter().find(|order| !claimed.contains(order)).unwrap();
     Things {
         draft,
@@ -216,7 +227,8 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, 
         done: claimed[0],
         channel: clerk.organisation.0,
         person: clerk.staff.0,
-        trunk: trunk(place, manager).await,
+        trunk,
+        sweep: sweep(place, manager).await,
         job: job(place, manager).await,
         request: request(place, manager).await,
         subscriber: subscriber(place, officer).await,
@@ -255,7 +267,27 @@ async fn trunk(place: &Place, manager: &Actor) -> Uuid {
         unit: "政企部".to_owned(),
         owner: "1024".to_owned(),
     };
-    resources::apply(&place.app, manager, asked).await.unwrap().id
+    let mut line = resources::apply(&place.app, manager, asked).await.unwrap();
+    let open = Asked::Open { clauses: Clause::ALL.to_vec(), calls_per_callee: 2, calls_per_day: 1_000 };
+    for step in [Asked::Vet, open] {
+        line = resources::step(&place.app, manager, line.id, line.version, step, String::new()).await.unwrap();
+    }
+    line.id
+}
+
+/// A sweep that has the trunk on its list.
+async fn sweep(place: &Place, manager: &Actor) -> Uuid {
+    let today = place.app.clock.now().day();
+    let plan = Plan {
+        name: "重点行业清查".to_owned(),
+        region: kit::CITY.to_owned(),
+        industries: Vec::new(),
+        kinds: Vec::new(),
+        starts: today,
+        ends: today,
+        lead: "1024".to_owned(),
+    };
+    sweep::plan(&place.app, manager, plan).await.unwrap().id
 }
 
 /// A file asked for that nobody makes before tomorrow.

@@ -33,7 +33,7 @@ use chuangsha_app::{
         order::Product,
         table::{self, NumberState, PoolNumber},
     },
-    routes, rulebook, start,
+    routes, rulebook, screening, start,
 };
 use chuangsha_kernel::{
     id::{Ids, OrganisationId, StaffId},
@@ -101,9 +101,16 @@ impl Place {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let ids = Arc::new(Ids::seeded(3));
         let people = PeopleConfig { host: "localhost".to_owned(), origin: url.clone(), demo: true };
+        let rules = Arc::new(rulebook::embedded(true).unwrap());
+        let config = AppConfig {
+            capture: CaptureConfig { reader_bridge: reader.url(), reader_token: READER_TOKEN.to_owned() },
+            ..AppConfig::default()
+        };
         let app = App::new(Parts {
+            engine: screening::engine(&rules, clock.now(), &config.screening, 3).unwrap(),
+            watch: Arc::new(screening::Watch::new(&config.screening)),
             vault: Vault::new(Arc::new(LocalAgent::ephemeral(7, Suite::International).unwrap()), "demo", Suite::International),
-            rules: Arc::new(rulebook::embedded(true).unwrap()),
+            rules,
             matrix: Arc::new(Matrix::embedded().unwrap()),
             people: People::new(people, &ids).unwrap(),
             objects: Objects::in_memory(),
@@ -116,10 +123,7 @@ impl Place {
             )),
             network: Arc::new(Tmf640::new(http_client().unwrap(), Tmf640Settings { url: network.url(), ..Tmf640Settings::default() })),
             sms: Arc::new(Console),
-            config: AppConfig {
-                capture: CaptureConfig { reader_bridge: reader.url(), reader_token: READER_TOKEN.to_owned() },
-                ..AppConfig::default()
-            },
+            config,
             audit_key: OnceLock::new(),
             integrator: tokio::sync::Mutex::default(),
             bell: Arc::default(),

@@ -381,6 +381,11 @@ impl Rulebook {
         }
     }
 
+    /// 某年的节假日安排是否已收录: a year without its notice has no known working days, whatever the day of the week.
+    pub fn knows_year(&self, year: i16) -> bool {
+        self.days.iter().any(|day| day.from.year() <= year && year <= day.to.year())
+    }
+
     fn working_days_after(&self, from: Date, count: i64) -> Option<Date> {
         let mut day = from;
         let mut left = count.clamp(0, 1_000);

@@ -105,18 +105,37 @@ pub fn frame(bytes: &[u8]) -> Result<Frame<'_>, HepError> {
     })
 }
 
+/// Whether `end` is that listening address; one that listens everywhere is told by its port.
+fn is_at(own: SocketAddr, end: SocketAddr) -> bool {
+    own.port() == end.port() && (own.ip().is_unspecified() || own.ip().to_canonical() == end.ip().to_canonical())
+}
+
 /// 探针观察: puts frames together to calls.
 pub struct Probe {
     calls: Calls<(String, String)>,
     secret: Secret,
     password: Vec<u8>,
     fields: Fields,
+    own: Vec<SocketAddr>,
 }
 
 impl Probe {
     /// A probe for so many calls at a time. Frames without that password are refused; an empty one asks for none.
     pub fn new(most: usize, password: &str, secret: [u8; 16]) -> Self {
-        Self { calls: Calls::new(most), secret: Secret(secret), password: password.as_bytes().to_vec(), fields: Fields::default() }
+        Self {
+            calls: Calls::new(most),
+            secret: Secret(secret),
+            password: password.as_bytes().to_vec(),
+            fields: Fields::default(),
+            own: Vec::new(),
+        }
+    }
+
+    /// Passes over frames from or to these addresses: the edge's own, whose answer to a call is not the end of it.
+    #[must_use]
+    pub fn passing_over(mut self, own: Vec<SocketAddr>) -> Self {
+        self.own = own;
+        self
     }
 
     /// Takes one frame; a record when a call ended with it.
@@ -127,6 +146,10 @@ impl Probe {
         let frame = frame(bytes)?;
         if !self.password.is_empty() && frame.password != self.password {
             return Err(HepError::Password);
+        }
+        let ours = |end: Option<SocketAddr>| end.is_some_and(|end| self.own.iter().any(|own| is_at(*own, end)));
+        if ours(frame.source) || ours(frame.destination) {
+            return Ok(None);
         }
         let Ok(head) = Head::read(frame.payload, &mut self.fields) else { return Ok(None) };
         let (id, ended) = if head.is_response() {

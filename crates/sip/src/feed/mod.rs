@@ -10,8 +10,10 @@ use chuangsha_kernel::{
     Timestamp, codes,
     problem::{Problem, Refuse},
 };
-use chuangsha_screen::Released;
+use chuangsha_screen::{Outcome, Released, plan::Plan};
 use jiff::{civil::DateTime, tz::TimeZone};
+
+use crate::decide::UNLISTED;
 
 /// 一条话单: what a record tells of one call. Numbers as they were written: the number plan reads them.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,6 +32,23 @@ pub struct Record {
     pub released: Option<Released>,
     /// Call-ID or the switch's own number for the call, for finding doubles.
     pub call: String,
+}
+
+impl Record {
+    /// The outcome as the engine takes it; nothing when one of the numbers is in no plan. What the record does not tell accuses nobody: a ring
+    /// nobody measured was no short one, a call nobody is known to have ended was ended by the network.
+    pub fn outcome(&self, plan: &Plan) -> Option<Outcome> {
+        let number = |text: &str| plan.read(text).ok().map(|line| line.number);
+        Some(Outcome {
+            at: self.at,
+            trunk: UNLISTED,
+            caller: number(&self.caller)?,
+            callee: number(&self.callee)?,
+            ring_ms: self.ring_ms.unwrap_or(u32::MAX),
+            talk_ms: self.talk_ms,
+            released: self.released.unwrap_or(Released::Network),
+        })
+    }
 }
 
 impl std::fmt::Debug for Record {

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{
     Form, Router,
     extract::{Path, Query, State as Of},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -29,7 +29,7 @@ use crate::{
             form::{Choice, Input, Kind, notice},
             frame::shown,
             list::{Asked, Listing, Look, Window},
-            page, page_with,
+            page, page_refused,
             pages::{FormPart, Trail},
             safe_path, see_other,
             shell::Shell,
@@ -160,8 +160,7 @@ async fn start(Of(app): Of<App>, actor: Actor, shell: Shell, Form(wish): Form<Wi
         Ok(Made::Second(id)) => Ok(see_other(&format!("/second/{id}"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(page_with(status, &screen(&app, &actor, shell, &wish, Some(&problem)).await?))
+            Ok(page_refused(&problem, &screen(&app, &actor, shell, &wish, Some(&problem)).await?))
         }
     }
 }

@@ -77,7 +77,7 @@ impl Listing for Jobs {
             Column::keyed("total", w.job_total).figures(),
             Column::keyed("done", w.job_done).figures(),
             Column::keyed("failed", w.job_failed).figures(),
-            Column::keyed("created", w.created).moment(),
+            Column::keyed("created", w.jobs_asked_at).moment(),
             Column::keyed("ended", w.job_ended).moment(),
             Column::new(w.actions),
         ]
@@ -224,7 +224,7 @@ async fn job(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Uuid>)
         fact(w.job_total, if job.gathered { count(job.total) } else { format!("{}…", count(job.total)) }),
         fact(w.job_done, count(job.done)),
         fact(w.job_failed, count(job.failed)),
-        fact(w.created, job.created.display()),
+        fact(w.jobs_asked_at, job.created.display()),
     ];
     facts.extend(job.started.map(|at| fact(w.job_started, at.display())));
     facts.extend(job.ended.map(|at| fact(w.job_ended, at.display())));

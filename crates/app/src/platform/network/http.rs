@@ -132,5 +132,6 @@ async fn feedback(State(app): State<App>, body: Bytes) -> Result<StatusCode> {
     if let Some(case) = case {
         crate::registration::gate::ask_again(&app, OrderId(case), &feedback.key).await?;
     }
+    crate::suspension::line::hint(&app, &feedback.key).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -25,9 +25,13 @@ pub use worker::{Handled, Handler, Worker, WorkerSettings};
 pub enum NetworkAction {
     /// 开通: open a number for the first time.
     Activate,
-    /// 停机: suspend.
-    Suspend,
-    /// 复机: restore.
+    /// 限制: some functions off, calls pass.
+    Limit,
+    /// 单停: no outgoing calls, no data.
+    StopOut,
+    /// 双停: neither way.
+    StopBoth,
+    /// 复机: full service again.
     Restore,
     /// 销号: terminate.
     Terminate,
@@ -38,7 +42,9 @@ impl NetworkAction {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Activate => "activate",
-            Self::Suspend => "suspend",
+            Self::Limit => "limit",
+            Self::StopOut => "stop_out",
+            Self::StopBoth => "stop_both",
             Self::Restore => "restore",
             Self::Terminate => "terminate",
         }
@@ -56,6 +62,10 @@ pub struct NetworkCommand {
     pub number: zeroize::Zeroizing<String>,
     /// The case it follows from, for the element's own records.
     pub case: uuid::Uuid,
+    /// Counts the commands to this number: the element does none that is older than one it did. 0: not ordered.
+    pub sequence: i64,
+    /// 始终可达: what can be called from the number all the same, and may reach it: emergency numbers, hotline, registration port (L-REM-4).
+    pub reachable: Vec<String>,
 }
 
 impl std::fmt::Debug for NetworkCommand {

@@ -13,7 +13,30 @@ fn command(key: &str) -> NetworkCommand {
         action: NetworkAction::Activate,
         number: Zeroizing::new("19900000001".to_owned()),
         case: Uuid::from_u128(5),
+        sequence: 0,
+        reachable: Vec::new(),
     }
+}
+
+#[tokio::test]
+async fn a_late_stop_never_overtakes_a_newer_restoration() {
+    let (element, port) = set().await;
+    let reachable = vec!["110".to_owned(), "119".to_owned()];
+    let ordered = |key: &str, action, sequence| NetworkCommand { action, sequence, reachable: reachable.clone(), ..command(key) };
+    let stop = ordered("stop", NetworkAction::StopBoth, 1);
+    assert_eq!(port.submit(&stop).await, confirmed("svc-1"));
+    let line = element.line("19900000001").expect("known");
+    assert_eq!((line.action.as_str(), line.sequence, line.reachable.as_str()), ("stop_both", 1, "110,119"));
+    assert_eq!(port.submit(&ordered("restore", NetworkAction::Restore, 3)).await, confirmed("svc-2"));
+    let late = ordered("late", NetworkAction::StopOut, 2);
+    assert_eq!(port.submit(&late).await, NetworkOutcome::Refused { code: "outdated".to_owned() });
+    assert_eq!(element.line("19900000001").expect("known").action, "restore");
+    // Taken before, done late: the newer one was done in between, so the older one is not done any more.
+    element.script([Behaviour::Late]);
+    assert!(matches!(port.submit(&ordered("slow", NetworkAction::StopOut, 4)).await, NetworkOutcome::Accepted { .. }));
+    assert_eq!(port.submit(&ordered("again", NetworkAction::Restore, 5)).await, confirmed("svc-4"));
+    element.confirm_pending().await;
+    assert_eq!(element.line("19900000001").expect("known").action, "restore");
 }
 
 async fn set() -> (Element, Tmf640) {

@@ -45,7 +45,7 @@ struct ServiceRequest<'a> {
     service_type: &'static str,
     state: &'static str,
     external_reference: [ReferenceOut<'a>; 1],
-    service_characteristic: [Characteristic<'a>; 3],
+    service_characteristic: Vec<Characteristic<'a>>,
 }
 
 #[derive(Serialize)]
@@ -102,17 +102,22 @@ impl Tmf640 {
     }
 
     async fn send(&self, command: &NetworkCommand) -> NetworkOutcome {
-        let case = command.case.to_string();
+        let text = |name, value| Characteristic { name, value_type: "string", value };
+        let (case, sequence, reachable) = (command.case.to_string(), command.sequence.to_string(), command.reachable.join(","));
+        let mut characteristics =
+            vec![text("action", command.action.as_str()), text("msisdn", command.number.as_str()), text("case", case.as_str())];
+        if command.sequence > 0 {
+            characteristics.push(text("sequence", sequence.as_str()));
+        }
+        if !command.reachable.is_empty() {
+            characteristics.push(text("reachable", reachable.as_str()));
+        }
         let body = ServiceRequest {
             kind: "Service",
             service_type: "mobile",
             state: wanted(command.action),
             external_reference: [ReferenceOut { id: &command.key, external_reference_type: KEY_TYPE }],
-            service_characteristic: [
-                Characteristic { name: "action", value_type: "string", value: command.action.as_str() },
-                Characteristic { name: "msisdn", value_type: "string", value: &command.number },
-                Characteristic { name: "case", value_type: "string", value: &case },
-            ],
+            service_characteristic: characteristics,
         };
         let request = self.client.post(self.url()).header("Idempotency-Key", &command.key).json(&body);
         match self.call(request).await {
@@ -173,8 +178,9 @@ impl Service {
 /// The state the service is to reach.
 const fn wanted(action: NetworkAction) -> &'static str {
     match action {
-        NetworkAction::Activate | NetworkAction::Restore => "active",
-        NetworkAction::Suspend => "inactive",
+        // Limited, calls still pass: the characteristic says what does not.
+        NetworkAction::Activate | NetworkAction::Restore | NetworkAction::Limit => "active",
+        NetworkAction::StopOut | NetworkAction::StopBoth => "inactive",
         NetworkAction::Terminate => "terminated",
     }
 }

@@ -6,7 +6,11 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{Receipt, ReceiptState};
-use crate::{App, platform::failure::Result};
+use crate::{
+    App,
+    platform::failure::{Failure, Result},
+    remediation,
+};
 
 /// Tables of this module. No number and no text: only the carrier's ids and the key of the message.
 pub const DDL: &str = "
@@ -93,6 +97,11 @@ pub fn received(tx: &mut Tx, receipt: &Receipt, now: Timestamp) -> Result<Noted>
     }
 }
 
+/// The key of the message a part belongs to.
+pub fn key_of(tx: &mut Tx, part: &str) -> Result<Option<String>> {
+    Ok(tx.query_opt("SELECT message_key FROM sms_part WHERE id = $1", &params![part])?.map(|row| row.text(0)).transpose()?)
+}
+
 /// State of every part of a message, by the carrier's id.
 pub fn states(tx: &mut Tx, key: &str) -> Result<Vec<(String, String)>> {
     let rows = tx.query("SELECT id, state FROM sms_part WHERE message_key = $1 ORDER BY id", &params![key])?;
@@ -110,7 +119,15 @@ impl App {
         while let Some(receipt) = receipts.recv().await {
             let now = self.clock.now();
             let state = receipt.state;
-            match self.store.write(move |tx| received(tx, &receipt, now)).await {
+            let app = self.clone();
+            let note = move |tx: &mut Tx<'_>| {
+                let noted = received(tx, &receipt, now)?;
+                if noted == Noted::New {
+                    remediation::contact::receipt(&app, tx, &receipt.id, now)?;
+                }
+                Ok::<_, Failure>(noted)
+            };
+            match self.store.write(note).await {
                 Ok(noted) => tracing::debug!(?state, ?noted, "message receipt"),
                 Err(failure) => tracing::warn!(?state, error = %failure.log_line(), "a message receipt was not noted"),
             }

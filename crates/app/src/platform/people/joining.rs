@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::{Form, extract::State, http::StatusCode, response::Response};
+use axum::{Form, extract::State, response::Response};
 use chuangsha_kernel::{
     id::OrganisationId,
     problem::Problem,
@@ -24,7 +24,7 @@ use crate::{
         web::{
             form::{Choice, Input, Kind, notice},
             frame::shown,
-            page, page_with,
+            page, page_refused,
             pages::{Button, DetailPage, FormPart, Section, for_seconds},
             parts::{Facts, code as code_fact, fact},
             shell::Shell,
@@ -143,8 +143,7 @@ pub(super) async fn take_in(State(app): State<App>, actor: Actor, shell: Shell, 
         Ok(joined) => Ok(welcome(&app, shell, &given, &joined)),
         Err(failure) => {
             let problem = shown(failure)?;
-            let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(page_with(status, &screen(&app, &actor, shell, &given, Some(&problem)).await?))
+            Ok(page_refused(&problem, &screen(&app, &actor, shell, &given, Some(&problem)).await?))
         }
     }
 }

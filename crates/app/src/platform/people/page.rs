@@ -6,7 +6,7 @@ use askama::Template;
 use axum::{
     Form, Router,
     extract::{Path, Query, State},
-    http::{StatusCode, Uri},
+    http::Uri,
     response::Response,
     routing::{get, post},
 };
@@ -40,7 +40,7 @@ use crate::{
             form::{Choice, Input, Kind, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
+            page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Empty, Facts, Tag, Tone, code as code_fact, fact, status},
             safe_path, see_other,
@@ -150,8 +150,7 @@ async fn sign_in(State(app): State<App>, shell: Shell, origin: Origin, Form(form
         Ok(opened) => Ok(with_cookies(&opened, see_other(&onward(&opened, &form.to)))),
         Err(failure) => {
             let problem = shown(failure)?;
-            let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNAUTHORIZED);
-            Ok(page_with(status, &login_screen(shell, &number, &form.to, Some(&problem))))
+            Ok(page_refused(&problem, &login_screen(shell, &number, &form.to, Some(&problem))))
         }
     }
 }
@@ -229,7 +228,7 @@ async fn give_code(
             let problem = shown(failure)?;
             let again = live.standing.step == Step::Done;
             let screen = second_screen(&app, shell, &live, &form.to, again, Some(&problem)).await?;
-            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNAUTHORIZED), &screen))
+            Ok(page_refused(&problem, &screen))
         }
     }
 }
@@ -294,7 +293,7 @@ async fn enrol_code(
         Err(failure) => {
             let problem = shown(failure)?;
             let screen = enrol_screen(&app, shell, &live, &form.to, Some(&problem)).await?;
-            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNAUTHORIZED), &screen))
+            Ok(page_refused(&problem, &screen))
         }
     }
 }
@@ -463,10 +462,7 @@ async fn change_password(
             if problem.code.id.starts_with("people.password") {
                 problem = problem.field("new");
             }
-            Ok(page_with(
-                StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY),
-                &password_screen(shell, &form.to, Some(&problem)),
-            ))
+            Ok(page_refused(&problem, &password_screen(shell, &form.to, Some(&problem))))
         }
     }
 }
@@ -652,7 +648,7 @@ async fn depart(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Pa
         Err(failure) => {
             let problem = shown(failure)?;
             let screen = person_screen(&app, &actor, shell, id, Some(&problem)).await?;
-            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
+            Ok(page_refused(&problem, &screen))
         }
     }
 }

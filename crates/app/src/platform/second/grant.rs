@@ -45,6 +45,8 @@ code_list! {
         RevealImage = "reveal_image",
         /// 明文导出: a list or file in clear.
         ExportClear = "export_clear",
+        /// 紧急复机: a line stopped for its registration is opened for some hours (R-REM-8).
+        EmergencyRestore = "emergency_restore",
     }
 }
 
@@ -62,6 +64,8 @@ code_list! {
         Far = "far",
         /// 含明文
         Clear = "clear",
+        /// 紧急复机
+        Emergency = "emergency",
     }
 }
 

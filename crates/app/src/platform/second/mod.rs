@@ -15,7 +15,7 @@ pub mod table;
 mod tests;
 
 use chuangsha_kernel::{
-    id::SubjectId,
+    id::{StaffId, SubjectId},
     problem::Problem,
     role::{Action, RegionCode, Resource},
     time::Timestamp,
@@ -103,6 +103,7 @@ impl Cause {
             Self::Bulk => ("一小时内查看人数过多", "too many persons within an hour"),
             Self::Far => ("外省用户", "a subscriber of another province"),
             Self::Clear => ("含明文", "data in clear"),
+            Self::Emergency => ("紧急复机", "an emergency restoration"),
         }
     }
 }
@@ -284,6 +285,14 @@ pub fn take(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid, kind: Kind, key: &s
     let written = Written { action: "second.take", step: "approved>used", why: "", article: "L-PIP-17" };
     record(app, tx, By::Actor(actor), &new, &written, now)?;
     table::advance(tx, &stored.request, &new.request)
+}
+
+/// Who agreed to a request.
+///
+/// # Errors
+/// `second.not_found`
+pub fn approver(tx: &mut Tx, id: Uuid) -> Result<Option<StaffId>> {
+    Ok(table::find(tx, id)?.request.decided.map(|signer| signer.staff))
 }
 
 /// One's own request for this very thing that still waits or may be used, approved ones first.

@@ -3,7 +3,7 @@
 use axum::{
     Form, Router,
     extract::{Path, State},
-    http::{StatusCode, Uri},
+    http::Uri,
     response::Response,
     routing::{get, post},
 };
@@ -25,7 +25,7 @@ use crate::{
             form::{Choice, Input, Kind as Field, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
+            page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Empty, Facts, Tab, Tabs, Tag, Tone, code, fact, status},
             safe_path, see_other,
@@ -53,6 +53,7 @@ pub fn kind_words(w: &Words, kind: Kind) -> &'static str {
         Kind::RevealField => w.second_kind_reveal_field,
         Kind::RevealImage => w.second_kind_reveal_image,
         Kind::ExportClear => w.second_kind_export_clear,
+        Kind::EmergencyRestore => w.second_kind_emergency,
     }
 }
 
@@ -64,6 +65,7 @@ pub fn cause_words(w: &Words, cause: Cause) -> &'static str {
         Cause::Bulk => w.second_cause_bulk,
         Cause::Far => w.second_cause_far,
         Cause::Clear => w.second_cause_clear,
+        Cause::Emergency => w.second_cause_emergency,
     }
 }
 
@@ -339,7 +341,7 @@ async fn decide(app: &App, actor: &Actor, shell: Shell, id: Uuid, which: Answer,
 async fn refused(app: &App, actor: &Actor, shell: Shell, id: Uuid, which: Answer, failure: Failure, typed: &str) -> Result<Response> {
     let problem = shown(failure)?;
     let screen = detail(app, actor, shell, id, Some((&problem, which)), typed).await?;
-    Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
+    Ok(page_refused(&problem, &screen))
 }
 
 async fn take_back(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {

@@ -255,6 +255,7 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
         ("/persons", w.menu_subscribers, "subscribers", Some(Action::SubscriberView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
         ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
+        ("/tickets", w.menu_hotline, "hotline", Some(Action::TicketView)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
         // Whoever reveals asks here; whoever approves answers here.

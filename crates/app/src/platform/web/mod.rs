@@ -24,6 +24,7 @@ mod tests;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use chuangsha_kernel::problem::Problem;
 
 /// A whole page as an answer.
 pub fn page(template: &impl askama::Template) -> Response {
@@ -39,6 +40,11 @@ pub fn page_with(status: StatusCode, template: &impl askama::Template) -> Respon
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// The page again, with why the form was refused on it and the status of that refusal.
+pub fn page_refused(problem: &Problem, template: &impl askama::Template) -> Response {
+    page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), template)
 }
 
 /// Answer to a form that did its work: the browser fetches the next page, so neither "back" nor "reload" sends the form again.

@@ -5,6 +5,8 @@ macro_rules! remediation_words {
     ($then:ident! $($rest:tt)*) => {
         $then! {
             menu_remediation: "存量补登", "Remediation";
+            second_kind_emergency: "紧急复机", "Emergency restoration";
+            second_cause_emergency: "紧急复机", "Emergency restoration";
             $($rest)*
         }
     };

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::{
     Form, Router,
     extract::{Path, Query, State as Of},
-    http::{StatusCode, Uri},
+    http::Uri,
     response::Response,
     routing::{get, post},
 };
@@ -26,7 +26,7 @@ use crate::{
             form::{Notice, Wrong},
             frame::shown,
             list::{self, Asked, Built, Listing, Look},
-            page, page_with,
+            page, page_refused,
             parts::{Empty, Tabs},
             see_other,
             shell::Shell,
@@ -223,12 +223,11 @@ impl Ask {
     /// The queue again, with why the step was not taken and everything that was typed.
     async fn refused(self, dialog: &'static str, failure: Failure) -> Result<Response> {
         let problem = shown(failure)?;
-        let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT);
         let visible = view::find(&self.app, &self.actor, self.id).await.is_ok();
-        let draft = Draft { dialog, answers: self.answers, problem };
+        let draft = Draft { dialog, answers: self.answers, problem: problem.clone() };
         let id = visible.then_some(self.id);
         let screen = screen(&self.app, &self.actor, self.shell, &self.asked, (id, None), Some(draft)).await?;
-        Ok(page_with(status, &screen))
+        Ok(page_refused(&problem, &screen))
     }
 }
 

@@ -6,7 +6,6 @@ use askama::Template;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Multipart, Path, Query, State as Of},
-    http::StatusCode,
     response::Response,
     routing::{get, post},
 };
@@ -23,7 +22,7 @@ use crate::{
         web::{
             form::{Choice, Input, Kind, Notice, notice},
             frame::shown,
-            page, page_with,
+            page, page_refused,
             pages::{Check, Dialog, FormPart},
             parts::{Fact, Facts, Tag, Tone, Value, code, fact},
             see_other,
@@ -474,13 +473,9 @@ async fn open(Of(app): Of<App>, actor: Actor, shell: Shell, form: Multipart) -> 
             let problem = shown(failure)?;
             let asked = posted.texts.iter().map(|(key, value)| (key.clone(), value.to_string())).collect();
             let screen = first_screen(&app, &actor, shell, product, Uuid::nil(), asked, Some(&problem)).await?;
-            Ok(page_with(status(&problem), &screen))
+            Ok(page_refused(&problem, &screen))
         }
     }
-}
-
-fn status(problem: &Problem) -> StatusCode {
-    StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 async fn resume_page(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {
@@ -633,7 +628,7 @@ async fn take_document(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): P
         Err(failure) => {
             let problem = shown(failure)?;
             desk.refresh().await?;
-            Ok(page_with(status(&problem), &document_screen(&desk, Some(&posted), Some(&problem))))
+            Ok(page_refused(&problem, &document_screen(&desk, Some(&posted), Some(&problem))))
         }
     }
 }
@@ -710,7 +705,7 @@ async fn take_one(desk: Desk, form: Multipart, kind: ImageKind, next: &str) -> R
         Ok(()) => Ok(see_other(&desk.at(next))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_with(status(&problem), &one_picture(&desk, kind, Some(&problem))))
+            Ok(page_refused(&problem, &one_picture(&desk, kind, Some(&problem))))
         }
     }
 }
@@ -775,7 +770,7 @@ async fn submit(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Str
         Err(failure) => {
             let problem = shown(failure)?;
             desk.refresh().await?;
-            Ok(page_with(status(&problem), &last_screen(&desk, Some(&posted), Some(&problem))))
+            Ok(page_refused(&problem, &last_screen(&desk, Some(&posted), Some(&problem))))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::{
     Form, Router,
     extract::{Path, Query, State as Of},
-    http::{StatusCode, Uri, header},
+    http::{Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -29,7 +29,7 @@ use crate::{
             form::{Choice, Input, Kind, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
+            page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Picture, Section, for_seconds},
             parts::{Empty, Fact, Facts, Moment, Tab, Tabs, Tag, Timeline, Tone, Value, code, fact},
             see_other,
@@ -568,13 +568,13 @@ async fn second(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Str
 async fn kept(app: &App, actor: &Actor, shell: Shell, id: OrderId, asked: &Reveal, failure: Failure) -> Result<Response> {
     let problem = shown(failure)?;
     let screen = detail(app, actor, shell, id, "", After::Kept(asked, &problem)).await?;
-    Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
+    Ok(page_refused(&problem, &screen))
 }
 
 async fn refused(app: &App, actor: &Actor, shell: Shell, id: OrderId, failure: Failure) -> Result<Response> {
     let problem = shown(failure)?;
     let screen = detail(app, actor, shell, id, "", After::Refused(&problem)).await?;
-    Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
+    Ok(page_refused(&problem, &screen))
 }
 
 /// `GET /orders/{id}/images/{kind}`: one picture, to whoever may look at pictures; looking is recorded before anything is shown.

@@ -1,0 +1,786 @@
+//! 整改工作台: what people do with campaigns and cases. Every function checks the right, takes one step and writes everything in one transaction.
+
+use chuangsha_kernel::{
+    id::StaffId,
+    phone::Phone,
+    role::{Action, Resource},
+    time::{DAY_MS, HOUR_MS, Timestamp},
+};
+use chuangsha_store::{Tx, params};
+use chuangsha_vault::{Domain, Field, Place as Sealed};
+use jiff::civil::Date;
+use uuid::Uuid;
+
+use super::{
+    campaign::{self, Campaign, Planned, Publicity, State as Runs, Step as Turn, Target, Wave},
+    carry::{self, Because},
+    case::{Case, Ladder, Medium, Refusal, Stage, Step},
+    clock::{self, Simulation},
+    kind::Kind,
+    refund,
+    table::{self, Contact, ContactResult, Counts, Filter},
+};
+use crate::{
+    App, channels,
+    platform::{
+        actor::Actor,
+        audit::{By, Entry},
+        failure::{Failure, Result, refuse},
+        keys, people,
+        purpose::{Purpose as LookPurpose, Reason},
+        second,
+    },
+    registration::subscription,
+    suspension::{self, Standing},
+};
+
+/// Where the words of a protected line are sealed.
+const PLACE: Sealed = Sealed::new("remediation_protected", "sealed");
+
+/// The subject whose data key seals the protected list.
+const LIST_SUBJECT: Uuid = Uuid::from_u128(0x7265_6d65_6479_7000_8000_0000_0000_0001);
+
+fn invalid(field: &'static str) -> Failure {
+    refuse(Refusal::FieldInvalid(field))
+}
+
+/// A new campaign, as it is asked for.
+#[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCampaign {
+    /// Name, 2 to 60 characters.
+    pub name: String,
+    /// Region: two digits a province, six a city.
+    pub region: String,
+    /// Kinds; empty: all four.
+    #[serde(default)]
+    pub kinds: Vec<Kind>,
+    /// `own_hall`, `social_outlet`, `online`; empty: all.
+    #[serde(default)]
+    pub channels: Vec<String>,
+    /// Only these numbers, of the scope, 11 digits each; empty: the whole scope.
+    #[serde(default)]
+    pub numbers: Vec<String>,
+    /// First day.
+    #[schema(value_type = String)]
+    pub from: Date,
+    /// Last day.
+    #[schema(value_type = String)]
+    pub until: Date,
+    /// Lines it may stop a day; 0: the rule's cap.
+    #[serde(default)]
+    pub stops_per_day: i64,
+    /// An early warning may pause it.
+    #[serde(default)]
+    pub auto_pause: bool,
+    /// The four stages, general and for regions of their own.
+    pub stages: Vec<Planned>,
+    /// Targets: day and percent.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub targets: Vec<(Date, i64)>,
+}
+
+fn place(app: &App, actor: &Actor, region: &str) -> Resource {
+    app.resource(actor.organisation, region, None)
+}
+
+fn note(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid, action: &str, step: &str, why: &str, article: &str, now: Timestamp) -> Result<()> {
+    let entry = Entry {
+        action,
+        case_kind: "remediation_campaign",
+        case: Some(id),
+        step,
+        why,
+        article,
+        pack: &app.rules.version,
+        facts: "{}",
+        subject: None,
+    };
+    app.audit(tx, By::Actor(actor), &entry, now).map(drop)
+}
+
+fn check_targets(targets: &[(Date, i64)]) -> Result<()> {
+    let ordered = targets.windows(2).all(|pair| matches!(pair, [first, second] if first.0 < second.0 && first.1 <= second.1));
+    let within = targets.iter().all(|(_, percent)| (1..=100).contains(percent));
+    if ordered && within && targets.len() <= 50 { Ok(()) } else { Err(invalid("targets")) }
+}
+
+/// 建立批次: a draft, with its plan and its targets.
+///
+/// # Errors
+/// [`Refusal`]; the right to run campaigns in the region.
+pub async fn create(app: &App, actor: &Actor, input: NewCampaign) -> Result<Uuid> {
+    let now = app.clock.now();
+    let name = input.name.trim().to_owned();
+    if !(2..=60).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(invalid("name"));
+    }
+    if !matches!(input.region.len(), 0 | 2 | 6) || input.region.bytes().any(|byte| !byte.is_ascii_digit()) {
+        return Err(invalid("region"));
+    }
+    if input.until < input.from {
+        return Err(invalid("until"));
+    }
+    campaign::check_plan(&input.stages).map_err(refuse)?;
+    check_targets(&input.targets)?;
+    let cap = app.number_rule("remediation.stops_per_day", now, &input.region)?.value;
+    if !(0..=cap).contains(&input.stops_per_day) {
+        return Err(invalid("stops_per_day"));
+    }
+    let mut kinds_of_outlet = Vec::new();
+    for text in &input.channels {
+        let kind = chuangsha_kernel::rulebook::ChannelKind::parse(text).ok_or_else(|| invalid("channels"))?;
+        kinds_of_outlet.push(kind as i64);
+    }
+    if input.numbers.len() > 100_000 {
+        return Err(invalid("numbers"));
+    }
+    let mut indexes = Vec::with_capacity(input.numbers.len());
+    for text in &input.numbers {
+        let phone = Phone::parse(text.trim()).map_err(|_| invalid("numbers"))?;
+        indexes.push(app.vault.blind(Field::Phone, &phone.e164())?.as_bytes().to_vec());
+    }
+    let new = Campaign {
+        id: app.ids.next(now),
+        name,
+        state: Runs::Draft,
+        version: 1,
+        region: input.region.clone(),
+        kinds: input.kinds.clone(),
+        channels: kinds_of_outlet,
+        listed: !indexes.is_empty(),
+        from: input.from,
+        until: input.until,
+        stops_per_day: if input.stops_per_day == 0 { cap } else { input.stops_per_day },
+        auto_pause: input.auto_pause,
+        owner: Some(actor.staff),
+        pause_reason: String::new(),
+        updated_at: now,
+    };
+    let (writer, actor) = (app.clone(), actor.clone());
+    app.write(move |tx| {
+        actor.require(&writer, Action::RemediationManage, &place(&writer, &actor, &new.region))?;
+        campaign::put(tx, &new)?;
+        campaign::put_plan(tx, new.id, &input.stages)?;
+        campaign::supersede_targets(tx, new.id, &input.targets, now.day())?;
+        for index in &indexes {
+            if let Some(held) = subscription::of_number(tx, index)? {
+                campaign::add_to_list(tx, new.id, held.id)?;
+            }
+        }
+        note(&writer, tx, &actor, new.id, "remediation.create", ">draft", "", "R-REM-14", now)?;
+        Ok(new.id)
+    })
+    .await
+}
+
+fn seen_campaign(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<Campaign> {
+    let found = campaign::find(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;
+    // A campaign of a province is seen from its cities, each for its own lines.
+    let region = if actor.region.starts_with(&found.region) { &actor.region } else { &found.region };
+    actor.require(app, Action::RemediationView, &place(app, actor, region)).map_err(|_| refuse(Refusal::NotFound))?;
+    Ok(found)
+}
+
+fn run_campaign(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<Campaign> {
+    let found = seen_campaign(app, tx, actor, id)?;
+    actor.require(app, Action::RemediationManage, &place(app, actor, &found.region))?;
+    Ok(found)
+}
+
+/// 启动, 暂停, 继续, 结束.
+///
+/// # Errors
+/// [`Refusal::CampaignState`], [`Refusal::Changed`]; the right to run it.
+pub async fn turn(app: &App, actor: &Actor, id: Uuid, version: i64, step: Turn, why: String) -> Result<Campaign> {
+    let now = app.clock.now();
+    let (writer, actor) = (app.clone(), actor.clone());
+    app.write(move |tx| {
+        let old = run_campaign(&writer, tx, &actor, id)?;
+        if old.version != version {
+            return Err(refuse(Refusal::Changed));
+        }
+        if step == Turn::Pause && why.trim().is_empty() {
+            return Err(invalid("words"));
+        }
+        let new = old.decide(step, &why, now).map_err(refuse)?;
+        campaign::put(tx, &new)?;
+        let arrow = format!("{}>{}", old.state.as_str(), new.state.as_str());
+        note(&writer, tx, &actor, id, "remediation.turn", &arrow, &why, "R-REM-5", now)?;
+        Ok(new)
+    })
+    .await
+}
+
+/// 预警暂停: an early warning pauses what runs in a region by itself, where the campaign allows it (R-HOT-4). Says which.
+///
+/// # Errors
+/// The record fails.
+pub fn pause(app: &App, tx: &mut Tx, job: &str, region: &str, reason: &str, now: Timestamp) -> Result<Vec<Uuid>> {
+    let mut paused = Vec::new();
+    for old in campaign::list(tx, Some(Runs::Running), region, None, 1_000)?.into_iter().filter(|one| one.auto_pause) {
+        let new = old.decide(Turn::Pause, reason, now).map_err(refuse)?;
+        campaign::put(tx, &new)?;
+        let entry = Entry {
+            action: "remediation.turn",
+            case_kind: "remediation_campaign",
+            case: Some(old.id),
+            step: "running>paused",
+            why: reason,
+            article: "R-HOT-4",
+            pack: &app.rules.version,
+            facts: "{}",
+            subject: None,
+        };
+        app.audit(tx, By::System(job), &entry, now)?;
+        paused.push(old.id);
+    }
+    Ok(paused)
+}
+
+/// 调整目标: from today on these hold; those before stay on record (L-REM-2).
+///
+/// # Errors
+/// [`Refusal::FieldInvalid`]; the right to run it.
+pub async fn set_targets(app: &App, actor: &Actor, id: Uuid, targets: Vec<(Date, i64)>, why: String) -> Result<()> {
+    check_targets(&targets)?;
+    let now = app.clock.now();
+    let (writer, actor) = (app.clone(), actor.clone());
+    app.write(move |tx| {
+        run_campaign(&writer, tx, &actor, id)?;
+        campaign::supersede_targets(tx, id, &targets, now.day())?;
+        note(&writer, tx, &actor, id, "remediation.targets", "", &why, "L-REM-2", now)
+    })
+    .await
+}
+
+/// 模拟运行 of a wave of so many lines.
+///
+/// # Errors
+/// The right to see the campaign.
+pub async fn simulate(app: &App, actor: &Actor, id: Uuid, size: i64) -> Result<Simulation> {
+    let now = app.clock.now();
+    let (reader, actor) = (app.clone(), actor.clone());
+    app.read(move |tx| {
+        let found = seen_campaign(&reader, tx, &actor, id)?;
+        clock::simulate(&reader, tx, &found, size, now)
+    })
+    .await
+}
+
+/// 放行下一波: so many lines, as the simulation just said. Where it says otherwise by now, nothing is released.
+///
+/// # Errors
+/// [`Refusal::NotSimulated`]: `touches` is not what the simulation says now; [`Refusal::CampaignState`].
+pub async fn release(app: &App, actor: &Actor, id: Uuid, size: i64, touches: i64) -> Result<Wave> {
+    if !(1..=10_000_000).contains(&size) {
+        return Err(invalid("size"));
+    }
+    let now = app.clock.now();
+    let (writer, actor) = (app.clone(), actor.clone());
+    app.write(move |tx| {
+        let found = run_campaign(&writer, tx, &actor, id)?;
+        let waves = campaign::waves(tx, id)?;
+        if found.state != Runs::Running || waves.iter().any(|wave| !wave.done) {
+            return Err(refuse(Refusal::CampaignState));
+        }
+        if clock::simulate(&writer, tx, &found, size, now)?.touches != touches {
+            return Err(refuse(Refusal::NotSimulated));
+        }
+        let wave = Wave {
+            campaign: id,
+            wave: waves.len() as i64 + 1,
+            size,
+            taken: 0,
+            refused: 0,
+            // Behind the last one; from the beginning where that had come to the end.
+            last: waves.last().filter(|last| last.taken + last.refused >= last.size).and_then(|last| last.last),
+            done: false,
+            released_at: now,
+        };
+        campaign::put_wave(tx, &wave)?;
+        let arrow = format!("wave {}", wave.wave);
+        note(&writer, tx, &actor, id, "remediation.release", &arrow, "", "R-REM-5", now)?;
+        Ok(wave)
+    })
+    .await
+}
+
+/// A campaign with everything its page shows.
+#[derive(Debug, Clone)]
+pub struct Whole {
+    /// The campaign.
+    pub campaign: Campaign,
+    /// The plan.
+    pub plan: Vec<Planned>,
+    /// Targets, old ones included.
+    pub targets: Vec<Target>,
+    /// Waves.
+    pub waves: Vec<Wave>,
+    /// Counts standing.
+    pub standing: Vec<table::Count>,
+    /// Counts of its whole time.
+    pub flow: Vec<table::Count>,
+    /// Lines of the scope with an open finding now.
+    pub protected: i64,
+    /// Outlets visited since it began, and all of them (R-CHN-16).
+    pub visits: (i64, i64),
+    /// What was hung up, shown and said: kind, times, pieces.
+    pub publicity: Vec<(Publicity, i64, i64)>,
+}
+
+/// One campaign, from its counts; no case is read.
+///
+/// # Errors
+/// No such campaign, or not this person's to see.
+pub async fn whole(app: &App, actor: &Actor, id: Uuid) -> Result<Whole> {
+    let (reader, actor) = (app.clone(), actor.clone());
+    app.read(move |tx| {
+        let found = seen_campaign(&reader, tx, &actor, id)?;
+        let sql = "SELECT kind, COUNT(*), SUM(pieces) FROM remediation_publicity WHERE campaign = $1 GROUP BY kind ORDER BY kind";
+        let mut publicity = Vec::new();
+        for row in tx.query(sql, &params![&id])? {
+            if let Some(kind) = Publicity::from_i64(row.int(0)?) {
+                publicity.push((kind, row.int(1)?, row.int(2)?));
+            }
+        }
+        Ok(Whole {
+            plan: campaign::plan(tx, id)?,
+            targets: campaign::targets(tx, id)?,
+            waves: campaign::waves(tx, id)?,
+            standing: table::counts(tx, Some(id), None)?,
+            flow: table::counts(tx, Some(id), Some(("0000", "9999")))?,
+            protected: tx.query_one("SELECT COUNT(*) FROM remediation_protected", &[])?.int(0)?,
+            visits: channels::visited(tx, &found.region, Timestamp::start_of(found.from))?,
+            publicity,
+            campaign: found,
+        })
+    })
+    .await
+}
+
+/// Campaigns this person may see, newest first.
+///
+/// # Errors
+/// The right to see any.
+pub async fn campaigns(
+    app: &App,
+    actor: &Actor,
+    state: Option<Runs>,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<(Campaign, Vec<table::Count>)>> {
+    let region = app.visible_region(actor, Action::RemediationView, "")?;
+    app.read(move |tx| {
+        let found = campaign::list(tx, state, &region, before, limit.clamp(1, 1_001))?;
+        found.into_iter().map(|one| table::counts(tx, Some(one.id), None).map(|counts| (one, counts))).collect()
+    })
+    .await
+}
+
+/// 宣传登记 (R-CHN-17): what was hung up, shown or said.
+///
+/// # Errors
+/// [`Refusal::FieldInvalid`]; the right to work on the campaign.
+pub async fn publicise(app: &App, actor: &Actor, id: Uuid, kind: Publicity, pieces: i64, at_place: String) -> Result<()> {
+    let at_place = at_place.trim().to_owned();
+    if !(2..=80).contains(&at_place.chars().count()) {
+        return Err(invalid("place"));
+    }
+    if !(1..=100_000).contains(&pieces) {
+        return Err(invalid("pieces"));
+    }
+    let now = app.clock.now();
+    let (writer, actor) = (app.clone(), actor.clone());
+    app.write(move |tx| {
+        let found = seen_campaign(&writer, tx, &actor, id)?;
+        let region = if actor.region.starts_with(&found.region) { &actor.region } else { &found.region };
+        actor.require(&writer, Action::RemediationWork, &place(&writer, &actor, region))?;
+        tx.push(
+            "INSERT INTO remediation_publicity (id, campaign, at, kind, place, pieces, staff) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &params![&writer.ids.next(now), &id, now.0, kind as i64, &at_place, pieces, actor.staff.as_bytes()],
+        )?;
+        note(&writer, tx, &actor, id, "remediation.publicise", kind.as_str(), "", "R-CHN-17", now)
+    })
+    .await
+}
+
+/// Somebody by staff number who may work on cases.
+fn worker(app: &App, tx: &mut Tx, number: &str) -> Result<StaffId> {
+    let number = people::staff::number(number).map_err(|_| invalid("staff"))?;
+    let login = app.vault.blind(Field::StaffLogin, &number)?;
+    let account = people::staff::account(tx, login.as_bytes())?.filter(|account| app.matrix.could(account.roles, Action::RemediationWork));
+    account.map(|account| account.id).ok_or_else(|| invalid("staff"))
+}
+
+/// 分包: the lines of a campaign that nobody has go to these people, in turn, so many each (R-CHN-17). Says how many went.
+///
+/// # Errors
+/// [`Refusal::FieldInvalid`] `staff`: one of them does not work on cases; the right to run the campaign.
+pub async fn parcel(app: &App, actor: &Actor, id: Uuid, staff: Vec<String>, each: i64) -> Result<i64> {
+    if staff.is_empty() || staff.len() > 200 || !(1..=1_000).contains(&each) {
+        return Err(invalid("staff"));
+    }
+    let now = app.clock.now();
+    let (writer, actor) = (app.clone(), actor.clone());
+    app.write(move |tx| {
+        let found = run_campaign(&writer, tx, &actor, id)?;
+        let workers = staff.iter().map(|number| worker(&writer, tx, number)).collect::<Result<Vec<_>>>()?;
+        let free = table::unparcelled(tx, id, (workers.len() as i64 * each).min(10_000))?;
+        let ladder = Ladder::read(&writer.rules, &found.region, now)?;
+        let mut counts = Counts::default();
+        for (old, worker) in free.iter().zip(workers.iter().cycle()) {
+            let decision = old.decide(Step::Parcel { worker: *worker }, &ladder, now).map_err(refuse)?;
+            carry::step(&writer, tx, By::Actor(&actor), old, decision, Because::default(), &mut counts, now)?;
+        }
+        counts.flush(&writer.ids, tx, now)?;
+        Ok(free.len() as i64)
+    })
+    .await
+}
+
+/// A case with everything its page shows.
+#[derive(Debug, Clone)]
+pub struct CaseFile {
+    /// The case.
+    pub case: Case,
+    /// Its campaign.
+    pub campaign: Campaign,
+    /// The number, masked; empty once the line let go of it.
+    pub number: String,
+    /// Its contacts, newest first.
+    pub contacts: Vec<Contact>,
+    /// What arrived.
+    pub delivered: super::case::Delivered,
+    /// What stops the line, whoever stopped it.
+    pub standing: Standing,
+    /// On the protected list.
+    pub protected: bool,
+    /// Its refund.
+    pub refund: Option<refund::Refund>,
+    /// Staff number of the owner.
+    pub owner: String,
+    /// Staff number of whom it is parcelled out to.
+    pub worker: String,
+}
+
+fn seen_case(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<Case> {
+    let found = table::find(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;
+    actor.require(app, Action::RemediationView, &place(app, actor, &found.region)).map_err(|_| refuse(Refusal::NotFound))?;
+    Ok(found)
+}
+
+/// One case.
+///
+/// # Errors
+/// No such case, or not this person's to see.
+pub async fn case_file(app: &App, actor: &Actor, id: Uuid) -> Result<CaseFile> {
+    let (reader, actor) = (app.clone(), actor.clone());
+    app.read(move |tx| {
+        let case = seen_case(&reader, tx, &actor, id)?;
+        let campaign = campaign::find(tx, case.campaign)?.ok_or_else(|| refuse(Refusal::NotFound))?;
+        let number = match subscription::find(tx, case.subscription)? {
+            Some(held) => {
+                let digits = zeroize::Zeroizing::new(reader.open_pool_number(tx, held.number_id, &held.number_sealed)?);
+                Phone::parse(&digits).map(|phone| phone.masked()).unwrap_or_default()
+            }
+            None => String::new(),
+        };
+        let staff = |tx: &mut Tx, id: Option<StaffId>| id.map_or(Ok(String::new()), |id| reader.staff_number(tx, id));
+        Ok(CaseFile {
+            campaign,
+            number,
+            contacts: table::contacts(tx, id)?,
+            delivered: table::delivered(tx, id)?,
+            standing: suspension::standing(tx, case.subscription)?,
+            protected: is_protected(tx, case.subscription)?,
+            refund: refund::find(tx, id)?,
+            owner: staff(tx, case.owner)?,
+            worker: staff(tx, case.worker)?,
+            case,
+        })
+    })
+    .await
+}
+
+/// One page of the cases this person may see, and how many there are (counted up to 10,000).
+///
+/// # Errors
+/// The right to see any.
+pub async fn cases(app: &App, actor: &Actor, mut filter: Filter, count: bool) -> Result<(Vec<Case>, i64)> {
+    filter.region = app.visible_region(actor, Action::RemediationView, &filter.region)?;
+    app.read(move |tx| {
+        let total = if count { table::count(tx, &filter)? } else { 0 };
+        Ok((table::list(tx, &filter)?, total))
+    })
+    .await
+}
+
+/// A step asked for, as the request names it.
+#[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
+#[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = RemediationAsked)]
+pub enum Asked {
+    /// 紧急复机, with a second person's approval.
+    Emergency {
+        /// Hours, up to the rule's.
+        hours: i64,
+    },
+    /// 投诉升级
+    Complain,
+    /// 解除暂停
+    Release,
+    /// 指定专人
+    Own {
+        /// Staff number.
+        staff: String,
+    },
+    /// 豁免
+    Exempt {
+        /// Last day.
+        #[schema(value_type = String)]
+        until: Date,
+    },
+    /// 列入保护名单: `emergency`, `hospital`, `elderly` or `other`.
+    Protect {
+        /// Which.
+        category: String,
+    },
+    /// 移出保护名单
+    Unprotect,
+    /// 人工触达
+    Reach {
+        /// By which medium.
+        medium: Medium,
+        /// The customer was reached.
+        delivered: bool,
+        /// Number of the letter, the call or the visit, up to 40 characters.
+        receipt: String,
+    },
+    /// 核算余额
+    Balance {
+        /// Fen.
+        amount: i64,
+    },
+    /// 退费办结
+    Settle {
+        /// Number of the payment, up to 60 characters.
+        reference: String,
+        /// The account to be paid to is closed: the amount goes into the unclaimed register.
+        #[serde(default)]
+        account_closed: bool,
+    },
+}
+
+/// 保护名单分类: who is never stopped.
+pub const PROTECTED: [&str; 4] = ["emergency", "hospital", "elderly", "other"];
+
+/// The second person's approval is bound to this case and these hours.
+fn what(case: &Case, hours: i64) -> second::What {
+    second::What {
+        key: format!("remediation.emergency {hours} of {}", case.id),
+        field: String::new(),
+        object: format!("{} · {hours} h", case.id),
+        page: format!("/remediation/cases/{}", case.id),
+        subject: None,
+        region: case.region.clone(),
+    }
+}
+
+/// Takes a step on a case, at the version the person saw.
+///
+/// # Errors
+/// [`Refusal`]; the right to work on it. An emergency restoration without an approval asks for one and says so (`second.needed`).
+pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, asked: Asked, words: String) -> Result<Case> {
+    let now = app.clock.now();
+    let words = words.trim().chars().take(200).collect::<String>();
+    let (writer, actor, given) = (app.clone(), actor.clone(), asked.clone());
+    let done = app.write(move |tx| one_step(&writer, tx, &actor, (id, version), &given, &words, now)).await?;
+    match done {
+        Done::Case(case) => Ok(*case),
+        // The request stands in its own transaction, so that the refusal does not undo it.
+        Done::Asked => Err(second::needed(second::Cause::Emergency)),
+    }
+}
+
+enum Done {
+    Case(Box<Case>),
+    Asked,
+}
+
+fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), asked: &Asked, words: &str, now: Timestamp) -> Result<Done> {
+    let old = seen_case(app, tx, actor, id)?;
+    actor.require(app, Action::RemediationWork, &place(app, actor, &old.region))?;
+    if old.version != version {
+        return Err(refuse(Refusal::Changed));
+    }
+    let ladder = Ladder::read(&app.rules, &old.region, now)?;
+    let needs_words = matches!(asked, Asked::Emergency { .. } | Asked::Exempt { .. } | Asked::Protect { .. } | Asked::Release);
+    if needs_words && words.chars().count() < 2 {
+        return Err(invalid("words"));
+    }
+    let mut approver = None;
+    let step = match asked {
+        Asked::Emergency { hours } => {
+            let until = now.plus_ms(hours.saturating_mul(HOUR_MS));
+            // The rules first: nobody is asked to agree to what cannot be.
+            let trial = Step::Emergency { until, actor: actor.staff, approver: StaffId(Uuid::nil()) };
+            old.decide(trial, &ladder, now).map_err(refuse)?;
+            let what = what(&old, *hours);
+            match second::find_open(app, tx, actor, second::Kind::EmergencyRestore, &what, now)? {
+                Some((request, second::Shown::Approved)) => {
+                    second::take(app, tx, actor, request, second::Kind::EmergencyRestore, &what.key, now)?;
+                    let agreed = second::approver(tx, request)?.ok_or_else(|| refuse(Refusal::SamePerson))?;
+                    approver = Some(agreed);
+                    Step::Emergency { until, actor: actor.staff, approver: agreed }
+                }
+                Some(_) => return Ok(Done::Asked),
+                None => {
+                    let reason = Reason { purpose: LookPurpose::Complaint, case: id.to_string(), words: words.to_owned() };
+                    let ask = second::Ask { kind: second::Kind::EmergencyRestore, cause: second::Cause::Emergency, reason, what };
+                    second::request_in(app, tx, actor, &ask, now)?;
+                    return Ok(Done::Asked);
+                }
+            }
+        }
+        Asked::Complain => Step::Complain,
+        Asked::Release => Step::Release { by: actor.staff },
+        Asked::Own { staff } => Step::Own { owner: worker(app, tx, staff)? },
+        Asked::Exempt { until } => Step::Exempt { until: Timestamp::start_of(*until).plus_ms(DAY_MS) },
+        Asked::Protect { category } => {
+            protect(app, tx, actor, old.subscription, category, words, now)?;
+            Step::Protect
+        }
+        Asked::Unprotect => {
+            tx.push("DELETE FROM remediation_protected WHERE subscription = $1", &params![&old.subscription])?;
+            return unprotected(app, tx, actor, &old, words, now).map(|case| Done::Case(Box::new(case)));
+        }
+        Asked::Reach { medium, delivered, receipt } => {
+            let receipt = receipt.trim();
+            if !(2..=40).contains(&receipt.chars().count()) || matches!(medium, Medium::Sms) {
+                return Err(invalid("receipt"));
+            }
+            let result = if *delivered { ContactResult::Delivered } else { ContactResult::Failed };
+            let contact = Contact {
+                n: old.contacts + 1,
+                at: now,
+                medium: *medium,
+                purpose: old.notice(),
+                result,
+                result_at: Some(now),
+                receipt: Some(receipt.to_owned()),
+            };
+            table::add_contact(tx, id, &contact)?;
+            Step::Reach
+        }
+        Asked::Balance { amount } => {
+            if !(0..=100_000_000).contains(amount) {
+                return Err(invalid("amount"));
+            }
+            refund::compute(tx, &old, *amount, now)?;
+            let facts = format!("{{\"fen\":{amount}}}");
+            let entry = Entry {
+                action: "remediation.balance",
+                case_kind: "remediation",
+                case: Some(id),
+                article: "R-REM-11",
+                pack: &app.rules.version,
+                facts: &facts,
+                why: words,
+                ..Entry::default()
+            };
+            app.audit(tx, By::Actor(actor), &entry, now)?;
+            return Ok(Done::Case(Box::new(old)));
+        }
+        Asked::Settle { reference, account_closed } => {
+            let reference = reference.trim();
+            if reference.chars().count() > 60 || (!account_closed && reference.is_empty()) {
+                return Err(invalid("reference"));
+            }
+            let state = if *account_closed { refund::State::AccountClosed } else { refund::State::Settled };
+            refund::end(tx, id, state, reference, now)?;
+            Step::Settle
+        }
+    };
+    let decision = old.decide(step, &ladder, now).map_err(refuse)?;
+    let mut counts = Counts::default();
+    let case = carry::step(app, tx, By::Actor(actor), &old, decision, Because { why: words, approver }, &mut counts, now)?;
+    counts.flush(&app.ids, tx, now)?;
+    Ok(Done::Case(Box::new(case)))
+}
+
+fn protect(app: &App, tx: &mut Tx, actor: &Actor, subscription: Uuid, category: &str, words: &str, now: Timestamp) -> Result<()> {
+    if !PROTECTED.contains(&category) {
+        return Err(invalid("category"));
+    }
+    let key = app.key_of(tx, LIST_SUBJECT, Domain::Identity)?;
+    // Bound to its row: an entry moved to another line does not open as that line's.
+    let sealed = keys::seal(&key, PLACE, &format!("{subscription}|{category}|{words}"))?;
+    tx.push(
+        "INSERT INTO remediation_protected (subscription, sealed, staff, at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (subscription) DO UPDATE SET sealed = excluded.sealed, staff = excluded.staff, at = excluded.at",
+        &params![&subscription, &sealed, actor.staff.as_bytes(), now.0],
+    )?;
+    Ok(())
+}
+
+/// Off the list again: the clock looks at the case now and begins where it stands.
+fn unprotected(app: &App, tx: &mut Tx, actor: &Actor, old: &Case, words: &str, now: Timestamp) -> Result<Case> {
+    let entry = Entry {
+        action: "remediation.unprotect",
+        case_kind: "remediation",
+        case: Some(old.id),
+        article: "R-REM-15",
+        pack: &app.rules.version,
+        facts: "{}",
+        why: words,
+        ..Entry::default()
+    };
+    app.audit(tx, By::Actor(actor), &entry, now)?;
+    if old.wait == super::Wait::Protected {
+        table::look_later(tx, old, now, super::Wait::Nothing)?;
+    }
+    Ok(old.clone())
+}
+
+fn is_protected(tx: &mut Tx, subscription: Uuid) -> Result<bool> {
+    let row = tx.query_opt("SELECT 1 FROM remediation_protected WHERE subscription = $1", &params![&subscription])?;
+    Ok(row.is_some())
+}
+
+/// 投诉升级, from the hotline: the case of this line, where it has one, is held until its owner releases it. Says which.
+///
+/// # Errors
+/// The record fails.
+pub fn complained(app: &App, tx: &mut Tx, by: By<'_>, subscription: Uuid, why: &str, now: Timestamp) -> Result<Option<Case>> {
+    let Some(old) = table::open_of(tx, subscription)?.filter(|case| case.state.is_open()) else { return Ok(None) };
+    let ladder = Ladder::read(&app.rules, &old.region, now)?;
+    let decision = old.decide(Step::Complain, &ladder, now).map_err(refuse)?;
+    carry::one(app, tx, by, &old, decision, why, now).map(Some)
+}
+
+/// 投诉办结, from the hotline: what was held for it goes on. Where the case has an owner of its own, or needs one, it stays held until the owner
+/// releases it (R-REM-9).
+///
+/// # Errors
+/// The record fails.
+pub fn answered(app: &App, tx: &mut Tx, actor: &Actor, subscription: Uuid, why: &str, now: Timestamp) -> Result<()> {
+    let Some(old) = table::open_of(tx, subscription)?.filter(|case| case.state == super::State::Held) else { return Ok(()) };
+    let ladder = Ladder::read(&app.rules, &old.region, now)?;
+    match old.decide(Step::Release { by: actor.staff }, &ladder, now) {
+        Ok(decision) => carry::one(app, tx, By::Actor(actor), &old, decision, why, now).map(drop),
+        Err(super::Refusal::OwnerMissing | super::Refusal::NotOwner) => Ok(()),
+        Err(refusal) => Err(refuse(refusal)),
+    }
+}
+
+/// Plain dates of the four stages, one after the other, for a form that asks for four beginnings and one end.
+pub fn stages(begins: [Date; 4], until: Date) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    for (index, (stage, from)) in Stage::ALL.iter().zip(begins).enumerate() {
+        let next = begins.get(index + 1).and_then(|next| next.yesterday().ok()).unwrap_or(until);
+        planned.push(Planned { region: String::new(), stage: *stage, from, until: next.max(from) });
+    }
+    planned
+}

@@ -1,0 +1,66 @@
+//! 存量导入: a carrier's subscribers brought over from files. Each row is checked, what is wrong with its number is put on record with its kind
+//! (`R-REM-2`), what cannot be right goes to a reject file; nothing personal lies anywhere in clear.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | mapping | which column is which field |
+//! | read | rows out of CSV, XLSX, Parquet |
+//! | row | what one row says, and its kind |
+//! | seal | keys, blind indexes, sealed texts, on every core |
+//! | write | the one way a number of the base lands |
+//! | run | from the file to the record, resumable |
+//! | rejects | the reject file |
+//! | table | all SQL of runs and rejects |
+
+pub mod mapping;
+pub mod read;
+pub mod rejects;
+pub mod row;
+pub mod run;
+pub mod seal;
+pub mod table;
+pub mod write;
+
+pub use table::DDL;
+
+/// Codes of this module.
+pub mod code {
+    chuangsha_kernel::codes! {
+        FILE = "import.file", 422, "读不了文件：{reason}", "The file cannot be read: {reason}",
+            "请确认文件完整，且为 CSV、XLSX 或 Parquet", "Make sure the file is whole and is CSV, XLSX or Parquet";
+        EMPTY = "import.empty", 422, "文件是空的，连表头也没有", "The file is empty, without even a heading",
+            "请确认导出成功，首行是表头", "Check the export; the first row is the heading";
+        PARQUET_ABSENT = "import.parquet_absent", 422, "本版程序不读 Parquet", "This build reads no Parquet",
+            "请转为 CSV 或 XLSX，或换用完整版程序", "Convert it to CSV or XLSX, or use a full build";
+        MAPPING = "import.mapping", 422, "映射文件有误：{reason}", "The mapping file is wrong: {reason}",
+            "对照 docs/import.md 改正映射文件", "Compare the mapping file with docs/import.md";
+        COLUMN_MISSING = "import.column_missing", 422, "找不到字段 {column} 的列", "There is no column for the field {column}",
+            "在映射文件的 [columns] 中写明列名，或在 [constants] 中给出固定值", "Name the column under [columns] of a mapping file, or give one value for all rows under [constants]";
+        RUNNING = "import.running", 409, "另一进程正在导入 {file}", "Another process is importing {file}",
+            "等它结束；若已中断，重新执行会从断点继续", "Wait for it; if it died, run the command again and it goes on where it was";
+        REJECTS_FILE = "import.rejects_file", 422, "写不了退回文件：{reason}", "The reject file cannot be written: {reason}",
+            "用 --rejects 指定可写的路径；导入本身已提交的部分不受影响", "Name a writable path with --rejects; what was committed is not affected";
+        FIELD_MISSING = "import.field_missing", 422, "该字段必填而为空", "The field is required and empty",
+            "请补填该字段，或在映射文件中给出固定值", "Fill the field in, or give one value for all rows in the mapping file";
+        WORD_UNKNOWN = "import.word_unknown", 422, "该字段的取值不认识", "The word in this field is not known",
+            "在映射文件 [values] 中写明其含义", "Say what it means under [values] of the mapping file";
+        REGION_UNKNOWN = "import.region_unknown", 422, "地市不是已知的六位编码或名称", "The city is no known code of six digits, nor a known name",
+            "请填六位行政区划码，或在映射文件 [values.region] 中对应", "Use the six digits, or translate it under [values.region] of the mapping file";
+        DATE_FORM = "import.date_form", 422, "日期格式不认识", "The form of the date is not known",
+            "请用 2013-09-01 的写法，或在映射文件 dates 中写明格式", "Write it as 2013-09-01, or give its form under dates of the mapping file";
+        DATE_AHEAD = "import.date_ahead", 422, "入网日期在今天之后", "The day of connection lies ahead",
+            "请核对日期", "Check the date";
+        NUMBER_TAKEN = "import.number_taken", 422, "该号码已在库中，登记在他人名下或无登记", "The number is in the record already, under somebody else or under nobody",
+            "核对两边的机主；确系同一人的，在登记单中更正，不要重复导入", "Compare the holders; if it is one person, correct it by an order instead of importing it again";
+        NUMBER_BUSY = "import.number_busy", 422, "该号码正被预占、冷冻或已终止", "The number is reserved, in quarantine or ended",
+            "等待号码释放，或核对号码", "Wait until the number is free, or check the number";
+        PERSON_GONE = "import.person_gone", 422, "此人的资料已按期销毁，不能再次写入", "This person's data was destroyed when its time came and is not written again",
+            "请本人到营业厅重新登记", "The person registers again at a hall";
+        ENCODING = "import.encoding", 422, "该行有无法识别的字符编码", "The row has characters that cannot be decoded",
+            "请以 UTF-8 或 GB18030 重新导出", "Export it again as UTF-8 or GB18030";
+        QUOTE = "import.quote", 422, "该行引号不成对", "A quotation mark in the row is not closed",
+            "请补全引号；字段内的引号写两次", "Close it; a quotation mark inside a field is written twice";
+        ROW_LONG = "import.row_long", 422, "该行超过 64 KiB", "The row is longer than 64 KiB",
+            "多半是缺了换行，请核对该行", "Most likely a line break is missing; check the row";
+    }
+}

@@ -1,0 +1,430 @@
+//! 落库: the one way a number of the old base gets into the record. Everything a transaction must know is asked in a few statements for all its
+//! rows, everything it writes goes in by table.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
+
+use chuangsha_kernel::{Timestamp, id::SubjectId, time::DAY_MS};
+use chuangsha_store::{Param, Row, Tx, params};
+use chuangsha_vault::{DataKey, Domain, shelf};
+use ring::digest::{Context, SHA256};
+use uuid::Uuid;
+
+use super::{
+    code,
+    row::Reject,
+    seal::{self, Batch, Person, Ready},
+};
+use crate::{
+    App,
+    figures::{Cell, Metric},
+    platform::failure::{Failure, Result},
+    registration::table::NumberState,
+    remediation::kind::Kind,
+};
+
+/// Older registrations count as of this many days ago: the overview looks back a quarter.
+const OLDEST_DAYS: i64 = 90;
+
+/// What became of the rows of a transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Landed {
+    /// Numbers that are new.
+    pub landed: u64,
+    /// Numbers that were there already, under the same person.
+    pub known: u64,
+    /// Rows refused, by the file or by the record.
+    pub rejects: Vec<Reject>,
+    /// New findings of each kind, a to d.
+    pub findings: [u64; 4],
+    /// SHA-256 over what landed, for the log.
+    pub hash: [u8; 32],
+}
+
+/// Sixteen bytes at a time out of one parameter: many keys are looked up in one statement on either engine.
+const WANTED: &str = "WITH RECURSIVE place (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < $2), \
+     wanted (k) AS (SELECT substr($1, i * 16 + 1, 16) FROM place)";
+
+/// Asks for many keys at once.
+fn look_up(
+    tx: &mut Tx,
+    keys: &[[u8; 16]],
+    sql: &str,
+    third: Option<Param<'_>>,
+    mut take: impl FnMut([u8; 16], &Row) -> Result<()>,
+) -> Result<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let joined = keys.concat();
+    let mut values = params![&joined, i64::try_from(keys.len()).unwrap_or(i64::MAX)].to_vec();
+    values.extend(third);
+    for row in tx.query(&format!("{WANTED} {sql}"), &values)? {
+        let key = row.slice(0)?.try_into().map_err(|_| Failure::internal("a key of the record has another length"))?;
+        take(key, &row)?;
+    }
+    Ok(())
+}
+
+/// A number the record knows.
+struct Number {
+    pool: Uuid,
+    free: bool,
+    /// Its subscription's person, when it is in service.
+    served: Option<Option<[u8; 16]>>,
+}
+
+/// A person the record knows.
+struct Known {
+    subject: SubjectId,
+    /// What their numbers are counted under.
+    counted: [u8; 16],
+    wrapped: Option<Vec<u8>>,
+    bucket: String,
+}
+
+/// A row that lands.
+struct Landing<'a> {
+    ready: &'a Ready,
+    pool: Option<Uuid>,
+    /// Subject and sealed texts of each of its parties.
+    parties: Vec<(SubjectId, Cow<'a, [Vec<u8>; 3]>)>,
+    person_key: Option<[u8; 16]>,
+    slot: Option<i64>,
+}
+
+/// Everybody of a transaction, as they stand while its rows are decided one after the other.
+struct Persons<'a> {
+    app: &'a App,
+    known: HashMap<[u8; 16], Known>,
+    opened: HashMap<[u8; 16], DataKey>,
+    fresh: HashMap<[u8; 16], &'a Person>,
+    new: Vec<&'a Person>,
+    slots: HashMap<([u8; 16], &'static str), i64>,
+}
+
+/// What a transaction is to write.
+struct Decided<'a> {
+    landings: Vec<Landing<'a>>,
+    new: Vec<&'a Person>,
+    landed: Landed,
+}
+
+/// Decides what would land, without writing: for a trial.
+///
+/// # Errors
+/// The record or the vault fails.
+pub fn weigh(app: &App, tx: &mut Tx, batches: &[Batch]) -> Result<Landed> {
+    Ok(decide(app, tx, batches, false)?.landed)
+}
+
+/// Lands what may land. `import` is the run that brought it, for the findings.
+///
+/// # Errors
+/// The record or the vault fails; nothing of the transaction stays then.
+pub fn land(app: &App, tx: &mut Tx, batches: &[Batch], import: Option<Uuid>, now: Timestamp) -> Result<Landed> {
+    let decided = decide(app, tx, batches, true)?;
+    write(app, tx, &decided, import, now)?;
+    Ok(decided.landed)
+}
+
+fn decide<'a>(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seal_again: bool) -> Result<Decided<'a>> {
+    let numbers: Vec<[u8; 16]> = batches.iter().flat_map(|batch| batch.ready.iter().map(|ready| ready.number_index)).collect();
+    let mut taken: HashMap<[u8; 16], Number> = HashMap::new();
+    look_up(
+        tx,
+        &numbers,
+        "SELECT w.k, p.id, p.state, s.state, s.person_key FROM wanted w CROSS JOIN number_pool p LEFT JOIN subscription s ON s.number_id = p.id \
+         WHERE p.number_index = w.k",
+        None,
+        |key, row| {
+            let served = match row.opt_int(3)? {
+                Some(1) => Some(row.opt_bytes(4)?.and_then(|bytes| bytes.try_into().ok())),
+                _ => None,
+            };
+            let free = row.int(2)? == NumberState::Free as i64 && row.opt_int(3)?.is_none();
+            taken.insert(key, Number { pool: row.uuid(1)?, free, served });
+            Ok(())
+        },
+    )?;
+    let mut persons = Persons::of(app, tx, batches)?;
+    let mut hash = Context::new(&SHA256);
+    let (mut landings, mut landed) = (Vec::with_capacity(numbers.len()), Landed::default());
+    for batch in batches {
+        landed.rejects.extend(batch.rejects.iter().cloned());
+        for ready in &batch.ready {
+            let counted = persons.counted(batch, ready);
+            let reject = |field, code| Reject { row: ready.subscriber.row, field, code, data: BTreeMap::new() };
+            let mut pool = None;
+            if let Some(number) = taken.get(&ready.number_index) {
+                if number.served == Some(counted) {
+                    landed.known += 1;
+                    continue;
+                }
+                if !number.free {
+                    let code = if number.served.is_some() { &code::NUMBER_TAKEN } else { &code::NUMBER_BUSY };
+                    landed.rejects.push(reject("number", code));
+                    continue;
+                }
+                pool = Some(number.pool);
+            }
+            let Some(parties) = persons.parties(tx, batch, ready, seal_again)? else {
+                landed.rejects.push(reject("document_number", &code::PERSON_GONE));
+                continue;
+            };
+            let slot = counted.map(|key| persons.slot(key, ready.subscriber.product.quota_class()));
+            taken.insert(ready.number_index, Number { pool: ready.number_id, free: false, served: Some(counted) });
+            hash.update(ready.id.as_bytes());
+            hash.update(&ready.number_index);
+            landed.landed += 1;
+            if let Some((kind, _)) = ready.subscriber.finding {
+                let [a, b, c, d] = &mut landed.findings;
+                *match kind {
+                    Kind::Unverified => a,
+                    Kind::Incomplete => b,
+                    Kind::HolderDiffers => c,
+                    Kind::GroupCard => d,
+                } += 1;
+            }
+            landings.push(Landing { ready, pool, parties, person_key: counted, slot });
+        }
+    }
+    landed.hash.copy_from_slice(hash.finish().as_ref());
+    Ok(Decided { landings, new: persons.new, landed })
+}
+
+impl<'a> Persons<'a> {
+    fn of(app: &'a App, tx: &mut Tx, batches: &'a [Batch]) -> Result<Self> {
+        let mut keys: Vec<[u8; 16]> = batches.iter().flat_map(|batch| batch.persons.iter().filter_map(|person| person.key)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut known = HashMap::new();
+        look_up(
+            tx,
+            &keys,
+            "SELECT w.k, p.subject, COALESCE(l.to_key, p.person_key), d.wrapped, d.bucket FROM wanted w CROSS JOIN person p \
+             LEFT JOIN person_link l ON l.from_key = p.person_key LEFT JOIN data_key d ON d.subject = p.subject AND d.domain = $3 \
+             WHERE p.person_key = w.k",
+            Some(Param::from(i64::from(Domain::Identity.byte()))),
+            |key, row| {
+                let counted = row.slice(2)?.try_into().map_err(|_| Failure::internal("person_link.to_key has another length"))?;
+                let bucket = row.opt_text(4)?.unwrap_or_default();
+                known.insert(key, Known { subject: SubjectId(row.uuid(1)?), counted, wrapped: row.opt_bytes(3)?, bucket });
+                Ok(())
+            },
+        )?;
+        let mut counted: Vec<[u8; 16]> = known.values().map(|known: &Known| known.counted).collect();
+        counted.sort_unstable();
+        counted.dedup();
+        let mut slots = HashMap::new();
+        let classes = crate::registration::order::Product::ALL.map(crate::registration::order::Product::quota_class);
+        look_up(
+            tx,
+            &counted,
+            "SELECT w.k, q.class, MAX(q.slot) FROM wanted w CROSS JOIN quota_slot q WHERE q.operator = $3 AND q.person_key = w.k \
+             GROUP BY w.k, q.class",
+            Some(Param::from(app.config.operator.code.as_str())),
+            |key, row| {
+                if let Some(class) = classes.iter().find(|class| row.str(1).is_ok_and(|text| text == **class)) {
+                    slots.insert((key, *class), row.int(2)?);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(Self { app, known, opened: HashMap::new(), fresh: HashMap::new(), new: Vec::new(), slots })
+    }
+
+    /// The person a number is counted on: a natural person, never an organisation (`R-LIM-2`).
+    fn counted(&self, batch: &Batch, ready: &Ready) -> Option<[u8; 16]> {
+        let first = ready.recorded.first().filter(|recorded| recorded.holder.role == "holder")?;
+        let key = batch.persons.get(first.person)?.key?;
+        Some(self.known.get(&key).map_or(key, |known| known.counted))
+    }
+
+    /// The next slot. What a person of the old base has beyond the limit is kept; nothing new is given while it stands (`L-LIM-1`).
+    fn slot(&mut self, key: [u8; 16], class: &'static str) -> i64 {
+        let last = self.slots.entry((key, class)).or_default();
+        *last += 1;
+        *last
+    }
+
+    /// Subjects and sealed texts of a row; `None` when a person's data was destroyed and may not be sealed again.
+    fn parties(
+        &mut self,
+        tx: &mut Tx,
+        batch: &'a Batch,
+        ready: &'a Ready,
+        seal_again: bool,
+    ) -> Result<Option<Vec<(SubjectId, Cow<'a, [Vec<u8>; 3]>)>>> {
+        let mut parties = Vec::with_capacity(ready.recorded.len());
+        for recorded in &ready.recorded {
+            let Some(person) = batch.persons.get(recorded.person) else { continue };
+            let Some(key) = person.key else {
+                self.new.push(person);
+                parties.push((person.subject, Cow::Borrowed(&recorded.sealed)));
+                continue;
+            };
+            if let Some(known) = self.known.get(&key) {
+                if seal_again && !self.opened.contains_key(&key) {
+                    match self.app.key_known(tx, known) {
+                        Ok(data) => drop(self.opened.insert(key, data)),
+                        Err(Failure::Vault(chuangsha_vault::VaultError::Destroyed(_))) => return Ok(None),
+                        Err(failure) => return Err(failure),
+                    }
+                }
+                let sealed = self.opened.get(&key).map(|data| seal::sealed(data, &recorded.holder)).transpose()?;
+                parties.push((known.subject, sealed.map_or(Cow::Borrowed(&recorded.sealed), Cow::Owned)));
+                continue;
+            }
+            match self.fresh.get(&key) {
+                // Named in an earlier batch of the same transaction: theirs is the key that counts.
+                Some(first) if first.subject != person.subject => {
+                    parties.push((first.subject, Cow::Owned(seal::sealed(&first.data, &recorded.holder)?)));
+                }
+                Some(_) => parties.push((person.subject, Cow::Borrowed(&recorded.sealed))),
+                None => {
+                    self.fresh.insert(key, person);
+                    self.new.push(person);
+                    parties.push((person.subject, Cow::Borrowed(&recorded.sealed)));
+                }
+            }
+        }
+        Ok(Some(parties))
+    }
+}
+
+impl App {
+    fn key_known(&self, tx: &mut Tx, known: &Known) -> Result<DataKey> {
+        match &known.wrapped {
+            Some(wrapped) if known.bucket.is_empty() => Ok(self.vault.open_key(known.subject.0, Domain::Identity, wrapped)?),
+            // On another shelf, or never made: the long way, which knows what to do.
+            _ => self.key_of(tx, known.subject.0, Domain::Identity),
+        }
+    }
+}
+
+fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, now: Timestamp) -> Result<()> {
+    let operator = app.config.operator.code.as_str();
+    let identity = i64::from(Domain::Identity.byte());
+    let shelves = decided.new.iter().map(|person| Ok(shelf(&person.wrapped)?.1)).collect::<Result<Vec<_>>>()?;
+    let buckets: Vec<String> = shelves.iter().map(|shelf| shelf.bucket_text().unwrap_or_default()).collect();
+    let mut values = Vec::with_capacity(decided.new.len() * 5);
+    for ((person, shelf), bucket) in decided.new.iter().zip(&shelves).zip(&buckets) {
+        values.extend(params![person.subject.as_bytes(), identity, &person.wrapped, bucket, i64::from(shelf.kek_version())]);
+    }
+    tx.bulk("data_key", "subject, domain, wrapped, bucket, kek_version", &values)?;
+    let persons = decided.new.iter().filter_map(|person| person.key.as_ref().map(|key| (key, person.subject)));
+    let persons: Vec<_> = persons.collect();
+    let values: Vec<Param<'_>> = persons.iter().flat_map(|(key, subject)| params![key.as_slice(), subject.as_bytes(), now]).collect();
+    tx.bulk("person", "person_key, subject, created_at", &values)?;
+
+    let landings = &decided.landings;
+    for landing in landings.iter().filter(|landing| landing.pool.is_some()) {
+        let (pool, id) = (landing.pool.unwrap_or_default(), landing.ready.id);
+        crate::registration::table::move_number(tx, pool, NumberState::Free, NumberState::InUse, Some(id))?;
+    }
+    let mut values = Vec::with_capacity(landings.len() * 11);
+    for landing in landings.iter().filter(|landing| landing.pool.is_none()) {
+        let (ready, of) = (landing.ready, &landing.ready.subscriber);
+        values.extend(params![
+            &ready.number_id,
+            &ready.number_index,
+            &ready.number_sealed,
+            &of.region,
+            of.product as i64,
+            NumberState::InUse as i64,
+            &ready.id
+        ]);
+    }
+    tx.bulk("number_pool", "id, number_index, number_sealed, region, product, state, holder", &values)?;
+    values.clear();
+    for landing in landings {
+        let (ready, of) = (landing.ready, &landing.ready.subscriber);
+        values.extend(params![
+            &ready.id,
+            landing.pool.as_ref().unwrap_or(&ready.number_id),
+            &ready.number_index,
+            landing.parties.first().map(|(subject, _)| subject.as_bytes()),
+            landing.person_key.as_ref().map(<[u8; 16]>::as_slice),
+            &of.region,
+            of.channel_kind as i64,
+            of.product as i64,
+            i64::from(of.finding.is_none()),
+            1_i64,
+            Timestamp::start_of(of.since)
+        ]);
+    }
+    let columns = "id, number_id, number_index, subject, person_key, region, channel_kind, product, real_name, state, since";
+    tx.bulk("subscription", columns, &values)?;
+    values.clear();
+    for landing in landings {
+        let (Some(key), Some(slot)) = (&landing.person_key, landing.slot) else { continue };
+        values.extend(params![operator, key.as_slice(), landing.ready.subscriber.product.quota_class(), slot, &landing.ready.id, 1_i64]);
+    }
+    tx.bulk("quota_slot", "operator, person_key, class, slot, holder, posted", &values)?;
+    write_parties(tx, landings)?;
+    let mut values = Vec::new();
+    for landing in landings {
+        let of = &landing.ready.subscriber;
+        let Some((kind, reason)) = of.finding else { continue };
+        values.extend(params![&landing.ready.id, kind as i64, reason, now, &of.region, of.channel_kind as i64, import.as_ref()]);
+    }
+    tx.bulk("base_finding", "subscription, kind, reason, found_at, region, channel_kind, batch", &values)?;
+    count(app, tx, landings, now)
+}
+
+fn write_parties(tx: &mut Tx, landings: &[Landing<'_>]) -> Result<()> {
+    // The base was registered before this system: its subscription stands where an order would.
+    let days: Vec<[Option<String>; 2]> = landings
+        .iter()
+        .flat_map(|landing| landing.ready.recorded.iter())
+        .map(|recorded| [recorded.holder.valid_from, recorded.holder.valid_until].map(|day| day.map(|day| day.to_string())))
+        .collect();
+    let mut values = Vec::with_capacity(days.len() * 10);
+    let parties = landings.iter().flat_map(|landing| landing.ready.recorded.iter().zip(&landing.parties).map(move |pair| (landing, pair)));
+    for ((landing, (recorded, (subject, sealed))), [from, until]) in parties.zip(&days) {
+        let [name, number, address] = sealed.as_ref();
+        values.extend(params![
+            &landing.ready.id,
+            recorded.holder.role,
+            subject.as_bytes(),
+            recorded.holder.kind.as_str(),
+            &recorded.index,
+            name,
+            number,
+            address,
+            from.as_deref(),
+            until.as_deref()
+        ]);
+    }
+    let columns = "order_id, role, subject, document, number_index, name, number, address, valid_from, valid_until";
+    Ok(tx.bulk("registration_party", columns, &values)?)
+}
+
+/// The figures of the base, one line a cell and not one a number.
+fn count(app: &App, tx: &mut Tx, landings: &[Landing<'_>], now: Timestamp) -> Result<()> {
+    let oldest = now.plus_ms(-OLDEST_DAYS * DAY_MS).day();
+    let mut cells: BTreeMap<Cell, [i64; 4]> = BTreeMap::new();
+    for landing in landings {
+        let of = &landing.ready.subscriber;
+        let cell = Cell { day: of.since.max(oldest), region: of.region.clone(), channel_kind: of.channel_kind as i64 };
+        let (recent, known) = (i64::from(of.since > oldest), i64::from(of.finding.is_none()));
+        for (count, more) in cells.entry(cell).or_default().iter_mut().zip([1, known, recent, recent * known]) {
+            *count += more;
+        }
+    }
+    let metrics = [Metric::Base, Metric::BaseRealName, Metric::NewCustomers, Metric::NewRealName];
+    let mut lines = Vec::new();
+    for (cell, counts) in &cells {
+        for (metric, count) in metrics.into_iter().zip(counts).filter(|(_, count)| **count > 0) {
+            lines.push((app.ids.next(now), cell.day.to_string(), cell, metric as i64, *count));
+        }
+    }
+    let values: Vec<Param<'_>> = lines
+        .iter()
+        .flat_map(|(id, day, cell, metric, count)| params![id, day, &cell.region, cell.channel_kind, *metric, *count])
+        .collect();
+    Ok(tx.bulk("figure_delta", "id, day, region, channel_kind, metric, delta", &values)?)
+}
