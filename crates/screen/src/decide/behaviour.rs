@@ -7,7 +7,7 @@ use crate::{
     lists::Category,
     number::Number,
     rules::{Mode, Thresholds},
-    state::{Party, State, callee::Callee, caller::Caller, seconds},
+    state::{Foreseen, Party, State, callee::Callee, caller::Caller, seconds},
     verdict::{Action, Rule},
 };
 
@@ -28,10 +28,10 @@ struct Finding {
 }
 
 impl Hearing<'_> {
-    pub(super) fn behave(&mut self, state: &State, from: Party, to: Party) {
+    pub(super) fn behave(&mut self, state: &State, from: Party, to: Party, foreseen: &Foreseen) {
         let caller = from.number;
         let now = seconds(self.attempt.at);
-        let (called, record) = state.calls(from, to, now, self.snapshot.rules.thresholds.sequential_stride);
+        let (called, record) = state.count(from, to, now, self.snapshot.rules.thresholds.sequential_stride, foreseen);
         let immune = record.immune && record.until > now;
         if self.contract(&record) {
             return;
