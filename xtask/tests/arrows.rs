@@ -12,8 +12,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["kernel", "vault"]),
     ("screen", &["kernel"]),
     ("sip", &["kernel", "screen"]),
-    ("app", &["kernel", "vault", "store", "screen"]),
-    ("world", &["kernel", "vault", "store", "app"]),
+    ("cmpp", &[]),
+    ("app", &["kernel", "vault", "store", "screen", "cmpp"]),
+    ("world", &["kernel", "vault", "store", "cmpp", "app"]),
     ("chuangsha", &["kernel", "vault", "store", "screen", "sip", "app", "world"]),
 ];
 

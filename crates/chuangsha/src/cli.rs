@@ -239,6 +239,18 @@ pub enum WorldCommand {
         #[arg(long, default_value = "demo")]
         password: String,
     },
+    /// China Mobile's gateway speaking CMPP 2.0 and 3.0
+    Ismg {
+        /// Port on the loopback; 0 takes a free one
+        #[arg(long, default_value_t = 7890)]
+        port: u16,
+        /// Account it takes, as in sms.cmpp_account
+        #[arg(long, default_value = "901234")]
+        account: String,
+        /// Shared secret of the account
+        #[arg(long, default_value = "demo")]
+        secret: String,
+    },
     /// The bridge to an ID reader on a clerk's machine
     Reader {
         /// Port on the loopback; 0 takes a free one

@@ -6,7 +6,8 @@ use chuangsha_kernel::{
     time::{Clock, SystemClock},
 };
 use chuangsha_world::{
-    calls, network, network::NetworkElement, reader, reader::ReaderBridge, smsc::Smsc, verification, verification::VerificationAuthority,
+    calls, ismg::Ismg, network, network::NetworkElement, reader, reader::ReaderBridge, smsc::Smsc, verification,
+    verification::VerificationAuthority,
 };
 use serde_json::json;
 
@@ -42,6 +43,10 @@ pub fn run(say: &Say, command: &WorldCommand) -> Outcome {
             WorldCommand::Smsc { port, system_id, password } => {
                 let simulator = Smsc::start_at(system_id, password, *port).await.map_err(|error| taken(*port, &error))?;
                 running(say, "sms.smpp_peer", &simulator.address().to_string()).await?;
+            }
+            WorldCommand::Ismg { port, account, secret } => {
+                let simulator = Ismg::start_at(account, secret, *port).await.map_err(|error| taken(*port, &error))?;
+                running(say, "sms.cmpp_peer", &simulator.address().to_string()).await?;
             }
             WorldCommand::Reader { port, token, origin, behaviour } => {
                 let behaviour = behaviour.as_deref().map(reader_behaviour).transpose()?;

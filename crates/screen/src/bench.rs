@@ -50,8 +50,12 @@ pub struct Figures {
     pub build_s: f64,
     /// Milliseconds to open it.
     pub open_ms: f64,
-    /// Milliseconds to verify its body.
-    pub verify_ms: f64,
+    /// Milliseconds until its body is verified and in large pages, before the swap.
+    pub settle_ms: f64,
+    /// Decisions a second on one thread, without a clock in between.
+    pub decides: f64,
+    /// The same on two threads at once, both together.
+    pub decides_2_threads: f64,
     /// Random look-ups a second, one thread, sixteen at a time.
     pub lookups: f64,
     /// The same one by one.
@@ -108,8 +112,8 @@ fn measure(scale: Scale, path: &Path, figures: &mut Figures) -> Result<(), Box<d
     let index = Index::open(path)?;
     figures.open_ms = started.elapsed().as_secs_f64() * 1e3;
     let started = Instant::now();
-    index.verify()?;
-    figures.verify_ms = started.elapsed().as_secs_f64() * 1e3;
+    let index = index.settle()?;
+    figures.settle_ms = started.elapsed().as_secs_f64() * 1e3;
     figures.entry_bytes = index.size() as f64 / index.len().max(1) as f64;
     figures.lookups = batches(scale, &index);
     figures.single_lookups = lookups(scale, |number| Number::new(number).and_then(|number| index.get(number)).map(|marks| marks.0));
@@ -225,6 +229,23 @@ fn decisions(scale: Scale, index: Index, figures: &mut Figures) -> Result<(), Bo
             })
             .unwrap_or_default() as f64
     };
+    // The same calls again, later, without a clock between them: on one thread, then on two.
+    let later = |turn: u64| scale.callers + turn * scale.decisions;
+    let all = |first: u64, calls: &[(Text, Text)]| {
+        for (at, (caller, callee)) in (first..).zip(calls) {
+            black_box(decide(at, caller, callee));
+        }
+    };
+    let started = Instant::now();
+    all(later(1), &calls);
+    figures.decides = calls.len() as f64 / started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    let (one, two) = calls.split_at(calls.len() / 2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| all(later(2), one));
+        scope.spawn(|| all(later(2) + one.len() as u64, two));
+    });
+    figures.decides_2_threads = calls.len() as f64 / started.elapsed().as_secs_f64();
     (figures.decide_median_ns, figures.decide_p99_ns, figures.timer_ns) = (percentile(0.5), percentile(0.99), timer as f64);
     figures.resident = resident() as f64;
     Ok(())

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    index::Index,
+    index::{self, Index},
     ledger::Ledger,
     lists::{Marks, Preference},
     number::Number,
@@ -27,17 +27,43 @@ impl Lists {
         self.delta.get(number).or_else(|| self.base.get(number)).unwrap_or_default()
     }
 
-    /// The marks of a caller and a callee, looked up together; `meanwhile` runs while their entries are on their way.
+    /// First of three steps to the marks of a number, each of which asks for the memory of the next: whoever has several numbers, or something else
+    /// to do, does it in between.
     #[inline]
-    pub fn get_while(&self, numbers: [Number; 2], meanwhile: impl FnOnce()) -> [Marks; 2] {
-        let base = self.base.get_while(numbers, meanwhile);
-        if self.delta.is_empty() {
-            return base.map(Option::unwrap_or_default);
-        }
-        let [one, two] = base;
-        let [first, second] = self.delta.get_all(numbers);
-        [first.or(one).unwrap_or_default(), second.or(two).unwrap_or_default()]
+    pub(crate) fn expect(&self, number: Number) -> Expected {
+        Expected { number, page: self.base.expect(number) }
     }
+
+    /// Second step.
+    #[inline]
+    pub(crate) fn reach(&self, expected: &Expected) -> Reached {
+        Reached { number: expected.number, block: self.base.reach(&expected.page) }
+    }
+
+    /// Third step.
+    #[inline]
+    pub(crate) fn marks(&self, reached: &Reached) -> Marks {
+        let base = self.base.search(&reached.block);
+        if self.delta.is_empty() {
+            return base.unwrap_or_default();
+        }
+        // The delta is small: it is in the cache, or soon built into the base.
+        self.delta.get(reached.number).or(base).unwrap_or_default()
+    }
+}
+
+/// A number on its way to its marks.
+#[derive(Clone, Copy)]
+pub(crate) struct Expected {
+    number: Number,
+    page: index::Page,
+}
+
+/// The same, one step further.
+#[derive(Clone, Copy)]
+pub(crate) struct Reached {
+    number: Number,
+    block: index::Block,
 }
 
 /// 快照

@@ -3,7 +3,9 @@
 
 pub mod calls;
 pub mod city;
+pub mod dialler;
 pub mod gateway;
+pub mod ismg;
 pub mod kit;
 mod listen;
 pub mod network;

@@ -159,6 +159,10 @@ impl Settings {
                 needs("sms.sink = \"smpp\"", "sms.smpp_peer");
                 needs("sms.sink = \"smpp\"", "sms.smpp_system_id");
             }
+            "cmpp" => {
+                needs("sms.sink = \"cmpp\"", "sms.cmpp_peer");
+                needs("sms.sink = \"cmpp\"", "sms.cmpp_account");
+            }
             "http" => needs("sms.sink = \"http\"", "sms.http_url"),
             _ => {}
         }

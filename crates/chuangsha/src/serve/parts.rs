@@ -11,7 +11,7 @@ use chuangsha_app::{
         failure::Failure,
         images::{ImageLimits, MarkFont, Objects},
         network::{Tmf640, Tmf640Settings, http_client},
-        notify::{Console, HttpSms, HttpSmsSettings, Receipt, Smpp, SmppSettings, Sms},
+        notify::{Cmpp, CmppSettings, CmppVersion, Console, HttpSms, HttpSmsSettings, Receipt, Smpp, SmppSettings, Sms},
         people::{People, PeopleConfig},
         verify::{HttpVerifier, HttpVerifierSettings},
     },
@@ -243,6 +243,22 @@ fn sms(
             };
             let (send, receive) = mpsc::unbounded_channel();
             (Arc::new(Smpp::start(smpp, send, Arc::clone(clock), Arc::clone(ids), stop.clone())), Some(receive))
+        }
+        "cmpp" => {
+            let (host, port) = settings.text("sms.cmpp_peer").rsplit_once(':').unwrap_or_default();
+            let cmpp = CmppSettings {
+                host: host.to_owned(),
+                port: port.parse().unwrap_or_default(),
+                version: if settings.text("sms.cmpp_version") == "2.0" { CmppVersion::V20 } else { CmppVersion::V30 },
+                account: settings.text("sms.cmpp_account").to_owned(),
+                secret: settings.text("sms.cmpp_secret").to_owned(),
+                service: settings.text("sms.cmpp_service").to_owned(),
+                source: settings.text("sms.source").to_owned(),
+                per_second: u32::try_from(settings.number("sms.cmpp_per_second")).unwrap_or_default(),
+                ..CmppSettings::default()
+            };
+            let (send, receive) = mpsc::unbounded_channel();
+            (Arc::new(Cmpp::start(cmpp, send, Arc::clone(clock), Arc::clone(ids), stop.clone())), Some(receive))
         }
         "http" => {
             let url = settings.text("sms.http_url").to_owned();

@@ -7,7 +7,7 @@ use crate::{
     lists::Category,
     number::Number,
     rules::{Mode, Thresholds},
-    state::{State, callee::Callee, caller::Caller, seconds},
+    state::{Foreseen, Party, State, callee::Callee, caller::Caller, seconds},
     verdict::{Action, Rule},
 };
 
@@ -28,11 +28,10 @@ struct Finding {
 }
 
 impl Hearing<'_> {
-    pub(super) fn behave(&mut self, state: &State, caller: Number) {
-        let Some(callee) = self.callee.map(|callee| callee.number) else { return };
+    pub(super) fn behave(&mut self, state: &State, from: Party, to: Party, foreseen: &Foreseen) {
+        let caller = from.number;
         let now = seconds(self.attempt.at);
-        let thresholds = self.snapshot.rules.thresholds;
-        let (called, record) = state.calls(caller, callee, now, thresholds.sequential_stride);
+        let (called, record) = state.count(from, to, now, self.snapshot.rules.thresholds.sequential_stride, foreseen);
         let immune = record.immune && record.until > now;
         if self.contract(&record) {
             return;
@@ -69,7 +68,7 @@ impl Hearing<'_> {
     /// 呼死你: far more calls than the callee is used to, mostly from callers nobody knows or that hammer. Only those are stopped: a flash crowd is
     /// made of people who are called themselves, and whom the callee spoke with comes through.
     fn bombing(&mut self, state: &State, called: &Callee, record: &Caller, caller: Number, now: u32) -> bool {
-        let thresholds = self.snapshot.rules.thresholds;
+        let thresholds = &self.snapshot.rules.thresholds;
         let hold = thresholds.bombing_hold_s;
         let rate = called.calls_per_minute();
         let protected = called.under_attack(now, hold);
@@ -100,9 +99,9 @@ impl Hearing<'_> {
 
     /// The tiers: a caller keeps what it earned until the time is over, then it is looked at with the lower threshold.
     fn tiers(&mut self, state: &State, record: &Caller, caller: Number, now: u32) {
-        let thresholds = self.snapshot.rules.thresholds;
+        let thresholds = &self.snapshot.rules.thresholds;
         let standing = record.standing(now, thresholds.hold_s);
-        let found = self.worst(state, record, caller, &thresholds);
+        let found = self.worst(state, record, caller, thresholds);
         let earned = found.as_ref().map_or(Action::Pass, |found| found.action);
         match (standing, found) {
             (Some(tier), found) if tier >= earned => {

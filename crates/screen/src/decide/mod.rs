@@ -14,7 +14,7 @@ use crate::{
     plan::{Kind, Line, Written},
     rules::{RuleSet, inside, minute_of_day},
     snapshot::Snapshot,
-    state::{State, hash},
+    state::{State, hash, seconds},
     verdict::{Action, Effect, EvidenceId, Reason, Reasons, Redress, Rule, Verdict},
 };
 
@@ -30,7 +30,7 @@ pub fn decide(snapshot: &Snapshot, state: &State, attempt: &Attempt<'_>) -> Verd
     for reason in verdict.reasons.iter() {
         state.meters.hit(reason.rule, reason.effect);
     }
-    state.meters.decided(verdict.action);
+    state.meters.decided(verdict.action, attempt.id);
     verdict
 }
 
@@ -103,7 +103,7 @@ impl<'a> Hearing<'a> {
     }
 
     fn run(&mut self, state: &State) {
-        let plan = &self.snapshot.plan;
+        let (plan, lists) = (&self.snapshot.plan, &self.snapshot.lists);
         let callee = plan.read(self.attempt.callee);
         // A number of ten digits or more that the plan knows is no emergency number in any form; the others are looked at in every form (I3).
         let plain = matches!(callee, Ok(Line { kind: Kind::Mobile | Kind::Satellite | Kind::Machine, .. }));
@@ -112,8 +112,21 @@ impl<'a> Hearing<'a> {
             self.hit(Rule::Emergency);
             return;
         }
+        // What lies far away in memory is asked for as early as it is known, and read as late as it is needed.
+        let to = self.callee.map(|callee| (lists.expect(callee.number), state.expect_callee(callee.number)));
         self.caller = self.attempt.pai.or(self.attempt.from).and_then(|text| plan.read(text).ok());
-        self.look_up(state);
+        let from = self.caller.map(|caller| (lists.expect(caller.number), state.expect_caller(caller.number)));
+        let mut foreseen = None;
+        if let Some((listed, caller)) = from {
+            let called = to.map(|(expected, callee)| (lists.reach(&expected), callee));
+            let listed = lists.reach(&listed);
+            if let Some((_, callee)) = called {
+                state.prefetch_records(caller, callee);
+                let stride = self.snapshot.rules.thresholds.sequential_stride;
+                foreseen = Some((caller, callee, state.foresee(caller, callee, seconds(self.attempt.at), stride)));
+            }
+            self.marks = [lists.marks(&listed), called.map_or_else(Marks::default, |(listed, _)| lists.marks(&listed))];
+        }
         if self.authenticate() {
             return;
         }
@@ -135,7 +148,9 @@ impl<'a> Hearing<'a> {
         {
             return;
         }
-        self.behave(state, caller.number);
+        if let Some((from, to, foreseen)) = &foreseen {
+            self.behave(state, *from, *to, foreseen);
+        }
         if caller.kind == Kind::Foreign && self.snapshot.rules.action(Rule::Overseas) != Action::Pass {
             self.say(Rule::Overseas, self.snapshot.rules.action(Rule::Overseas), u32::from(caller.country), 0);
         }
@@ -154,23 +169,12 @@ impl<'a> Hearing<'a> {
         self.category == Category::Emergency && self.ingress != Ingress::International && self.action < Action::Block
     }
 
-    /// Everything that lies far away in memory is asked for here, at once.
-    fn look_up(&mut self, state: &State) {
-        let lists = &self.snapshot.lists;
-        match (self.caller, self.callee) {
-            (Some(caller), Some(callee)) => {
-                let [caller, callee] = [caller.number, callee.number];
-                state.prefetch(caller, callee);
-                self.marks = lists.get_while([caller, callee], || state.prefetch_records(caller, callee));
-            }
-            (Some(caller), None) => self.marks = [lists.get(caller.number), Marks::default()],
-            _ => {}
-        }
-    }
-
     fn callee_refuses(&mut self, caller: Number, callee: Number, marks: Marks) -> bool {
         if marks.refuses(self.category) && self.hit(Rule::RefusedCategory) {
             return true;
+        }
+        if marks.hours() == Hours::Any {
+            return false;
         }
         let minute = minute_of_day(self.attempt.at);
         let rules = &self.snapshot.rules;

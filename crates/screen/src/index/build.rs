@@ -6,14 +6,14 @@ use std::{
     path::Path,
 };
 
-use super::{ALIGN, HEADER, IndexError, MAGIC, PAGE_BITS, SLOT, home};
+use super::{ALIGN, DIRECTORY, HEADER, IndexError, MAGIC, PAGE_BITS, SLOT, STRETCH_BITS, home};
 use crate::{lists::Marks, number::Number};
 
 /// Fewer entries than this in a page are a plain list.
 const LIST: usize = 32;
-/// Up to here blocks of 2¹⁶, then of 2¹², then of 2⁸: where the bytes of both forms are about the same.
+/// Up to here blocks of 2¹⁶, then of 2¹², then the fullest form: where the bytes of both are about the same.
 const WIDE: usize = 512;
-const MIDDLE: usize = 5_461;
+const MIDDLE: usize = 8_706;
 
 /// Collects numbers in any order; each number once.
 #[derive(Debug, Default)]
@@ -52,14 +52,29 @@ impl Builder {
         let mut bytes = vec![0_u8; HEADER + slots * SLOT];
         bytes.reserve_exact(self.entries.len() * 4 + pages.len() * ALIGN);
         let body = bytes.len();
+        // First the directories of all full pages, close together; then the pages.
+        let full = pages.iter().filter(|page| page.len() >= MIDDLE).count();
+        bytes.resize(body + full * DIRECTORY, 0);
+        let mut directory = 0;
         for page in pages {
             let start = (bytes.len() - body).next_multiple_of(ALIGN);
             bytes.resize(body + start, 0);
-            let shift = append_page(&mut bytes, page);
+            let at = directory;
+            let shift = if page.len() >= MIDDLE {
+                let ends = append_full(&mut bytes, page);
+                if let Some(place) = bytes.get_mut(body + at..body + at + DIRECTORY) {
+                    place.copy_from_slice(&ends);
+                }
+                directory += DIRECTORY;
+                8
+            } else {
+                append_page(&mut bytes, page)
+            };
             let place = u32::try_from(start / ALIGN).map_err(|_| IndexError::TooMany)?;
             let id = page.first().map_or(0, |(value, _)| (value >> PAGE_BITS) as u32);
             let packed = page.len() as u32 | shift << 24;
-            insert(bytes.get_mut(HEADER..body).unwrap_or_default(), slots, id, packed, place);
+            let directory = u32::try_from(at).map_err(|_| IndexError::TooMany)?;
+            insert(bytes.get_mut(HEADER..body).unwrap_or_default(), slots, [id + 1, packed, place, directory]);
         }
         let length = bytes.len() as u64;
         let table_crc = crc32fast::hash(bytes.get(HEADER..body).unwrap_or_default());
@@ -93,8 +108,7 @@ fn append_page(bytes: &mut Vec<u8>, page: &[(u64, u16)]) -> u32 {
             return PAGE_BITS;
         }
         LIST..WIDE => 16,
-        WIDE..MIDDLE => 12,
-        _ => 8,
+        _ => 12,
     };
     let mut at = 0;
     let mut directory = |block: u32| {
@@ -102,30 +116,38 @@ fn append_page(bytes: &mut Vec<u8>, page: &[(u64, u16)]) -> u32 {
         at
     };
     for block in 0..=1_u32 << (PAGE_BITS - shift) {
-        let first = directory(block);
-        if shift == 8 {
-            bytes.extend_from_slice(&(first as u32).to_le_bytes());
-        } else {
-            bytes.extend_from_slice(&(first as u16).to_le_bytes());
-        }
+        bytes.extend_from_slice(&(directory(block) as u16).to_le_bytes());
     }
-    for block in page.chunk_by(|(one, _), (two, _)| one >> shift == two >> shift) {
-        if shift == 8 {
-            bytes.extend(block.iter().map(|(value, _)| *value as u8));
-            bytes.extend(block.iter().flat_map(|(_, marks)| marks.to_le_bytes()));
-        } else {
-            let low = |value: u64| (value & ((1 << shift) - 1)) as u16;
-            bytes.extend(block.iter().flat_map(|(value, marks)| low(*value).to_le_bytes().into_iter().chain(marks.to_le_bytes())));
-        }
-    }
+    let low = |value: u64| (value & ((1 << shift) - 1)) as u16;
+    bytes.extend(page.iter().flat_map(|(value, marks)| low(*value).to_le_bytes().into_iter().chain(marks.to_le_bytes())));
     shift
 }
 
-fn insert(table: &mut [u8], slots: usize, page: u32, packed: u32, place: u32) {
-    let mut slot = home(page, slots);
+/// Appends a page of the fullest form; gives its directory.
+fn append_full(bytes: &mut Vec<u8>, page: &[(u64, u16)]) -> Vec<u8> {
+    let mut directory = Vec::with_capacity(DIRECTORY);
+    let mut left = page;
+    let mut before = 0_u32;
+    for stretch in 0..1_u64 << (PAGE_BITS - STRETCH_BITS) {
+        directory.extend_from_slice(&before.to_le_bytes());
+        let within = |value: u64| value & ((1 << PAGE_BITS) - 1);
+        let (here, rest) = left.split_at(left.partition_point(|(value, _)| within(*value) >> STRETCH_BITS <= stretch));
+        let first = |block: u64| here.partition_point(|(value, _)| (value >> 8 & 15) < block) as u16;
+        bytes.extend((0..16).flat_map(|block| first(block).to_le_bytes()));
+        bytes.extend(here.iter().map(|(value, _)| *value as u8));
+        bytes.extend(here.iter().flat_map(|(_, marks)| marks.to_le_bytes()));
+        before += here.len() as u32;
+        left = rest;
+    }
+    directory.extend_from_slice(&before.to_le_bytes());
+    directory
+}
+
+fn insert(table: &mut [u8], slots: usize, [page, packed, place, directory]: [u32; 4]) {
+    let mut slot = home(page - 1, slots);
     while let Some(record) = table.get_mut(slot * SLOT..(slot + 1) * SLOT) {
         if record.starts_with(&[0; 4]) {
-            let words = [page + 1, packed, place, 0].map(u32::to_le_bytes);
+            let words = [page, packed, place, directory].map(u32::to_le_bytes);
             record.copy_from_slice(words.as_flattened());
             return;
         }

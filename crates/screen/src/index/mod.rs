@@ -5,11 +5,14 @@
 //! how full the page is: 256 numbers and one byte of rest when it is full, wider and two bytes when it is not, a plain list when there are a few. So an
 //! entry costs 3 to 6 bytes whatever the list's size, and a look-up always three steps: table, directory, block.
 //!
+//! The directories of full pages are so coarse, and stand so close together, that they stay in the processor's cache: only the last step waits for
+//! memory, for the few neighbouring lines of one stretch of 4,096 numbers, asked for together.
+//!
 //! ```text
-//! header 64 bytes: "CSINDEX1", entries, table slots, length, CRC of table, CRC of body, CRC of the header
-//! table:  16 bytes a slot: page + 1 (0 = free), entries | shift << 24, place in the body / 64, 0
-//! body:   pages, each beginning at a multiple of 64
-//!   shift 8:        4,097 × u32 directory; a block: its rests (u8 each), then its marks (u16 each)
+//! header 64 bytes: "CSINDEX2", entries, table slots, length, CRC of table, CRC of body, CRC of the header
+//! table:  16 bytes a slot: page + 1 (0 = free), entries | shift << 24, place in the body / 64, place of the directory in the body
+//! body:   directories of the pages of shift 8: 257 × u32, entries before each stretch; then pages, each beginning at a multiple of 64
+//!   shift 8:        256 stretches: 16 × u16, entries before each block of the stretch; its rests (u8 each), then its marks (u16 each)
 //!   shift 12, 16:   257 or 17 × u16 directory; an entry: rest u16, marks u16
 //!   shift 20:       no directory; an entry: rest u32, marks u16
 //! ```
@@ -31,7 +34,7 @@ pub enum IndexError {
     #[error("the index file cannot be used: {0}")]
     Io(#[from] std::io::Error),
     /// No index file, or of another version.
-    #[error("this is no number index of version 1")]
+    #[error("this is no number index of version 2")]
     Foreign,
     /// Shorter or longer than its header says: copied in part, or still being written.
     #[error("the index file has {found} bytes where its header says {expected}: truncated or not yet complete")]
@@ -52,15 +55,23 @@ pub enum IndexError {
     TooMany,
 }
 
-const MAGIC: &[u8; 8] = b"CSINDEX1";
+const MAGIC: &[u8; 8] = b"CSINDEX2";
 const HEADER: usize = 64;
 const SLOT: usize = 16;
 const PAGE_BITS: u32 = 20;
 const ALIGN: usize = 64;
+/// Bits of a number within a stretch of a full page.
+const STRETCH_BITS: u32 = 12;
+/// Bytes of a full page's directory.
+const DIRECTORY: usize = ((1 << (PAGE_BITS - STRETCH_BITS)) + 1) * 4;
+/// Bytes before the entries of a stretch.
+const BLOCKS: usize = 16 * 2;
 
 enum Bytes {
     Owned(Vec<u8>),
     Mapped(memmap2::Mmap),
+    /// In large pages: length, memory.
+    Large(usize, machine::Memory),
 }
 
 impl Bytes {
@@ -68,6 +79,7 @@ impl Bytes {
         match self {
             Self::Owned(bytes) => bytes,
             Self::Mapped(map) => map,
+            Self::Large(length, memory) => memory.get(..*length).unwrap_or_default(),
         }
     }
 }
@@ -152,6 +164,21 @@ impl Index {
         }
     }
 
+    /// Verifies the body while it is moved into memory of large pages: what the control plane does before the swap. A mapped file answers at once, but
+    /// in pages so small that every look-up first waits for the page to be found.
+    ///
+    /// # Errors
+    /// [`IndexError::Checksum`]: what lies in memory is then checked, not what lay on the disk.
+    pub fn settle(self) -> Result<Self, IndexError> {
+        let Bytes::Mapped(map) = &self.bytes else { return self.verify().map(|()| self) };
+        let mut memory = machine::Memory::zeroed(map.len());
+        if let Some(place) = memory.get_mut(..map.len()) {
+            place.copy_from_slice(map);
+        }
+        let settled = Self { bytes: Bytes::Large(map.len(), memory), ..self };
+        settled.verify().map(|()| settled)
+    }
+
     /// How many numbers it holds.
     pub const fn len(&self) -> u64 {
         self.entries
@@ -181,19 +208,35 @@ impl Index {
     /// The marks of several numbers at once: their lines are asked for together, so that each further one costs little.
     #[inline]
     pub fn get_all<const N: usize>(&self, numbers: [Number; N]) -> [Option<Marks>; N] {
-        self.get_while(numbers, || ())
+        let mut pages = [Page::NONE; N];
+        pages.iter_mut().zip(numbers).for_each(|(page, number)| *page = self.expect(number));
+        let mut blocks = [Block::NONE; N];
+        blocks.iter_mut().zip(&pages).for_each(|(block, page)| *block = self.reach(page));
+        let mut found = [None; N];
+        found.iter_mut().zip(&blocks).for_each(|(marks, block)| *marks = self.search(block));
+        found
     }
 
-    /// The same; `meanwhile` runs while the entries are on their way.
+    /// First of three steps: the page a number belongs to, whose directory is asked for.
     #[inline]
-    pub fn get_while<const N: usize>(&self, numbers: [Number; N], meanwhile: impl FnOnce()) -> [Option<Marks>; N] {
-        let pages = numbers.map(|number| self.page_of(number));
-        let base = self.bytes.all().as_ptr() as usize;
-        pages.iter().flatten().for_each(|page| machine::prefetch(base + page.directory()));
-        let blocks = pages.map(|page| self.block(&page?));
-        blocks.iter().flatten().for_each(|block| machine::prefetch(base + block.start));
-        meanwhile();
-        blocks.map(|block| self.search(&block?))
+    pub(crate) fn expect(&self, number: Number) -> Page {
+        let page = self.page_of(number).unwrap_or(Page::NONE);
+        machine::prefetch(self.bytes.all().as_ptr().addr() + page.directory());
+        page
+    }
+
+    /// Second step: the entries among which the number would be, which are asked for.
+    #[inline]
+    pub(crate) fn reach(&self, page: &Page) -> Block {
+        let block = self.block(page).unwrap_or(Block::NONE);
+        let base = self.bytes.all().as_ptr().addr();
+        let bytes = if block.shift == 8 { BLOCKS + block.count * 3 } else { block.count * 4 };
+        for line in (0..bytes.min(MOST_AHEAD)).step_by(ALIGN) {
+            machine::prefetch(base + block.start + line);
+        }
+        // The last entry's line, where the first does not begin one.
+        machine::prefetch(base + block.start + bytes.min(MOST_AHEAD));
+        block
     }
 
     /// The page a number belongs to, from the table.
@@ -203,20 +246,20 @@ impl Index {
             return None;
         }
         let value = number.value();
-        let (entries, shift, start) = self.page(u32::try_from(value >> PAGE_BITS).ok()?)?;
-        Some(Page { rest: (value & ((1 << PAGE_BITS) - 1)) as u32, entries, shift, start })
+        let page = self.page(u32::try_from(value >> PAGE_BITS).ok()?)?;
+        Some(Page { rest: (value & ((1 << PAGE_BITS) - 1)) as u32, ..page })
     }
 
     /// The entries among which a number would be, from the directory.
     #[inline]
     fn block(&self, page: &Page) -> Option<Block> {
         let all = self.bytes.all();
-        let &Page { rest, entries, shift, start } = page;
+        let &Page { rest, entries, shift, start, .. } = page;
         let (start, count) = match shift {
             8 => {
-                let at = page.directory();
-                let (first, end) = (u32_at(all, at)? as usize, u32_at(all, at + 4)? as usize);
-                (start + 4_097 * 4 + first * 3, end.checked_sub(first)?)
+                let both = u64_at(all, page.directory())?;
+                let (first, end) = (both as u32 as usize, (both >> 32) as usize);
+                (start + first * 3 + (rest >> STRETCH_BITS) as usize * BLOCKS, end.checked_sub(first)?)
             }
             12 | 16 => {
                 let at = page.directory();
@@ -230,18 +273,25 @@ impl Index {
 
     /// Looks through the entries.
     #[inline]
-    fn search(&self, block: &Block) -> Option<Marks> {
+    pub(crate) fn search(&self, block: &Block) -> Option<Marks> {
+        if block.count == 0 {
+            return None;
+        }
         let all = self.bytes.all();
         let &Block { rest, shift, start, count } = block;
         let found = match shift {
             8 => {
-                let at = match all.get(start..).and_then(|rests| rests.first_chunk::<16>()) {
+                let block = (rest >> 8 & 15) as usize;
+                let first = usize::from(u16_at(all, start + block * 2)?);
+                let end = if block == 15 { count } else { usize::from(u16_at(all, start + block * 2 + 2)?) };
+                let (rests, length) = (start + BLOCKS + first, end.checked_sub(first)?);
+                let at = match all.get(rests..).and_then(|rests| rests.first_chunk::<16>()) {
                     // The usual block: one load, one comparison, no loop; what follows the rests is masked away.
-                    Some(rests) if count < 16 => sixteen(*rests, count, rest as u8)?,
-                    _ if count == 256 => (rest & 255) as usize,
-                    _ => byte_at(all.get(start..start + count)?, rest as u8)?,
+                    Some(rests) if length < 16 => sixteen(*rests, length, rest as u8)?,
+                    _ if length == 256 => (rest & 255) as usize,
+                    _ => byte_at(all.get(rests..rests + length)?, rest as u8)?,
                 };
-                u16_at(all, start + count + at * 2)?
+                u16_at(all, start + BLOCKS + count + (first + at) * 2)?
             }
             12 | 16 => {
                 let entries = all.get(start..start + count * 4)?.as_chunks::<4>().0;
@@ -266,9 +316,9 @@ impl Index {
         Some(Marks(found))
     }
 
-    /// Entries, shift and place of a page.
+    /// A page by its own number: entries, shift and places; the rest is nought.
     #[inline]
-    fn page(&self, page: u32) -> Option<(usize, u32, usize)> {
+    fn page(&self, page: u32) -> Option<Page> {
         let all = self.bytes.all();
         let mask = self.slots - 1;
         let mut slot = home(page, self.slots);
@@ -280,7 +330,8 @@ impl Index {
                 held if held == page + 1 => {
                     let packed = u32_at(all, at + 4)?;
                     let start = self.body + u32_at(all, at + 8)? as usize * ALIGN;
-                    return Some(((packed & 0xFF_FFFF) as usize, packed >> 24, start));
+                    let directory = self.body + u32_at(all, at + 12)? as usize;
+                    return Some(Page { rest: 0, entries: (packed & 0xFF_FFFF) as usize, shift: packed >> 24, start, directory });
                 }
                 _ => slot = (slot + 1) & mask,
             }
@@ -296,9 +347,10 @@ impl Index {
     fn page_entries(&self, slot: usize) -> Vec<(Number, Marks)> {
         let all = self.bytes.all();
         let held = u32_at(all, HEADER + slot * SLOT).unwrap_or(0);
-        let Some((page, (entries, shift, start))) = held.checked_sub(1).and_then(|page| Some((page, self.page(page)?))) else {
+        let Some((page, found)) = held.checked_sub(1).and_then(|page| Some((page, self.page(page)?))) else {
             return Vec::new();
         };
+        let Page { entries, shift, start, directory, .. } = found;
         let base = u64::from(page) << PAGE_BITS;
         let entry = |rest: u32, marks: u16| Some((Number::new(base | u64::from(rest))?, Marks(marks)));
         let mut found = Vec::with_capacity(entries.min(1 << PAGE_BITS));
@@ -312,53 +364,65 @@ impl Index {
             );
             return found;
         }
+        if shift == 8 {
+            for stretch in 0..1_usize << (PAGE_BITS - STRETCH_BITS) {
+                let [first, end] = [0, 4].map(|next| u32_at(all, directory + stretch * 4 + next).unwrap_or(0) as usize);
+                let count = end.saturating_sub(first).min(1 << STRETCH_BITS);
+                let from = start + first * 3 + stretch * BLOCKS;
+                let blocks = all.get(from..from + BLOCKS).unwrap_or_default().as_chunks::<2>().0;
+                let (rests, marks) =
+                    all.get(from + BLOCKS..from + BLOCKS + count * 3).unwrap_or_default().split_at_checked(count).unwrap_or_default();
+                for (at, (rest, marks)) in rests.iter().zip(marks.as_chunks::<2>().0).enumerate() {
+                    // The last block that begins at or before it.
+                    let block = blocks.iter().rposition(|first| usize::from(u16::from_le_bytes(*first)) <= at).unwrap_or(0);
+                    found.extend(entry((stretch << STRETCH_BITS | block << 8) as u32 | u32::from(*rest), u16::from_le_bytes(*marks)));
+                }
+            }
+            return found;
+        }
         let blocks = 1_usize << PAGE_BITS.saturating_sub(shift);
-        let width = if shift == 8 { 4 } else { 2 };
-        let from = start + (blocks + 1) * width;
+        let from = start + (blocks + 1) * 2;
         let mut first = 0;
         for block in 0..blocks {
-            let end = start + (block + 1) * width;
-            let end = if shift == 8 { u32_at(all, end).unwrap_or(0) as usize } else { usize::from(u16_at(all, end).unwrap_or(0)) };
+            let end = usize::from(u16_at(all, start + (block + 1) * 2).unwrap_or(0));
             let high = (block as u32) << shift;
-            let size = if shift == 8 { 3 } else { 4 };
-            let bytes = all.get(from + first * size..from + end * size).unwrap_or_default();
-            if shift == 8 {
-                let (rests, marks) = bytes.split_at(bytes.len() / 3);
-                found.extend(
-                    rests
-                        .iter()
-                        .zip(marks.as_chunks::<2>().0)
-                        .filter_map(|(rest, marks)| entry(high | u32::from(*rest), u16::from_le_bytes(*marks))),
-                );
-            } else {
-                found.extend(
-                    bytes
-                        .as_chunks::<4>()
-                        .0
-                        .iter()
-                        .filter_map(|[a, b, c, d]| entry(high | u32::from(u16::from_le_bytes([*a, *b])), u16::from_le_bytes([*c, *d]))),
-                );
-            }
+            let bytes = all.get(from + first * 4..from + end * 4).unwrap_or_default();
+            found.extend(
+                bytes
+                    .as_chunks::<4>()
+                    .0
+                    .iter()
+                    .filter_map(|[a, b, c, d]| entry(high | u32::from(u16::from_le_bytes([*a, *b])), u16::from_le_bytes([*c, *d]))),
+            );
             first = end.max(first);
         }
         found
     }
 }
 
+/// A stretch longer than this is not asked for as a whole.
+const MOST_AHEAD: usize = 6 * ALIGN;
+
 /// A number's page.
-struct Page {
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
     rest: u32,
     entries: usize,
     shift: u32,
     start: usize,
+    /// Of a full page: where its directory is.
+    directory: usize,
 }
 
 impl Page {
+    /// The page of a number that is in no list.
+    const NONE: Self = Self { rest: 0, entries: 0, shift: PAGE_BITS, start: 0, directory: 0 };
+
     /// Where the directory's entry is.
     #[inline]
     const fn directory(&self) -> usize {
         match self.shift {
-            8 => self.start + (self.rest >> 8) as usize * 4,
+            8 => self.directory + (self.rest >> STRETCH_BITS) as usize * 4,
             12 | 16 => self.start + (self.rest >> self.shift) as usize * 2,
             _ => self.start,
         }
@@ -366,11 +430,17 @@ impl Page {
 }
 
 /// A number's block.
-struct Block {
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
     rest: u32,
     shift: u32,
     start: usize,
     count: usize,
+}
+
+impl Block {
+    /// No entries.
+    const NONE: Self = Self { rest: 0, shift: PAGE_BITS, start: 0, count: 0 };
 }
 
 /// Where the search for a page begins.
@@ -382,12 +452,8 @@ fn home(page: u32, slots: usize) -> usize {
 /// Position of a byte among the first `count` (fewer than 16) of sixteen.
 #[inline]
 fn sixteen(bytes: [u8; 16], count: usize, wanted: u8) -> Option<usize> {
-    const LOW: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
-    const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
-    let differs = u128::from_le_bytes(bytes) ^ (LOW * u128::from(wanted));
-    // As in `byte_at`: the lowest hit is exact, so masking from above leaves the truth.
-    let hit = differs.wrapping_sub(LOW) & !differs & HIGH & ((1 << (count * 8)) - 1);
-    (hit != 0).then_some((hit.trailing_zeros() / 8) as usize)
+    let hit = machine::bytes_equal(bytes, wanted) & ((1 << count) - 1);
+    (hit != 0).then_some(hit.trailing_zeros() as usize)
 }
 
 /// Position of a byte, eight at a time: a zero byte of `chunk ^ pattern` borrows from its high bit. The lowest hit is exact.

@@ -86,8 +86,7 @@ fn a_file_is_mapped_and_replaced_while_the_old_one_goes_on_answering() {
     write(&path, &built([(8_619_900_001_234, 1)])).unwrap();
     let old = Index::open(&path).unwrap();
     write(&path, &built([(8_619_900_001_234, 2)])).unwrap();
-    let new = Index::open(&path).unwrap();
-    new.verify().unwrap();
+    let new = Index::open(&path).unwrap().settle().unwrap();
     let marks = |index: &Index| index.get(number(8_619_900_001_234));
     assert_eq!((marks(&old), marks(&new)), (Some(Marks(1)), Some(Marks(2))));
     assert!(std::fs::metadata(&path).unwrap().permissions().readonly());
@@ -148,6 +147,15 @@ proptest! {
         for value in (0..12_u64).map(|page| base + (page << PAGE_BITS) + ask % (1 << PAGE_BITS)).chain([ask]) {
             let _ = index.get(number(value));
         }
+    }
+
+    #[test]
+    fn a_single_flipped_bit_is_found_wherever_it_is(at in any::<prop::sample::Index>(), bit in 0..8_u32) {
+        let mut bytes = DAMAGED.with(Clone::clone);
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        let refused = Index::from_bytes(bytes).and_then(Index::settle).err().map(|error| error.to_string());
+        prop_assert!(refused.is_some(), "byte {at}");
     }
 
     #[test]

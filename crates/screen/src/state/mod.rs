@@ -8,7 +8,7 @@ mod sketch;
 mod table;
 mod window;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use meter::{Count, Meters};
 pub(crate) use table::hash;
@@ -16,7 +16,7 @@ pub(crate) use window::seconds;
 
 use callee::{Callee, Callees};
 use caller::{Caller, Callers};
-use table::{Place, Table};
+use table::{Ground, Place, Table, WORDS};
 
 use crate::{
     attempt::{Outcome, Released},
@@ -47,13 +47,66 @@ const SHARDS: usize = 64;
 
 /// 呼叫状态
 pub struct State {
-    callers: Vec<Mutex<Table>>,
-    callees: Vec<Mutex<Table>>,
-    /// Where the tags of each shard are, to ask for them without its lock.
-    shapes: [Vec<(usize, usize)>; 2],
+    callers: Side,
+    callees: Side,
     seed: u64,
     /// What each rule did.
     pub meters: Meters,
+}
+
+/// One side of all calls.
+struct Side {
+    ground: Arc<Ground>,
+    shards: Vec<Mutex<Table>>,
+}
+
+impl Side {
+    fn new(records: usize) -> Self {
+        let ground = Arc::new(Ground::new(SHARDS, records.div_ceil(SHARDS)));
+        let shards = (0..SHARDS).map(|shard| Mutex::new(Table::new(Arc::clone(&ground), shard))).collect();
+        Self { ground, shards }
+    }
+
+    #[inline]
+    fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Table>> {
+        self.shards.get(place(hash)).map(lock)
+    }
+
+    #[inline]
+    fn foresee(&self, party: Party) -> Option<Found> {
+        let at = self.ground.find(place(party.hash), party.number.value(), party.hash)?;
+        Some(Found { at, before: self.ground.record(at)? })
+    }
+
+    /// Writes a record unless it is another by now.
+    #[inline]
+    fn exchange(&self, party: Party, found: &Found, record: &[u64; WORDS]) -> bool {
+        let Some(mut table) = self.shard(party.hash) else { return false };
+        let same = table.record(found.at) == Some(found.before);
+        if same {
+            table.store(found.at, record);
+        }
+        same
+    }
+}
+
+/// A record as it was a moment ago.
+struct Found {
+    at: usize,
+    before: [u64; WORDS],
+}
+
+/// What a call would make of the records of its two sides; none where there is no record yet.
+pub(crate) struct Foreseen {
+    called: Option<(Found, Callee)>,
+    calling: Option<(Found, Caller)>,
+}
+
+/// 一方: a number with its hash, made once for everything a decision looks up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Party {
+    pub number: Number,
+    hash: u64,
 }
 
 /// How full the state is.
@@ -72,85 +125,109 @@ pub struct Fill {
 impl State {
     /// An empty state of a fixed size.
     pub fn new(config: StateConfig) -> Self {
-        let tables = |records: usize| (0..SHARDS).map(|_| Mutex::new(Table::new(records.div_ceil(SHARDS)))).collect::<Vec<_>>();
-        let (callers, callees) = (tables(config.callers), tables(config.callees));
-        let shapes = [&callers, &callees].map(|tables| tables.iter().map(|table| lock(table).shape()).collect());
-        Self { callers, callees, shapes, seed: config.seed, meters: Meters::default() }
+        Self { callers: Side::new(config.callers), callees: Side::new(config.callees), seed: config.seed, meters: Meters::default() }
     }
 
-    /// Asks for the memory a call of these two will need, while the lists are still being looked at.
+    /// A caller, whose tags are asked for at once: they are on their way while the rest is read.
     #[inline]
-    pub(crate) fn prefetch(&self, caller: Number, callee: Number) {
-        let [callers, callees] = &self.shapes;
-        for (shapes, number) in [(callers, caller), (callees, callee)] {
-            let hash = hash(number.value(), self.seed);
-            if let Some(shape) = shapes.get(place(hash)) {
-                Table::prefetch_tags(*shape, hash);
-            }
-        }
+    pub(crate) fn expect_caller(&self, number: Number) -> Party {
+        self.expect(&self.callers, number)
     }
 
-    /// The second half: the tags have arrived and say where the records are. Two short locks for a wait less.
+    /// The same of a callee.
     #[inline]
-    pub(crate) fn prefetch_records(&self, caller: Number, callee: Number) {
-        for (tables, number) in [(&self.callees, callee), (&self.callers, caller)] {
-            let hash = hash(number.value(), self.seed);
-            if let Some(table) = shard(tables, hash) {
-                table.prefetch_record(hash);
-            }
-        }
+    pub(crate) fn expect_callee(&self, number: Number) -> Party {
+        self.expect(&self.callees, number)
     }
 
-    /// Counts a call with both sides. A callee without record is none; a caller without one is answered with what the sketch knows: how often it
-    /// called in two minutes.
     #[inline]
-    pub(crate) fn calls(&self, caller: Number, callee: Number, now: u32, stride: u32) -> (Option<Callee>, Caller) {
-        let (from, to) = (hash(caller.value(), self.seed), hash(callee.value(), self.seed));
-        let unknown =
-            |seen: u32| Caller { number: caller.value(), last: now, hour: (seen.min(u32::from(u16::MAX)) as u16, 0), ..Caller::default() };
-        // Always the callee's lock before the caller's, and never another while both are held.
-        let (Some(mut callees), Some(mut callers)) = (shard(&self.callees, to), shard(&self.callers, from)) else {
-            return (None, unknown(1));
+    fn expect(&self, side: &Side, number: Number) -> Party {
+        let hash = hash(number.value(), self.seed);
+        side.ground.prefetch(place(hash), hash);
+        Party { number, hash }
+    }
+
+    /// The second half: the tags have arrived and say where the records are.
+    #[inline]
+    pub(crate) fn prefetch_records(&self, caller: Party, callee: Party) {
+        self.callees.ground.prefetch_record(place(callee.hash), callee.hash);
+        self.callers.ground.prefetch_record(place(caller.hash), caller.hash);
+    }
+
+    /// What the records of both sides will be once the call is counted. Worked out before it is known whether it will be, while the lists are still on
+    /// their way, and without a lock.
+    #[inline]
+    pub(crate) fn foresee(&self, caller: Party, callee: Party, now: u32, stride: u32) -> Foreseen {
+        let called = self.callees.foresee(callee).map(|found| {
+            let mut record = Callee::read(&found.before);
+            record.call(now, caller.number.value());
+            (found, record)
+        });
+        let calling = self.callers.foresee(caller).map(|found| {
+            let mut record = Caller::read(&found.before);
+            record.call(now, callee.number.value(), stride);
+            (found, record)
+        });
+        Foreseen { called, calling }
+    }
+
+    /// Counts a call with both sides, as foreseen where nobody was quicker, else anew.
+    #[inline]
+    pub(crate) fn count(&self, caller: Party, callee: Party, now: u32, stride: u32, foreseen: &Foreseen) -> (Option<Callee>, Caller) {
+        let called = match &foreseen.called {
+            Some((found, record)) if self.callees.exchange(callee, found, &record.write()) => Some(*record),
+            _ => self.count_callee(caller, callee, now),
         };
-        let called = match callees.find_or_insert::<Callees>(callee.value(), to, now) {
-            Place::Refused(_) => None,
-            Place::At(place) => callees.record(place).map(|words| {
-                let mut record = Callee::read(&words);
-                record.call(now, caller.value());
-                callees.store(place, &record.write());
-                record
-            }),
+        let calling = match &foreseen.calling {
+            Some((found, record)) if self.callers.exchange(caller, found, &record.write()) => *record,
+            _ => self.count_caller(caller, callee, now, stride),
         };
-        drop(callees);
-        let record = match callers.find_or_insert::<Callers>(caller.value(), from, now) {
+        (called, calling)
+    }
+
+    /// A callee without record is none.
+    fn count_callee(&self, caller: Party, callee: Party, now: u32) -> Option<Callee> {
+        let mut callees = self.callees.shard(callee.hash)?;
+        let Place::At(place) = callees.find_or_insert::<Callees>(callee.number.value(), callee.hash, now) else { return None };
+        let mut record = Callee::read(&callees.record(place)?);
+        record.call(now, caller.number.value());
+        callees.store(place, &record.write());
+        Some(record)
+    }
+
+    /// A caller without a record is answered with what the sketch knows: how often it called in two minutes.
+    fn count_caller(&self, caller: Party, callee: Party, now: u32, stride: u32) -> Caller {
+        let number = caller.number.value();
+        let unknown = |seen: u32| Caller { number, last: now, hour: (seen.min(u32::from(u16::MAX)) as u16, 0), ..Caller::default() };
+        let Some(mut callers) = self.callers.shard(caller.hash) else { return unknown(1) };
+        match callers.find_or_insert::<Callers>(number, caller.hash, now) {
             Place::Refused(seen) => unknown(seen),
             Place::At(place) => {
                 let mut record = Caller::read(&callers.record(place).unwrap_or_default());
-                record.call(now, callee.value(), stride);
+                record.call(now, callee.number.value(), stride);
                 callers.store(place, &record.write());
                 record
             }
-        };
-        (called, record)
+        }
     }
 
     /// What is known of a number as a callee.
     pub fn callee(&self, number: Number) -> Option<Callee> {
         let hash = hash(number.value(), self.seed);
-        let table = shard(&self.callees, hash)?;
+        let table = self.callees.shard(hash)?;
         table.record(table.find(number.value(), hash)?).map(|words| Callee::read(&words))
     }
 
     /// What is known of a number as a caller.
     pub fn caller(&self, number: Number) -> Option<Caller> {
         let hash = hash(number.value(), self.seed);
-        let table = shard(&self.callers, hash)?;
+        let table = self.callers.shard(hash)?;
         table.record(table.find(number.value(), hash)?).map(|words| Caller::read(&words))
     }
 
     pub(crate) fn with_callee(&self, number: Number, change: impl FnOnce(&mut Callee)) {
         let hash = hash(number.value(), self.seed);
-        let Some(mut table) = shard(&self.callees, hash) else { return };
+        let Some(mut table) = self.callees.shard(hash) else { return };
         if let Some((place, words)) = table.find(number.value(), hash).and_then(|place| Some((place, table.record(place)?))) {
             let mut record = Callee::read(&words);
             change(&mut record);
@@ -160,7 +237,7 @@ impl State {
 
     pub(crate) fn with_caller(&self, number: Number, change: impl FnOnce(&mut Caller)) {
         let hash = hash(number.value(), self.seed);
-        let Some(mut table) = shard(&self.callers, hash) else { return };
+        let Some(mut table) = self.callers.shard(hash) else { return };
         if let Some((place, words)) = table.find(number.value(), hash).and_then(|place| Some((place, table.record(place)?))) {
             let mut record = Caller::read(&words);
             change(&mut record);
@@ -208,8 +285,8 @@ impl State {
 
     /// How full the tables are: callers, callees.
     pub fn fill(&self) -> [Fill; 2] {
-        [&self.callers, &self.callees].map(|tables| {
-            tables.iter().map(lock).fold(Fill::default(), |fill, table| {
+        [&self.callers, &self.callees].map(|side| {
+            side.shards.iter().map(lock).fold(Fill::default(), |fill, table| {
                 let (displaced, refused) = table.losses();
                 Fill {
                     records: fill.records + table.len() as u64,
@@ -223,7 +300,7 @@ impl State {
 
     /// A digest of all records: two states that were fed the same are the same.
     pub fn digest(&self) -> u64 {
-        let tables = self.callers.iter().chain(&self.callees).map(lock);
+        let tables = self.callers.shards.iter().chain(&self.callees.shards).map(lock);
         let of = |table: &Table| table.records().flatten().fold(0_u64, |sum, word| hash(sum ^ word, 1));
         tables.fold(0, |sum, table| hash(sum, 2) ^ of(&table))
     }
@@ -233,12 +310,9 @@ impl State {
 const LONG_TALK_MS: u32 = 60_000;
 
 /// A panic under the lock cannot leave half a record: each is written in one go.
+#[inline]
 fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn shard(tables: &[Mutex<Table>], hash: u64) -> Option<MutexGuard<'_, Table>> {
-    tables.get(place(hash)).map(lock)
 }
 
 /// Which shard: by other bits than the sets and tags of a table take.

@@ -1,10 +1,12 @@
 //! 记录表: exact 64-byte records in a fixed amount of memory. A number lives in one of two sets of sixteen places; a line of sixteen tags says which,
 //! so that finding a record costs two cache lines, one of which is usually there already.
 //!
-//! Two choices keep the table exact until it is nearly nine tenths full. Memory is asked for at once but only what is used is ever touched.
+//! Two choices keep the table exact until it is more than five sixths full. Memory is asked for at once but only what is used is ever touched.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 use super::sketch::Sketch;
-use crate::machine::{self, Memory};
+use crate::machine::{self, Words};
 
 /// Words of one record: 64 bytes.
 pub const WORDS: usize = 8;
@@ -13,7 +15,6 @@ const WAYS: usize = 16;
 /// Of word 0: the number. The other bits are the record's own.
 pub const KEY_BITS: u32 = 50;
 const KEY: u64 = (1 << KEY_BITS) - 1;
-const LINE: usize = 64;
 
 /// What the table has to know about a record to choose which one goes.
 pub trait Resident {
@@ -34,111 +35,67 @@ pub enum Place {
     Refused(u32),
 }
 
-/// Tags of one set, never across two cache lines.
-#[derive(Clone, Copy, Default)]
-#[repr(align(32))]
-struct Tags([u16; WAYS]);
+/// Words of the tags of one set: sixteen of sixteen bits, never across two cache lines.
+const TAG_WORDS: usize = 4;
 
-/// 记录表 of one shard.
-pub struct Table {
-    tags: Vec<Tags>,
+/// The memory of all tables of one side. The tags are read without the lock of a shard, to know early which record will be wanted; what counts is read
+/// under it.
+pub struct Ground {
+    tags: Words,
     /// Records one after the other, each on a cache line of its own.
-    records: Memory,
-    used: usize,
-    sketch: Option<Sketch>,
-    displaced: u64,
-    refused: u64,
+    records: Words,
+    /// Sets of one shard.
+    sets: usize,
 }
 
-impl Table {
-    /// Room for so many records, rounded up to whole sets.
-    pub fn new(records: usize) -> Self {
+impl Ground {
+    /// Room for so many records in each of so many shards, rounded up to whole sets.
+    pub fn new(shards: usize, records: usize) -> Self {
         let sets = records.div_ceil(WAYS).max(1);
-        Self {
-            tags: vec![Tags::default(); sets],
-            records: Memory::zeroed(sets * WAYS * LINE),
-            used: 0,
-            sketch: None,
-            displaced: 0,
-            refused: 0,
-        }
+        Self { tags: Words::zeroed(shards * sets * TAG_WORDS), records: Words::zeroed(shards * sets * WAYS * WORDS), sets }
     }
 
-    /// Records it can hold.
-    pub fn capacity(&self) -> usize {
-        self.tags.len() * WAYS
-    }
-
-    /// Records it holds.
-    pub fn len(&self) -> usize {
-        self.used
-    }
-
-    /// Records that had to go for others, and numbers that got none.
-    pub fn losses(&self) -> (u64, u64) {
-        (self.displaced, self.refused)
-    }
-
-    /// The two sets of a hash.
-    fn sets(&self, hash: u64) -> [usize; 2] {
-        sets_of(hash, self.tags.len())
-    }
-
-    /// Never 0, which marks a free place.
-    fn tag(hash: u64) -> u16 {
-        (hash as u16).max(1)
-    }
-
-    /// The record at a place.
+    /// The two sets of a hash, counted from the first shard's.
     #[inline]
-    pub fn record(&self, place: usize) -> Option<[u64; WORDS]> {
-        let bytes: &[u8; LINE] = self.records.get(place * LINE..)?.first_chunk()?;
-        let words: &[[u8; 8]; WORDS] = bytes.as_chunks().0.first_chunk()?;
-        Some(words.map(u64::from_le_bytes))
+    fn sets(&self, shard: usize, hash: u64) -> [usize; 2] {
+        sets_of(hash, self.sets).map(|set| shard * self.sets + set)
     }
 
-    /// Writes the record at a place.
     #[inline]
-    pub fn store(&mut self, place: usize, record: &[u64; WORDS]) {
-        if let Some(bytes) = self.records.get_mut(place * LINE..).and_then(|bytes| bytes.first_chunk_mut::<LINE>()) {
-            bytes.copy_from_slice(record.map(u64::to_le_bytes).as_flattened());
-        }
+    fn tags(&self, set: usize) -> [u64; TAG_WORDS] {
+        let Some([a, b, c, d]) = self.tags.at(set * TAG_WORDS) else { return [u64::MAX; TAG_WORDS] };
+        [a.load(Relaxed), b.load(Relaxed), c.load(Relaxed), d.load(Relaxed)]
     }
 
-    /// Where the tags begin, for [`Self::prefetch_tags`]: the table never moves once it is made.
-    pub fn shape(&self) -> (usize, usize) {
-        (self.tags.as_ptr() as usize, self.tags.len())
-    }
-
-    /// Asks for the tags of a hash in a table of that shape, without its lock.
+    /// Asks for the tags of a hash, and for the two records where it would be at home: three in four are.
     #[inline]
-    pub fn prefetch_tags((address, sets): (usize, usize), hash: u64) {
-        for set in sets_of(hash, sets) {
-            machine::prefetch(address + set * size_of::<Tags>());
+    pub fn prefetch(&self, shard: usize, hash: u64) {
+        for set in self.sets(shard, hash) {
+            self.tags.prefetch(set * TAG_WORDS);
+            self.records.prefetch((set * WAYS + home(hash)) * WORDS);
         }
     }
 
     /// Asks for the record a hash very probably has.
     #[inline]
-    pub fn prefetch_record(&self, hash: u64) {
-        let base = self.records.as_ptr() as usize;
-        for set in self.sets(hash) {
-            let hits = self.tags.get(set).map_or(0, |tags| matching(tags, Self::tag(hash)));
+    pub fn prefetch_record(&self, shard: usize, hash: u64) {
+        for set in self.sets(shard, hash) {
+            let hits = machine::tags_equal(self.tags(set), tag(hash));
             if hits != 0 {
-                machine::prefetch(base + (set * WAYS + hits.trailing_zeros() as usize) * LINE);
+                self.records.prefetch((set * WAYS + hits.trailing_zeros() as usize) * WORDS);
             }
         }
     }
 
-    /// Where a number's record is.
+    /// Where a number's record is. Without the lock of the shard it is where it was a moment ago.
     #[inline]
-    pub fn find(&self, key: u64, hash: u64) -> Option<usize> {
-        let tag = Self::tag(hash);
-        for set in self.sets(hash) {
-            let mut hits = matching(self.tags.get(set)?, tag);
+    pub fn find(&self, shard: usize, key: u64, hash: u64) -> Option<usize> {
+        for set in self.sets(shard, hash) {
+            let mut hits = machine::tags_equal(self.tags(set), tag(hash));
             while hits != 0 {
                 let place = set * WAYS + hits.trailing_zeros() as usize;
-                if self.record(place).is_some_and(|[first, ..]| first & KEY == key) {
+                let [first] = self.records.at(place * WORDS)?;
+                if first.load(Relaxed) & KEY == key {
                     return Some(place);
                 }
                 hits &= hits - 1;
@@ -147,16 +104,104 @@ impl Table {
         None
     }
 
+    /// The record at a place. Without the lock of the shard it may be half of one and half of the next: what is made of it counts only when the whole is
+    /// found unchanged under the lock.
+    #[inline]
+    pub fn record(&self, place: usize) -> Option<[u64; WORDS]> {
+        let [a, b, c, d, e, f, g, h] = self.records.at(place * WORDS)?;
+        let [a, b, c, d] = [a.load(Relaxed), b.load(Relaxed), c.load(Relaxed), d.load(Relaxed)];
+        Some([a, b, c, d, e.load(Relaxed), f.load(Relaxed), g.load(Relaxed), h.load(Relaxed)])
+    }
+}
+
+/// Never 0, which marks a free place.
+#[inline]
+fn tag(hash: u64) -> u16 {
+    (hash as u16).max(1)
+}
+
+/// The place within a set a number takes when it is free; by other bits than set, tag and shard.
+#[inline]
+const fn home(hash: u64) -> usize {
+    (hash >> 30) as usize % WAYS
+}
+
+/// 记录表 of one shard.
+pub struct Table {
+    ground: Arc<Ground>,
+    shard: usize,
+    used: usize,
+    sketch: Option<Sketch>,
+    displaced: u64,
+    refused: u64,
+}
+
+impl Table {
+    /// The table of one shard.
+    pub const fn new(ground: Arc<Ground>, shard: usize) -> Self {
+        Self { ground, shard, used: 0, sketch: None, displaced: 0, refused: 0 }
+    }
+
+    /// Records it can hold.
+    pub fn capacity(&self) -> usize {
+        self.ground.sets * WAYS
+    }
+
+    /// Records it holds.
+    pub const fn len(&self) -> usize {
+        self.used
+    }
+
+    /// Records that had to go for others, and numbers that got none.
+    pub const fn losses(&self) -> (u64, u64) {
+        (self.displaced, self.refused)
+    }
+
+    /// The record at a place.
+    #[inline]
+    pub fn record(&self, place: usize) -> Option<[u64; WORDS]> {
+        self.ground.record(place)
+    }
+
+    /// Writes the record at a place.
+    #[inline]
+    pub fn store(&mut self, place: usize, record: &[u64; WORDS]) {
+        if let Some(words) = self.ground.records.at::<WORDS>(place * WORDS) {
+            words.iter().zip(record).for_each(|(word, value)| word.store(*value, Relaxed));
+        }
+    }
+
+    /// Where a number's record is.
+    #[inline]
+    pub fn find(&self, key: u64, hash: u64) -> Option<usize> {
+        self.ground.find(self.shard, key, hash)
+    }
+
     /// The number's record, made when it has none: a free place, else that of the longest quiet record among thirty-two, when the newcomer was seen
     /// twice within the last two minutes or the old one has been quiet for an hour. Records under a sanction stay.
+    #[inline]
     pub fn find_or_insert<R: Resident>(&mut self, key: u64, hash: u64, now: u32) -> Place {
-        if let Some(place) = self.find(key, hash) {
-            return Place::At(place);
+        match self.find(key, hash) {
+            Some(place) => Place::At(place),
+            None => self.insert::<R>(key, hash, now),
         }
-        let sets = self.sets(hash);
-        let free = |set: usize| self.tags.get(set).map_or(0, |tags| matching(tags, 0));
+    }
+
+    fn insert<R: Resident>(&mut self, key: u64, hash: u64, now: u32) -> Place {
+        let sets = self.ground.sets(self.shard, hash);
+        let free = |set: usize| machine::tags_equal(self.ground.tags(set), 0);
         let [one, two] = sets.map(free);
-        let (set, places) = if two.count_ones() > one.count_ones() { (sets[1], two) } else { (sets[0], one) };
+        // At home where that is free: there it is found without waiting for the tags first. In the emptier set, or in the other when it is but one fuller:
+        // more would cost the balance that keeps the table exact.
+        let (at_home, second) = (1 << home(hash), two.count_ones() > one.count_ones());
+        let (best, other) = if second { ((sets[1], two), (sets[0], one)) } else { ((sets[0], one), (sets[1], two)) };
+        let nearly = best.1.count_ones() - other.1.count_ones() <= 1;
+        let (set, places) = match (best.1 & at_home, other.1 & at_home) {
+            (0, 0) => best,
+            (0, place) if nearly => (other.0, place),
+            (0, _) => best,
+            (place, _) => (best.0, place),
+        };
         if places != 0 {
             let way = places.trailing_zeros() as usize;
             self.used += 1;
@@ -168,7 +213,8 @@ impl Table {
             .filter(|(_, record)| !R::is_held(record, now))
             .map(|(place, record)| (place, R::last_seen(&record)))
             .min_by_key(|(place, last)| (*last, *place));
-        let sketch = self.sketch.get_or_insert_with(|| Sketch::new(self.tags.len() * WAYS));
+        let capacity = self.capacity();
+        let sketch = self.sketch.get_or_insert_with(|| Sketch::new(capacity));
         let seen = sketch.count(hash, now);
         match quietest {
             Some((place, last)) if seen >= 2 || now.abs_diff(last) > QUIET_S => {
@@ -183,8 +229,9 @@ impl Table {
     }
 
     fn occupy(&mut self, place: usize, key: u64, hash: u64) -> Place {
-        if let Some(tag) = self.tags.get_mut(place / WAYS).and_then(|tags| tags.0.get_mut(place % WAYS)) {
-            *tag = Self::tag(hash);
+        if let Some([word]) = self.ground.tags.at(place / 4) {
+            let shift = place % 4 * 16;
+            word.store(word.load(Relaxed) & !(0xFFFF << shift) | u64::from(tag(hash)) << shift, Relaxed);
         }
         self.store(place, &[key & KEY, 0, 0, 0, 0, 0, 0, 0]);
         Place::At(place)
@@ -192,8 +239,10 @@ impl Table {
 
     /// Every record.
     pub fn records(&self) -> impl Iterator<Item = [u64; WORDS]> {
-        let used = |place: &usize| self.tags.get(place / WAYS).and_then(|tags| tags.0.get(place % WAYS)).is_some_and(|tag| *tag != 0);
-        (0..self.capacity()).filter(used).filter_map(|place| self.record(place))
+        let first = self.shard * self.capacity();
+        let free = |set: usize| machine::tags_equal(self.ground.tags(set), 0);
+        let used = move |place: &usize| free(place / WAYS) & 1 << (place % WAYS) == 0;
+        (first..first + self.capacity()).filter(used).filter_map(|place| self.record(place))
     }
 }
 
@@ -201,12 +250,6 @@ impl Table {
 fn sets_of(hash: u64, sets: usize) -> [usize; 2] {
     let of = |hash: u64| ((u128::from(hash) * sets as u128) >> 64) as usize;
     [of(hash), of(hash.rotate_left(32).wrapping_mul(0x9E37_79B9_7F4A_7C15))]
-}
-
-/// One bit for each tag that is the wanted one; the compiler makes one comparison of it.
-#[inline]
-fn matching(tags: &Tags, wanted: u16) -> u32 {
-    tags.0.iter().enumerate().fold(0, |bits, (way, tag)| bits | u32::from(*tag == wanted) << way)
 }
 
 /// A hash nobody outside can aim at: keyed, and good in all its bits.
@@ -233,6 +276,11 @@ mod tests {
         }
     }
 
+    /// The second of three shards: what it does must stay within it.
+    fn table(records: usize) -> Table {
+        Table::new(Arc::new(Ground::new(3, records)), 1)
+    }
+
     fn insert(table: &mut Table, key: u64, now: u32) -> Option<usize> {
         match table.find_or_insert::<Test>(key, hash(key, 9), now) {
             Place::At(place) => {
@@ -246,9 +294,9 @@ mod tests {
     }
 
     #[test]
-    fn seven_eighths_of_the_places_are_filled_without_losing_anybody() {
-        let mut table = Table::new(100_000);
-        let fill = table.capacity() as u64 * 7 / 8;
+    fn five_sixths_of_the_places_are_filled_without_losing_anybody() {
+        let mut table = table(100_000);
+        let fill = table.capacity() as u64 * 5 / 6;
         for key in 1..=fill {
             assert!(insert(&mut table, 8_613_800_000_000 + key * 3, 1_000).is_some());
         }
@@ -264,7 +312,7 @@ mod tests {
 
     #[test]
     fn when_full_the_longest_quiet_goes_and_a_number_seen_once_gets_nothing() {
-        let mut table = Table::new(16);
+        let mut table = table(16);
         for key in 1..=16 {
             insert(&mut table, key, 10_000 + key as u32);
         }
@@ -282,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_forged_numbers_displaces_nobody() {
-        let mut table = Table::new(1_600);
+        let mut table = table(1_600);
         let residents = table.capacity() as u64;
         for key in 1..=residents {
             insert(&mut table, key, 5_000);

@@ -1,5 +1,7 @@
 //! 短信: telling people. A message leaves through the outbox (topic `sms`); the adapters here only carry it and bring receipts back.
 
+mod call;
+mod cmpp;
 mod console;
 mod http;
 mod receipt;
@@ -13,6 +15,8 @@ mod text;
 use chuangsha_kernel::phone::Phone;
 use futures_util::future::BoxFuture;
 
+pub use call::{CallMessage, CallOutcome, HttpCall, HttpCallSettings, OutboundCall};
+pub use cmpp::{Cmpp, CmppSettings, CmppVersion};
 pub use console::Console;
 pub use http::{HttpSms, HttpSmsSettings};
 pub use receipt::{Receipt, ReceiptState};

@@ -1,8 +1,12 @@
-//! 状态报告: whether a message arrived. Pure: the time is an argument.
+//! 状态报告: whether a message arrived.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use chuangsha_kernel::time::Timestamp;
+use chuangsha_kernel::time::{Clock, Timestamp};
+use tokio::sync::mpsc;
 
 /// 投递状态
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -53,7 +57,61 @@ pub(super) fn parse(esm_class: u8, id: Option<String>, state: Option<u8>, text: 
     Some(Receipt { id, key: None, state })
 }
 
-/// Brings receipts and messages together, whichever comes first: a centre may send the receipt before its answer to the message.
+/// Reads the `Stat` of a report as CMPP has it: the words of the standard, or a code of the network (`MA:0001`), which means that it failed there.
+pub(super) fn state_of(stat: &str) -> ReceiptState {
+    match stat {
+        "DELIVRD" => ReceiptState::Delivered,
+        "ACCEPTD" => ReceiptState::Underway,
+        "UNKNOWN" | "" => ReceiptState::Unknown,
+        _ => ReceiptState::Failed,
+    }
+}
+
+/// 收报处: the book of one line to a carrier, and whoever wants its receipts.
+pub(super) struct Inbox {
+    book: Mutex<Book>,
+    receipts: mpsc::UnboundedSender<Receipt>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Inbox {
+    pub(super) fn new(receipts: mpsc::UnboundedSender<Receipt>, clock: Arc<dyn Clock>) -> Self {
+        Self { book: Mutex::default(), receipts, clock }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn sent(&self, id: &str, key: &str) {
+        let found = self.with_book(|book| book.sent(id, key, self.clock.now()));
+        self.report(found);
+    }
+
+    pub(super) fn received(&self, receipt: Receipt) {
+        let found = self.with_book(|book| book.received(receipt, self.clock.now()));
+        self.report(found);
+    }
+
+    pub(super) fn sweep(&self) {
+        let found = self.with_book(|book| book.expired(self.clock.now()));
+        self.report(found);
+    }
+
+    fn with_book<T>(&self, f: impl FnOnce(&mut Book) -> T) -> T {
+        f(&mut self.book.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn report(&self, receipts: impl IntoIterator<Item = Receipt>) {
+        for receipt in receipts {
+            // Nobody listening any more means the process is stopping.
+            let _ = self.receipts.send(receipt);
+        }
+    }
+}
+
+/// Brings receipts and messages together, whichever comes first: a centre may send the receipt before its answer to the message. Pure: the time is an
+/// argument.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     sent: HashMap<String, (String, Timestamp)>,

@@ -1,9 +1,6 @@
 //! A carrier's message centre over SMPP 3.4: one transceiver session, kept up by a task of its own.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chuangsha_kernel::{id::Ids, time::Clock};
@@ -18,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Receipt, Sms, SmsMessage, SmsOutcome,
-    receipt::{self, Book},
+    receipt::{self, Inbox},
     text,
 };
 use crate::platform::network::Backoff;
@@ -97,13 +94,7 @@ impl std::fmt::Debug for SmppSettings {
 pub struct Smpp {
     settings: SmppSettings,
     session: watch::Receiver<Option<Arc<SMSC>>>,
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    book: Mutex<Book>,
-    receipts: mpsc::UnboundedSender<Receipt>,
-    clock: Arc<dyn Clock>,
+    shared: Arc<Inbox>,
 }
 
 impl Smpp {
@@ -116,7 +107,7 @@ impl Smpp {
         stop: CancellationToken,
     ) -> Self {
         let (up, session) = watch::channel(None);
-        let shared = Arc::new(Shared { book: Mutex::default(), receipts, clock });
+        let shared = Arc::new(Inbox::new(receipts, clock));
         tokio::spawn(keep_up(settings.clone(), Arc::new(up), shared.clone(), ids, stop));
         Self { settings, session, shared }
     }
@@ -228,39 +219,11 @@ impl Sms for Smpp {
     }
 }
 
-impl Shared {
-    fn sent(&self, id: &str, key: &str) {
-        let found = self.with_book(|book| book.sent(id, key, self.clock.now()));
-        self.report(found);
-    }
-
-    fn received(&self, receipt: Receipt) {
-        let found = self.with_book(|book| book.received(receipt, self.clock.now()));
-        self.report(found);
-    }
-
-    fn sweep(&self) {
-        let found = self.with_book(|book| book.expired(self.clock.now()));
-        self.report(found);
-    }
-
-    fn with_book<T>(&self, f: impl FnOnce(&mut Book) -> T) -> T {
-        f(&mut self.book.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn report(&self, receipts: impl IntoIterator<Item = Receipt>) {
-        for receipt in receipts {
-            // Nobody listening any more means the process is stopping.
-            let _ = self.receipts.send(receipt);
-        }
-    }
-}
-
 /// What the SMPP library calls while a session lives.
 struct Listener {
     up: Arc<watch::Sender<Option<Arc<SMSC>>>>,
     over: watch::Sender<bool>,
-    shared: Arc<Shared>,
+    shared: Arc<Inbox>,
 }
 
 #[async_trait]
@@ -292,7 +255,7 @@ impl SmppClientListener for Listener {
 async fn keep_up(
     settings: SmppSettings,
     up: Arc<watch::Sender<Option<Arc<SMSC>>>>,
-    shared: Arc<Shared>,
+    shared: Arc<Inbox>,
     ids: Arc<Ids>,
     stop: CancellationToken,
 ) {
@@ -316,7 +279,7 @@ async fn keep_up(
 async fn one_session(
     settings: &SmppSettings,
     up: &Arc<watch::Sender<Option<Arc<SMSC>>>>,
-    shared: &Arc<Shared>,
+    shared: &Arc<Inbox>,
     stop: &CancellationToken,
 ) -> bool {
     let (over, mut ended) = watch::channel(false);
