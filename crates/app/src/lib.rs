@@ -97,6 +97,8 @@ pub struct AppConfig {
     pub images: ImageLimits,
     /// Capture app.
     pub capture: CaptureConfig,
+    /// 外呼: the switch that calls the old base.
+    pub call: remediation::dialler::CallConfig,
     /// Call screening.
     pub screening: screening::ScreeningConfig,
 }
@@ -108,6 +110,7 @@ impl Default for AppConfig {
             log_origin: "chuangsha.local/audit".into(),
             images: ImageLimits::default(),
             capture: CaptureConfig::default(),
+            call: remediation::dialler::CallConfig::default(),
             screening: screening::ScreeningConfig::default(),
         }
     }
@@ -203,6 +206,14 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "remediation", version: 1, sql: remediation::campaign::DDL },
     Migration { module: "remediation", version: 2, sql: remediation::refund::DDL },
     Migration { module: "remediation", version: 3, sql: remediation::table::DDL },
+    Migration { module: "ticket", version: 1, sql: hotline::table::DDL },
+    Migration { module: "appeal", version: 1, sql: hotline::appeal::DDL },
+    Migration { module: "refund", version: 1, sql: hotline::refund::DDL },
+    Migration { module: "early_warning", version: 1, sql: hotline::warning::DDL },
+    Migration { module: "screening", version: 1, sql: screening::DDL },
+    Migration { module: "remediation", version: 4, sql: remediation::campaign::DDL_2 },
+    Migration { module: "excess", version: 1, sql: remediation::excess::DDL },
+    Migration { module: "bulletin", version: 1, sql: figures::bulletin::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, channels, figures,
+    App, channels, figures, hotline,
     platform::{
         audit,
         edge::{self, EdgeConfig},
@@ -16,7 +16,9 @@ use crate::{
         jobs, network, people, second,
         web::{frame, gallery, list::Listing, reference, switch, views},
     },
-    registration, resources, subscribers,
+    registration,
+    remediation::{self, excess, import},
+    resources, screening, subscribers, suspension,
 };
 
 /// What the JSON interface says of itself.
@@ -38,6 +40,10 @@ fn json() -> OpenApiRouter<App> {
             .merge(channels::http::routes())
             .merge(figures::http::routes())
             .merge(resources::http::routes())
+            .merge(hotline::http::routes())
+            .merge(screening::http::routes())
+            .merge(remediation::http::routes())
+            .merge(suspension::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
             .merge(audit::http::routes())
@@ -72,6 +78,11 @@ fn pages() -> Router<App> {
         .merge(figures::page::pages())
         .merge(channels::page::pages())
         .merge(resources::page::pages())
+        .merge(hotline::page::pages())
+        .merge(remediation::page::pages())
+        .merge(suspension::page::pages())
+        .merge(import::page::pages())
+        .merge(excess::page::pages())
         .merge(people::page::pages())
         .merge(network::page::pages())
         .merge(second::page::pages())
@@ -94,8 +105,18 @@ pub const LISTS: &[&dyn Listing] = &[
     &second::page::Requests,
     &audit::page::Log,
     &resources::page::Ledger,
+    &suspension::page::Suspensions,
     &resources::sweep::page::Sweeps,
     &resources::sweep::page::Checks,
+    &figures::bulletin::page::Bulletins,
+    &hotline::page::tickets::Tickets,
+    &hotline::page::appeals::Appeals,
+    &hotline::page::refunds::Refunds,
+    &hotline::page::warnings::Warnings,
+    &remediation::page::Campaigns,
+    &remediation::page::Cases,
+    &import::page::Imports,
+    &excess::page::Excess,
     &jobs::page::Jobs,
 ];
 

@@ -21,8 +21,10 @@ pub const CHINA: &[(&str, &str)] = &[
     pack!("cn/regions"),
     pack!("cn/protection"),
     pack!("cn/screening"),
+    pack!("cn/screening_control"),
     pack!("cn/suspension"),
     pack!("cn/remediation"),
+    pack!("cn/hotline"),
 ];
 
 /// A province that does not exist, so that no demo identity can be real.

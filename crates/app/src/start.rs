@@ -17,13 +17,14 @@ use crate::{
         export,
         failure::{Failure, Result},
         jobs,
-        network::{Handler, Worker, WorkerSettings},
+        network::{Handler, Worker, WorkerSettings, http_client},
         notify::Templates,
     },
     registration::{
         carry::{Because, carry},
         gate, order, table,
     },
+    remediation::{self, excess, import},
 };
 
 /// How long a job's lease lasts; renewed at every turn.
@@ -33,11 +34,17 @@ const LEASE_MS: i64 = 10_000;
 pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<()>> {
     let mut set = JoinSet::new();
     let templates = Arc::new(Templates::embedded().map_err(Failure::internal)?);
-    let handlers: [(&str, Arc<dyn Handler>); 3] = [
+    let mut handlers: Vec<(&str, Arc<dyn Handler>)> = vec![
         ("verification", Arc::new(gate::VerificationHandler(app.clone()))),
         ("network", Arc::new(gate::NetworkHandler(app.clone()))),
-        ("sms", Arc::new(gate::MessageHandler(app.clone(), templates))),
+        ("sms", Arc::new(gate::MessageHandler(app.clone(), Arc::clone(&templates)))),
     ];
+    // Without a switch the calls of the old base wait: nobody is stopped for one that was never placed.
+    if !app.config.call.url.is_empty() {
+        let client = http_client().map_err(Failure::internal)?;
+        let dialler = Arc::new(remediation::dialler::HttpDialler::new(client, app.config.call.clone()));
+        handlers.push(("call", Arc::new(remediation::contact::CallHandler { app: app.clone(), templates, dialler })));
+    }
     for (topic, handler) in handlers {
         let worker = Worker {
             store: app.store.clone(),
@@ -55,7 +62,22 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
     set.spawn(keep(app.clone(), node.to_owned(), "expiry", 5_000, stop.clone(), |app| Box::pin(expire(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "ledger", 60_000, stop.clone(), |app| Box::pin(crate::resources::watch::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "suspension", 5_000, stop.clone(), |app| Box::pin(crate::suspension::watch::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "bulletins", 60_000, stop.clone(), |app| Box::pin(figures::bulletin::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "hotline", 60_000, stop.clone(), |app| Box::pin(crate::hotline::turn(app))));
+    set.spawn(crate::screening::run(app.clone(), stop.clone()));
+    set.spawn(keep(app.clone(), node.to_owned(), "screening", 1_000, stop.clone(), |app| {
+        Box::pin(crate::screening::snapshot::keep_up(app))
+    }));
+    set.spawn(keep(app.clone(), node.to_owned(), "screening-prune", 10 * 60_000, stop.clone(), |app| {
+        Box::pin(crate::screening::log::prune(app))
+    }));
+    set.spawn(keep(app.clone(), node.to_owned(), "remediation", 5_000, stop.clone(), |app| Box::pin(remediation::clock::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "remediation_figures", 2_000, stop.clone(), |app| {
+        Box::pin(remediation::clock::fold(app))
+    }));
     set.spawn(keep(app.clone(), node.to_owned(), "jobs", 500, stop.clone(), |app| Box::pin(jobs::run::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "imports", 1_000, stop.clone(), |app| Box::pin(import::desk::turn(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "excess", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(find_excess(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "sweep", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(sweep(app))));
     Ok(set)
 }
@@ -84,7 +106,7 @@ async fn keep(app: App, node: String, name: &'static str, pause_ms: u64, stop: C
     drop(lease::release(&app.store, name, &node).await);
 }
 
-async fn pause(ms: u64, stop: &CancellationToken) {
+pub(crate) async fn pause(ms: u64, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = tokio::time::sleep(Duration::from_millis(ms)) => {}
@@ -132,6 +154,11 @@ pub async fn expire(app: &App) -> Result<usize> {
             .await?;
     }
     Ok(ended)
+}
+
+/// Looks for persons with too many numbers. One pass finds all of them, so the next one waits for its hour.
+async fn find_excess(app: &App) -> Result<usize> {
+    excess::find(app).await.map(|_| 0)
 }
 
 /// Hourly housekeeping.

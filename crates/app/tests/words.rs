@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chuangsha_app::{channels, platform, registration, resources, subscribers, suspension};
+use chuangsha_app::{channels, figures, hotline, platform, registration, remediation, resources, screening, subscribers, suspension};
 use chuangsha_kernel::problem::Code;
 
 /// Every list of codes. A new one is added here: a test counts them.
@@ -24,8 +24,17 @@ fn lists() -> Vec<&'static [&'static Code]> {
         chuangsha_store::PROBLEMS,
         registration::refusal::code::ALL,
         registration::ending::ALL,
+        remediation::excess::code::ALL,
+        remediation::import::code::ALL,
         channels::channel::code::ALL,
         resources::resource::code::ALL,
+        hotline::ticket::code::ALL,
+        hotline::appeal::code::ALL,
+        hotline::refund::code::ALL,
+        hotline::warning::code::ALL,
+        figures::bulletin::code::ALL,
+        screening::code::ALL,
+        remediation::case::code::ALL,
         suspension::hold::code::ALL,
         subscribers::code::ALL,
         platform::calendar::code::ALL,
@@ -282,6 +291,12 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("registration/order.rs", "names of states, pictures and reasons, each in both languages on its line"),
     ("channels/channel.rs", "names of states and clauses, each in both languages on its line"),
     ("resources/resource.rs", "names of kinds, papers and defects, each in both languages on its line"),
+    ("hotline/ticket.rs", "names of kinds, topics, states and stages, each in both languages on its line"),
+    ("hotline/appeal.rs", "names of states and steps, each in both languages on its line"),
+    ("hotline/refund.rs", "names of states and steps, each in both languages on its line"),
+    ("hotline/warning.rs", "names of kinds and states, each in both languages on its line"),
+    ("hotline/ivr.rs", "names of branches, each in both languages on its line"),
+    ("figures/bulletin/mod.rs", "names of kinds, each in both languages on its line"),
     ("registration/desk.rs", "what is drawn on a picture of a document"),
     ("platform/images/mark.rs", "what is drawn on a picture of a document"),
     ("registration/bench.rs", "people of a benchmark"),

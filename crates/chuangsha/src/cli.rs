@@ -99,6 +99,15 @@ pub enum Command {
         /// Only on this engine [default: every engine of this machine]
         #[arg(long, value_enum)]
         store: Option<BenchStore>,
+        /// Live a province-year of remediation from one seed instead, and check every promise daily
+        #[arg(long)]
+        province_year: bool,
+        /// Subscribers of that year
+        #[arg(long, default_value_t = 20_000)]
+        subscribers: u32,
+        /// Seed of that year
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
         /// Size of the screening bench, and whether to live a day of the simulated city instead
         #[command(flatten)]
         screen: BenchScreen,
@@ -295,6 +304,10 @@ pub enum Group {
     Screen,
     /// Subscribers of an old base brought over, against loading the same rows bare
     Import,
+    /// The stage clock of the old base, and a wave simulated over all of it
+    Remediation,
+    /// The tag of a caller, with that many numbers stored, at 2,000 a second
+    Hotline,
     /// All of them
     All,
 }
@@ -312,6 +325,8 @@ impl Group {
             Self::Pages => "pages",
             Self::Screen => "screen",
             Self::Import => "import",
+            Self::Remediation => "remediation",
+            Self::Hotline => "hotline",
             Self::All => "all",
         }
     }

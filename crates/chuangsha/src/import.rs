@@ -107,7 +107,7 @@ async fn one(say: &Say, app: &App, file: &Path, sheet: &Path, asked: &Asked) -> 
         lines.end().map_err(failed)?;
         report
     } else {
-        let report = run::take(app, &request, None, &mut told).await.map_err(failed)?;
+        let report = run::take(app, &request, "terminal", &mut told).await.map_err(failed)?;
         if let (Some(id), true) = (report.run, report.rejected > 0) {
             let mut lines = open()?;
             rejects::write_all(app, id, &mut lines).await.map_err(failed)?;

@@ -68,7 +68,10 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Audit(AuditCommand::Witness(options)) => audit::witness(say, &options),
         Command::World(command) => world::run(say, &command),
         Command::Import(command) => import::run(say, &settings()?, command),
-        Command::Bench { group, on, seconds, orders, store, screen } => bench::run(say, group, &on, (seconds, orders), store, screen),
+        Command::Bench { group: cli::Group::Remediation, on, seed, subscribers, province_year: true, .. } => {
+            bench::province_year(say, &on, seed, subscribers)
+        }
+        Command::Bench { group, on, seconds, orders, store, screen, .. } => bench::run(say, group, &on, (seconds, orders), store, screen),
         Command::Screen(command) => screen::run(say, &command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());

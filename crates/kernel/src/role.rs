@@ -156,6 +156,10 @@ vocabulary! {
         RemediationManage = "remediation.manage",
         /// 办理补登工单
         RemediationWork = "remediation.work",
+        /// 存量导入
+        ImportManage = "import.manage",
+        /// 一证多号核对
+        ExcessWork = "excess.work",
         /// 查看人员
         PeopleView = "people.view",
         /// 管理人员
@@ -196,6 +200,24 @@ vocabulary! {
         ExportMasked = "export.masked",
         /// 明文导出
         ExportClear = "export.clear",
+        /// 查看工单
+        TicketView = "ticket.view",
+        /// 办理工单
+        TicketWork = "ticket.work",
+        /// 指派工单、裁定申诉、审批退费、处置预警
+        TicketDecide = "ticket.decide",
+        /// 查询语音导航标签
+        IvrTag = "ivr.tag",
+        /// 查看停复机
+        SuspensionView = "suspension.view",
+        /// 停机
+        SuspensionStop = "suspension.stop",
+        /// 复机
+        SuspensionLift = "suspension.lift",
+        /// 受理停机异议与申诉
+        SuspensionAppeal = "suspension.appeal",
+        /// 紧急复机
+        SuspensionInterrupt = "suspension.interrupt",
         /// 查看来电甄别
         ScreeningView = "screening.view",
         /// 管理名单、规则与快照，裁定误拦申诉

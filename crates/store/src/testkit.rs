@@ -144,6 +144,16 @@ impl Cluster {
         *server = launch(&self.directory, self.durable);
     }
 
+    /// Stops the server at once, as a crash would; it stays away until [`Cluster::resume`].
+    pub fn halt(&self) {
+        stop(&mut self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// Starts the server again on the same data.
+    pub fn resume(&self) {
+        *self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = launch(&self.directory, self.durable);
+    }
+
     /// URL of a new empty database.
     pub fn new_database(&self) -> String {
         let name = format!("test_{}", COUNTER.fetch_add(1, Ordering::Relaxed));

@@ -10,7 +10,7 @@ use chuangsha_app::{
         actor::Actor,
         failure::Failure,
         images::Objects,
-        network::{Backoff, Handler, Tmf640, Tmf640Settings, Worker, WorkerSettings, http_client},
+        network::{self, Backoff, Handler, Tmf640, Tmf640Settings, Worker, WorkerSettings, http_client},
         notify::{Console, Sms, Templates},
         people::{OrganisationKind, People, PeopleConfig, organisation},
         verify::{HttpVerifier, HttpVerifierSettings},
@@ -76,6 +76,12 @@ impl Kit {
         Self::found(Self::over(store, sms, LocalAgent::ephemeral(7, Suite::International).unwrap(), Objects::in_memory(), 1).await).await
     }
 
+    /// On an empty store, with a message port and a network element of one's own.
+    pub async fn with_ports(store: Store, sms: Arc<dyn Sms>, element: Arc<dyn network::NetworkElement>) -> Self {
+        let agent = LocalAgent::ephemeral(7, Suite::International).unwrap();
+        Self::found(Self::around(store, sms, Some(element), agent, Objects::in_memory(), 1).await).await
+    }
+
     /// On an empty store that outlives this process, with keys that outlive it too.
     pub async fn lasting(store: Store, keys: &std::path::Path) -> Self {
         let agent = LocalAgent::open_or_create(keys, Suite::International).unwrap();
@@ -124,6 +130,17 @@ impl Kit {
 
     /// The application and its surroundings over a store, whatever is in it.
     async fn over(store: Store, sms: Arc<dyn Sms>, agent: LocalAgent, objects: Objects, seed: u64) -> Self {
+        Self::around(store, sms, None, agent, objects, seed).await
+    }
+
+    async fn around(
+        store: Store,
+        sms: Arc<dyn Sms>,
+        element: Option<Arc<dyn network::NetworkElement>>,
+        agent: LocalAgent,
+        objects: Objects,
+        seed: u64,
+    ) -> Self {
         // Another crate of the test may have installed it already.
         drop(rustls_provider());
         let clock = Arc::new(SettableClock::at(start()));
@@ -152,7 +169,7 @@ impl Kit {
             objects,
             mark_font: None,
             verifier: Arc::new(HttpVerifier::new(client.clone(), verifier, Arc::clone(&clock) as Arc<dyn Clock>, Arc::clone(&ids))),
-            network: Arc::new(Tmf640::new(client, Tmf640Settings { url: network.url(), timeout_ms: 2_000 })),
+            network: element.unwrap_or_else(|| Arc::new(Tmf640::new(client, Tmf640Settings { url: network.url(), timeout_ms: 2_000 }))),
             sms,
             config,
             audit_key: OnceLock::new(),

@@ -12,5 +12,6 @@ pub mod random;
 pub mod reader;
 pub mod smsc;
 pub mod verification;
+pub mod year;
 
 pub use chuangsha_kernel::time::SettableClock;

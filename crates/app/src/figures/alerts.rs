@@ -19,6 +19,7 @@ use crate::{
     },
     registration::{order::State, table::Filter, view},
     resources::watch::{self, Watch},
+    suspension,
 };
 
 /// One thing to look at.
@@ -62,9 +63,30 @@ pub async fn alerts(look: &Look, place: Where<'_>) -> Result<Vec<Alert>> {
         };
         add(Tone::Bad, w.alert_late, w.alert_overdue, late, address.to_string());
     }
+    if could(Action::TicketView) {
+        let region = app.visible_region(actor, Action::TicketView, place.city)?;
+        let open = app.read(move |tx| crate::hotline::warning::open_in(tx, &region)).await?;
+        let href = Address::new("/warnings", [("state", "open"), ("city", place.city)]);
+        add(Tone::Bad, w.alert_watch, w.alert_warnings, open, href.to_string());
+        let late =
+            crate::hotline::Filter { region: place.city.to_owned(), late_at: Some(now), limit: 1, ..crate::hotline::Filter::default() };
+        let (_, late) = crate::hotline::view::list(app, actor, late).await?;
+        add(
+            Tone::Bad,
+            w.alert_late,
+            w.alert_tickets,
+            late,
+            Address::new("/tickets", [("state", "late"), ("city", place.city)]).to_string(),
+        );
+    }
     if could(Action::NetworkView) {
         let dead = app.read(|tx| TOPICS.iter().map(|topic| Ok(outbox::depth(tx, topic)?.dead)).sum::<Result<i64>>()).await?;
         add(Tone::Bad, w.alert_fault, w.alert_dead, dead, "/network".to_owned());
+    }
+    if could(Action::SuspensionView) {
+        let stopped = app.read(suspension::table::still_stopped).await?;
+        let href = Address::new("/suspensions", [("queue", suspension::table::Queue::Unconfirmed.as_str())]);
+        add(Tone::Bad, w.alert_late, w.alert_still_stopped, stopped, href.to_string());
     }
     if could(Action::AuditView) {
         let budget = app.number_rule("protection.reveals_per_day", now, "")?.value;

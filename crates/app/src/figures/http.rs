@@ -16,7 +16,7 @@ use crate::{
 
 /// Every route of this module.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(figures))
+    OpenApiRouter::new().routes(routes!(figures)).merge(super::bulletin::http::routes())
 }
 
 /// Which figures.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::platform::failure::Result;
 
 pub mod alerts;
+pub mod bulletin;
 pub mod http;
 pub mod page;
 
@@ -52,11 +53,19 @@ pub enum Metric {
     Base = 7,
     /// 在网实名用户
     BaseRealName = 8,
+    /// 补登完成
+    Remediated = 9,
+    /// 停机: out of full service.
+    Stopped = 10,
+    /// 复机: back in full service.
+    Restored = 11,
+    /// 投诉
+    Complaints = 12,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Submitted,
         Self::Approved,
         Self::Returned,
@@ -65,6 +74,10 @@ impl Metric {
         Self::NewRealName,
         Self::Base,
         Self::BaseRealName,
+        Self::Remediated,
+        Self::Stopped,
+        Self::Restored,
+        Self::Complaints,
     ];
 
     /// From the number in the store.

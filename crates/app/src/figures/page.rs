@@ -67,7 +67,7 @@ pub struct Overview {
 
 /// Routes of this file.
 pub fn pages() -> Router<App> {
-    Router::new().route("/overview", get(overview))
+    Router::new().route("/overview", get(overview)).merge(super::bulletin::page::pages())
 }
 
 /// What the address says.

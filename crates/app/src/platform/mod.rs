@@ -9,6 +9,7 @@ pub mod failure;
 pub mod images;
 pub mod jobs;
 pub mod keys;
+pub(crate) mod listed;
 pub mod network;
 pub mod notify;
 pub mod people;

@@ -572,7 +572,7 @@ pub async fn cancel(app: &App, actor: &Actor, id: OrderId, version: i64, why: St
 }
 
 /// Two to two hundred characters.
-pub(super) fn words(text: String) -> Result<String> {
+pub(crate) fn words(text: String) -> Result<String> {
     let length = text.trim().chars().count();
     if (2..=200).contains(&length) { Ok(text.trim().to_owned()) } else { Err(Refusal::WordsMissing.into()) }
 }

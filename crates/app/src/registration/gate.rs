@@ -136,9 +136,10 @@ pub struct NetworkHandler(pub App);
 impl Handler for NetworkHandler {
     fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
         Box::pin(async move {
-            let done = if message.key.starts_with(suspension::line::KEY) {
+            let key = message.key.as_str();
+            let done = if key.starts_with(suspension::line::KEY) {
                 suspension::line::command(&self.0, message).await
-            } else if message.key.starts_with(remediation::contact::END) {
+            } else if key.starts_with(remediation::contact::END) {
                 remediation::contact::end(&self.0, message).await
             } else {
                 command(&self.0, message).await
@@ -201,9 +202,10 @@ pub struct MessageHandler(pub App, pub Arc<notify::Templates>);
 impl Handler for MessageHandler {
     fn handle<'a>(&'a self, message: &'a Leased, _worker: &'a str) -> BoxFuture<'a, Handled> {
         Box::pin(async move {
-            let told = if message.key.starts_with(suspension::notice::KEY) {
+            let key = message.key.as_str();
+            let told = if key.starts_with(suspension::notice::KEY) {
                 suspension::notice::tell(&self.0, &self.1, message).await
-            } else if message.key.starts_with(remediation::contact::KEY) {
+            } else if key.starts_with(remediation::contact::KEY) {
                 remediation::contact::send(&self.0, &self.1, message).await
             } else {
                 tell(self, message).await

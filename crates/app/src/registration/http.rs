@@ -15,6 +15,7 @@ use super::{
     desk::{self, Capture, Delivery, NewOrder, Offer, Reservation},
     order::{Defect, ImageKind, Product, RejectReason, State as OrderState},
     person::{self, Link, Restriction},
+    reregistration::{self, Reregistration},
     table::Filter,
     view::{self, OrderView, RowView},
 };
@@ -34,6 +35,7 @@ use crate::{
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list, open))
+        .routes(routes!(reregister))
         .routes(routes!(offers))
         .routes(routes!(queue))
         .routes(routes!(claim_next))
@@ -167,6 +169,13 @@ async fn offers(State(app): State<App>, actor: Actor, Query(query): Query<OfferQ
 pub struct Opened {
     /// Id.
     pub id: Uuid,
+}
+
+/// Opens a draft to re-register a number that is in service; the rest of the way is that of any order.
+#[utoipa::path(post, path = "/registrations/existing", tag = "registration", request_body = Reregistration, responses((status = 201, body = Opened)))]
+async fn reregister(State(app): State<App>, actor: Actor, Body(input): Body<Reregistration>) -> Result<(StatusCode, Json<Opened>)> {
+    let id = reregistration::open(&app, &actor, input).await?;
+    Ok((StatusCode::CREATED, Json(Opened { id: id.0 })))
 }
 
 /// Opens a draft on a number.

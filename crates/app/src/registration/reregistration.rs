@@ -73,6 +73,8 @@ pub async fn open(app: &App, actor: &Actor, input: Reregistration) -> Result<Ord
             ..Entry::default()
         };
         writer.audit(tx, By::Actor(&actor), &entry, now)?;
+        // Nothing more is done against the line while its holder stands at the counter.
+        remediation::came(&writer, tx, By::Actor(&actor), held.id, order.id, now)?;
         Ok(order.id)
     })
     .await
@@ -108,6 +110,7 @@ pub(super) fn complete(app: &App, tx: &mut Tx, by: By<'_>, order: &Order, now: T
         // Where the base counts it: the subscription's own cell, not the outlet's that registered it anew.
         let place = figures::Cell { day: now.day(), region: held.region.clone(), channel_kind: held.channel_kind };
         figures::add(tx, app.ids.next(now), &place, figures::Metric::BaseRealName, 1)?;
+        figures::add(tx, app.ids.next(now), &place, figures::Metric::Remediated, 1)?;
     }
     suspension::verified(app, tx, by, id, now)?;
     remediation::restored(app, tx, id, order.id, now)?;

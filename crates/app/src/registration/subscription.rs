@@ -102,6 +102,28 @@ pub fn of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<Held>> {
     row.as_ref().map(held).transpose()
 }
 
+/// What the hotline's switch is told of a number: id, registered or not, and whether anything counts against it.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberStanding {
+    /// Subscription.
+    pub id: Uuid,
+    /// Registered under a true name.
+    pub real_name: bool,
+    /// Not in full service.
+    pub stopped: bool,
+}
+
+/// Indexed reads, and none of what is sealed.
+pub fn standing_of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<NumberStanding>> {
+    let row = tx.query_opt("SELECT id, real_name, state FROM subscription WHERE number_index = $1", &params![index])?;
+    row.map(|row| {
+        let id = row.uuid(0)?;
+        let stopped = row.int(2)? != 1 || crate::suspension::standing(tx, id)?.level.is_some();
+        Ok(NumberStanding { id, real_name: row.flag(1)?, stopped })
+    })
+    .transpose()
+}
+
 /// The holder of a document, by its blind index.
 pub fn of_document(tx: &mut Tx, kind: &str, index: &[u8]) -> Result<Option<SubjectId>> {
     let row = tx.query_opt(

@@ -745,6 +745,16 @@ pub fn expired(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<OrderId>> 
     .collect()
 }
 
+/// A number that was never its holder's: it leaves their name and their quota. What was recorded with it stays on record.
+pub fn detach(tx: &mut Tx, subscription: Uuid) -> Result<()> {
+    tx.push("DELETE FROM quota_slot WHERE holder = $1", &params![&subscription])?;
+    tx.push_one(
+        "UPDATE subscription SET subject = NULL, person_key = NULL, real_name = 0 WHERE id = $1 AND state = 1",
+        &params![&subscription],
+    )?;
+    Ok(())
+}
+
 /// One party of an order, sealed.
 #[derive(Debug, Clone)]
 pub struct Party {

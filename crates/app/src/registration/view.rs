@@ -86,6 +86,10 @@ pub struct OrderView {
     pub product: super::order::Product,
     /// Mode.
     pub mode: super::order::Mode,
+    /// 补登: an existing number is registered anew.
+    pub reregistration: bool,
+    /// 补登: how far that number is limited or stopped now; absent: in full service, or a new number.
+    pub standing: Option<crate::suspension::Level>,
     /// City.
     pub region: String,
     /// Outlet.
@@ -257,6 +261,10 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
         }),
     };
     let needed = order.images_needed(declined).filter(|kind| !images.iter().any(|image| image.kind == *kind)).collect();
+    let standing = match order.existing {
+        Some(line) => crate::suspension::standing(tx, line)?.level,
+        None => None,
+    };
     Ok(OrderView {
         id: order.id.0,
         code: order.code.clone(),
@@ -265,6 +273,8 @@ fn view(app: &App, tx: &mut Tx, actor: &Actor, order: &Order, now: Timestamp) ->
         customer: order.customer,
         product: order.product,
         mode: order.mode,
+        reregistration: order.existing.is_some(),
+        standing,
         region: order.region.clone(),
         channel: channel.map(|channel| channel.code).unwrap_or_default(),
         number: mask::phone(&number),
@@ -312,6 +322,8 @@ pub struct RowView {
     pub region: String,
     /// Mode.
     pub mode: super::order::Mode,
+    /// 补登: an existing number is registered anew.
+    pub reregistration: bool,
     /// Product.
     pub product: super::order::Product,
     /// `张**`
@@ -461,6 +473,7 @@ fn row_view(app: &App, tx: &mut Tx, actor: &Actor, row: &table::Listed, (now, du
         channel_kind: chuangsha_kernel::rulebook::ChannelKind::from_i64(row.channel_kind).map_or("", |kind| kind.as_str()).to_owned(),
         region: order.region.clone(),
         mode: order.mode,
+        reregistration: order.existing.is_some(),
         product: order.product,
         name,
         number: mask::phone(&number),

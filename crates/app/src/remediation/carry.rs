@@ -144,9 +144,10 @@ fn perform(
             new.hold = None;
             ending::end_line(app, tx, by, &held, "remediation", now)?;
             let key = format!("{}{}", contact::END, new.id);
-            let sequence = suspension::line::next_sequence(tx, held.number_id)?.to_string();
-            let payload = sequence.as_bytes();
-            outbox::post(tx, &outbox::Message { id: app.ids.next(now), topic: "network", key: &key, case: new.id, payload, due: now })?;
+            outbox::post(
+                tx,
+                &outbox::Message { id: app.ids.next(now), topic: "network", key: &key, case: new.id, payload: &[], due: now },
+            )?;
             Ok(())
         }
         Effect::Free => ending::free_number(tx, new.subscription),

@@ -556,7 +556,11 @@ impl Case {
     /// The next state, from `since`, looked at again at `due`.
     fn to(&self, state: State, since: Timestamp, due: Timestamp) -> Moved {
         let tries = if state == self.state { self.tries } else { 0 };
-        Moved(Case { state, since, due, tries, version: self.version + 1, wait: Wait::Nothing, ..self.clone() }, Vec::new())
+        // Only what is put aside has somewhere to return to.
+        let aside = matches!(state, State::Held | State::ReRegistering | State::EmergencyRestored);
+        let (before, left_ms) = if aside { (self.before, self.left_ms) } else { (None, 0) };
+        let version = self.version + 1;
+        Moved(Case { state, since, due, tries, before, left_ms, version, wait: Wait::Nothing, ..self.clone() }, Vec::new())
     }
 
     /// Nothing happens; the clock looks later.
@@ -582,7 +586,7 @@ impl Case {
         let state = self.before.unwrap_or(State::Identified);
         let mut moved = self.to(state, now, now.plus_ms(self.left_ms.max(ladder.warning)));
         moved.0.window_ends = self.window_ends.map(|ends| ends.plus_ms((now.0 - self.since.0).max(0)));
-        (moved.0.before, moved.0.left_ms, moved.0.order) = (None, 0, None);
+        moved.0.order = None;
         moved
     }
 

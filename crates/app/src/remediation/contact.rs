@@ -333,6 +333,8 @@ impl CallHandler {
 /// The record fails.
 pub async fn end(app: &App, message: &Leased) -> Result<Handled> {
     let (reader, id) = (app.clone(), message.case);
+    // Its place in the order of the number's commands was given with the message: a stop that is still on its way is older.
+    let sequence = std::str::from_utf8(&message.payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     let number = app
         .read(move |tx| {
             let Some(case) = table::find(tx, id)? else { return Ok(None) };
@@ -341,14 +343,12 @@ pub async fn end(app: &App, message: &Leased) -> Result<Handled> {
                 return Ok(None);
             }
             let Some(held) = subscription::find(tx, case.subscription)? else { return Ok(None) };
-            Ok::<_, Failure>(Some((held.number_id, reader.open_pool_number(tx, held.number_id, &held.number_sealed)?)))
+            Ok::<_, Failure>(Some(reader.open_pool_number(tx, held.number_id, &held.number_sealed)?))
         })
         .await?;
-    let Some((_, number)) = number else { return Ok(Handled::Done) };
+    let Some(number) = number else { return Ok(Handled::Done) };
     let number = Zeroizing::new(number);
-    // In the order of the number's commands: a restoration still on its way is older and loses.
-    let sequence = std::str::from_utf8(&message.payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-    let action = NetworkAction::Terminate;
-    let command = NetworkCommand { key: message.key.clone(), action, number, case: id, sequence, reachable: Vec::new() };
+    let command =
+        NetworkCommand { key: message.key.clone(), action: NetworkAction::Terminate, number, case: id, sequence, reachable: Vec::new() };
     Ok(drive(&*app.network, &command, message.attempts > 1).await.into())
 }

@@ -61,12 +61,10 @@ pub struct NewCampaign {
     /// Only these numbers, of the scope, 11 digits each; empty: the whole scope.
     #[serde(default)]
     pub numbers: Vec<String>,
-    /// First day.
-    #[schema(value_type = String)]
-    pub from: Date,
+    /// First day, `2026-11-01`.
+    pub from: String,
     /// Last day.
-    #[schema(value_type = String)]
-    pub until: Date,
+    pub until: String,
     /// Lines it may stop a day; 0: the rule's cap.
     #[serde(default)]
     pub stops_per_day: i64,
@@ -74,11 +72,47 @@ pub struct NewCampaign {
     #[serde(default)]
     pub auto_pause: bool,
     /// The four stages, general and for regions of their own.
-    pub stages: Vec<Planned>,
-    /// Targets: day and percent.
+    pub stages: Vec<StageInput>,
+    /// Targets, in the order of their days.
     #[serde(default)]
-    #[schema(value_type = Vec<Object>)]
-    pub targets: Vec<(Date, i64)>,
+    pub targets: Vec<TargetInput>,
+}
+
+/// A planned stage, as it is asked for.
+#[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RemediationStageInput)]
+pub struct StageInput {
+    /// Region or the start of one; empty: everywhere without a plan of its own.
+    #[serde(default)]
+    pub region: String,
+    /// Stage.
+    pub stage: Stage,
+    /// First day, `2026-11-01`.
+    pub from: String,
+    /// Last day.
+    pub until: String,
+}
+
+/// A target, as it is asked for.
+#[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RemediationTargetInput)]
+pub struct TargetInput {
+    /// Reached by, `2026-12-31`.
+    pub due: String,
+    /// Percent of the campaign's lines.
+    pub percent: i64,
+}
+
+fn day(text: &str, field: &'static str) -> Result<Date> {
+    text.trim().parse().map_err(|_| invalid(field))
+}
+
+fn read_targets(input: &[TargetInput]) -> Result<Vec<(Date, i64)>> {
+    let targets = input.iter().map(|one| Ok((day(&one.due, "targets")?, one.percent))).collect::<Result<Vec<_>>>()?;
+    check_targets(&targets)?;
+    Ok(targets)
 }
 
 fn place(app: &App, actor: &Actor, region: &str) -> Resource {
@@ -111,6 +145,7 @@ fn check_targets(targets: &[(Date, i64)]) -> Result<()> {
 /// # Errors
 /// [`Refusal`]; the right to run campaigns in the region.
 pub async fn create(app: &App, actor: &Actor, input: NewCampaign) -> Result<Uuid> {
+    actor.reach(app, Action::RemediationManage)?;
     let now = app.clock.now();
     let name = input.name.trim().to_owned();
     if !(2..=60).contains(&name.chars().count()) || name.chars().any(char::is_control) {
@@ -119,11 +154,17 @@ pub async fn create(app: &App, actor: &Actor, input: NewCampaign) -> Result<Uuid
     if !matches!(input.region.len(), 0 | 2 | 6) || input.region.bytes().any(|byte| !byte.is_ascii_digit()) {
         return Err(invalid("region"));
     }
-    if input.until < input.from {
+    let (from, until) = (day(&input.from, "from")?, day(&input.until, "until")?);
+    if until < from {
         return Err(invalid("until"));
     }
-    campaign::check_plan(&input.stages).map_err(refuse)?;
-    check_targets(&input.targets)?;
+    let stages = input.stages.iter().map(|one| {
+        let (from, until) = (day(&one.from, "stages")?, day(&one.until, "stages")?);
+        Ok(Planned { region: one.region.clone(), stage: one.stage, from, until })
+    });
+    let stages = stages.collect::<Result<Vec<_>>>()?;
+    campaign::check_plan(&stages).map_err(refuse)?;
+    let targets = read_targets(&input.targets)?;
     let cap = app.number_rule("remediation.stops_per_day", now, &input.region)?.value;
     if !(0..=cap).contains(&input.stops_per_day) {
         return Err(invalid("stops_per_day"));
@@ -150,8 +191,8 @@ pub async fn create(app: &App, actor: &Actor, input: NewCampaign) -> Result<Uuid
         kinds: input.kinds.clone(),
         channels: kinds_of_outlet,
         listed: !indexes.is_empty(),
-        from: input.from,
-        until: input.until,
+        from,
+        until,
         stops_per_day: if input.stops_per_day == 0 { cap } else { input.stops_per_day },
         auto_pause: input.auto_pause,
         owner: Some(actor.staff),
@@ -162,8 +203,8 @@ pub async fn create(app: &App, actor: &Actor, input: NewCampaign) -> Result<Uuid
     app.write(move |tx| {
         actor.require(&writer, Action::RemediationManage, &place(&writer, &actor, &new.region))?;
         campaign::put(tx, &new)?;
-        campaign::put_plan(tx, new.id, &input.stages)?;
-        campaign::supersede_targets(tx, new.id, &input.targets, now.day())?;
+        campaign::put_plan(tx, new.id, &stages)?;
+        campaign::supersede_targets(tx, new.id, &targets, now.day())?;
         for index in &indexes {
             if let Some(held) = subscription::of_number(tx, index)? {
                 campaign::add_to_list(tx, new.id, held.id)?;
@@ -243,13 +284,12 @@ pub fn pause(app: &App, tx: &mut Tx, job: &str, region: &str, reason: &str, now:
 ///
 /// # Errors
 /// [`Refusal::FieldInvalid`]; the right to run it.
-pub async fn set_targets(app: &App, actor: &Actor, id: Uuid, targets: Vec<(Date, i64)>, why: String) -> Result<()> {
-    check_targets(&targets)?;
+pub async fn set_targets(app: &App, actor: &Actor, id: Uuid, targets: Vec<TargetInput>, why: String) -> Result<()> {
     let now = app.clock.now();
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         run_campaign(&writer, tx, &actor, id)?;
-        campaign::supersede_targets(tx, id, &targets, now.day())?;
+        campaign::supersede_targets(tx, id, &read_targets(&targets)?, now.day())?;
         note(&writer, tx, &actor, id, "remediation.targets", "", &why, "L-REM-2", now)
     })
     .await
@@ -274,13 +314,13 @@ pub async fn simulate(app: &App, actor: &Actor, id: Uuid, size: i64) -> Result<S
 /// # Errors
 /// [`Refusal::NotSimulated`]: `touches` is not what the simulation says now; [`Refusal::CampaignState`].
 pub async fn release(app: &App, actor: &Actor, id: Uuid, size: i64, touches: i64) -> Result<Wave> {
-    if !(1..=10_000_000).contains(&size) {
-        return Err(invalid("size"));
-    }
     let now = app.clock.now();
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         let found = run_campaign(&writer, tx, &actor, id)?;
+        if !(1..=10_000_000).contains(&size) {
+            return Err(invalid("size"));
+        }
         let waves = campaign::waves(tx, id)?;
         if found.state != Runs::Running || waves.iter().any(|wave| !wave.done) {
             return Err(refuse(Refusal::CampaignState));
@@ -385,18 +425,18 @@ pub async fn campaigns(
 /// [`Refusal::FieldInvalid`]; the right to work on the campaign.
 pub async fn publicise(app: &App, actor: &Actor, id: Uuid, kind: Publicity, pieces: i64, at_place: String) -> Result<()> {
     let at_place = at_place.trim().to_owned();
-    if !(2..=80).contains(&at_place.chars().count()) {
-        return Err(invalid("place"));
-    }
-    if !(1..=100_000).contains(&pieces) {
-        return Err(invalid("pieces"));
-    }
     let now = app.clock.now();
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         let found = seen_campaign(&writer, tx, &actor, id)?;
         let region = if actor.region.starts_with(&found.region) { &actor.region } else { &found.region };
         actor.require(&writer, Action::RemediationWork, &place(&writer, &actor, region))?;
+        if !(2..=80).contains(&at_place.chars().count()) {
+            return Err(invalid("place"));
+        }
+        if !(1..=100_000).contains(&pieces) {
+            return Err(invalid("pieces"));
+        }
         tx.push(
             "INSERT INTO remediation_publicity (id, campaign, at, kind, place, pieces, staff) VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &params![&writer.ids.next(now), &id, now.0, kind as i64, &at_place, pieces, actor.staff.as_bytes()],
@@ -419,13 +459,13 @@ fn worker(app: &App, tx: &mut Tx, number: &str) -> Result<StaffId> {
 /// # Errors
 /// [`Refusal::FieldInvalid`] `staff`: one of them does not work on cases; the right to run the campaign.
 pub async fn parcel(app: &App, actor: &Actor, id: Uuid, staff: Vec<String>, each: i64) -> Result<i64> {
-    if staff.is_empty() || staff.len() > 200 || !(1..=1_000).contains(&each) {
-        return Err(invalid("staff"));
-    }
     let now = app.clock.now();
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         let found = run_campaign(&writer, tx, &actor, id)?;
+        if staff.is_empty() || staff.len() > 200 || !(1..=1_000).contains(&each) {
+            return Err(invalid("staff"));
+        }
         let workers = staff.iter().map(|number| worker(&writer, tx, number)).collect::<Result<Vec<_>>>()?;
         let free = table::unparcelled(tx, id, (workers.len() as i64 * each).min(10_000))?;
         let ladder = Ladder::read(&writer.rules, &found.region, now)?;
@@ -538,9 +578,8 @@ pub enum Asked {
     },
     /// 豁免
     Exempt {
-        /// Last day.
-        #[schema(value_type = String)]
-        until: Date,
+        /// Last day, `2026-12-31`.
+        until: String,
     },
     /// 列入保护名单: `emergency`, `hospital`, `elderly` or `other`.
     Protect {
@@ -630,8 +669,8 @@ fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), a
             let what = what(&old, *hours);
             match second::find_open(app, tx, actor, second::Kind::EmergencyRestore, &what, now)? {
                 Some((request, second::Shown::Approved)) => {
-                    second::take(app, tx, actor, request, second::Kind::EmergencyRestore, &what.key, now)?;
                     let agreed = second::approver(tx, request)?.ok_or_else(|| refuse(Refusal::SamePerson))?;
+                    second::take(app, tx, actor, request, second::Kind::EmergencyRestore, &what.key, now)?;
                     approver = Some(agreed);
                     Step::Emergency { until, actor: actor.staff, approver: agreed }
                 }
@@ -647,7 +686,7 @@ fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), a
         Asked::Complain => Step::Complain,
         Asked::Release => Step::Release { by: actor.staff },
         Asked::Own { staff } => Step::Own { owner: worker(app, tx, staff)? },
-        Asked::Exempt { until } => Step::Exempt { until: Timestamp::start_of(*until).plus_ms(DAY_MS) },
+        Asked::Exempt { until } => Step::Exempt { until: Timestamp::start_of(day(until, "until")?).plus_ms(DAY_MS) },
         Asked::Protect { category } => {
             protect(app, tx, actor, old.subscription, category, words, now)?;
             Step::Protect
@@ -760,12 +799,33 @@ pub fn complained(app: &App, tx: &mut Tx, by: By<'_>, subscription: Uuid, why: &
     carry::one(app, tx, by, &old, decision, why, now).map(Some)
 }
 
-/// Plain dates of the four stages, one after the other, for a form that asks for four beginnings and one end.
-pub fn stages(begins: [Date; 4], until: Date) -> Vec<Planned> {
-    let mut planned = Vec::new();
-    for (index, (stage, from)) in Stage::ALL.iter().zip(begins).enumerate() {
-        let next = begins.get(index + 1).and_then(|next| next.yesterday().ok()).unwrap_or(until);
-        planned.push(Planned { region: String::new(), stage: *stage, from, until: next.max(from) });
+/// 投诉办结, from the hotline: what was held for it goes on. Where the case has an owner of its own, or needs one, it stays held until the owner
+/// releases it (R-REM-9).
+///
+/// # Errors
+/// The record fails.
+pub fn answered(app: &App, tx: &mut Tx, actor: &Actor, subscription: Uuid, why: &str, now: Timestamp) -> Result<()> {
+    let Some(old) = table::open_of(tx, subscription)?.filter(|case| case.state == super::State::Held) else { return Ok(()) };
+    let ladder = Ladder::read(&app.rules, &old.region, now)?;
+    match old.decide(Step::Release { by: actor.staff }, &ladder, now) {
+        Ok(decision) => carry::one(app, tx, By::Actor(actor), &old, decision, why, now).map(drop),
+        Err(super::Refusal::OwnerMissing | super::Refusal::NotOwner) => Ok(()),
+        Err(refusal) => Err(refuse(refusal)),
     }
-    planned
+}
+
+/// The four stages from their first days; each lasts to the end of the campaign unless a plan says otherwise.
+pub fn stages(begins: [&str; 4], until: &str) -> Vec<StageInput> {
+    let one =
+        |(stage, from): (&Stage, &str)| StageInput { region: String::new(), stage: *stage, from: from.to_owned(), until: until.to_owned() };
+    Stage::ALL.iter().zip(begins).map(one).collect()
+}
+
+/// 退费台账, as far as this person sees it.
+///
+/// # Errors
+/// The right to see any case.
+pub async fn refunds(app: &App, actor: &Actor, mut filter: refund::Filter) -> Result<Vec<refund::Refund>> {
+    filter.region = app.visible_region(actor, Action::RemediationView, &filter.region)?;
+    app.read(move |tx| refund::refunds(tx, &filter)).await
 }

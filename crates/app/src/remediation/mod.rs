@@ -8,9 +8,12 @@
 //! | carry | one step, carried out: state, audit entry, messages, holds, counts in one transaction |
 //! | clock | the leased jobs: what is due, what a wave takes in |
 //! | contact | messages and calls on their way out, and what is heard of them |
+//! | dialler | a switch behind an HTTP gateway |
 //! | desk | what people do |
 //! | refund | what cancelled lines are owed |
 //! | kind | what is wrong with a line |
+//! | import | the base brought over from files |
+//! | excess | persons with more numbers than allowed |
 
 use chuangsha_kernel::{id::OrderId, time::Timestamp};
 use chuangsha_store::Tx;
@@ -30,11 +33,13 @@ pub mod case;
 pub mod clock;
 pub mod contact;
 pub mod desk;
-// http
+pub mod dialler;
+pub mod excess;
+pub mod http;
 pub mod import;
 pub mod kind;
 mod ladder;
-// page
+pub mod page;
 pub mod refund;
 pub mod table;
 #[cfg(test)]

@@ -89,7 +89,7 @@ pub fn compute(tx: &mut Tx, case: &super::Case, amount: i64, now: Timestamp) -> 
 pub fn owe(tx: &mut Tx, case: Uuid, now: Timestamp) -> Result<()> {
     // Nothing owed is paid already.
     let sql = "UPDATE remediation_refund SET state = CASE WHEN amount = 0 THEN 3 ELSE 2 END, at = $2, \
-               settled_at = CASE WHEN amount = 0 THEN $2 ELSE NULL END WHERE case_id = $1 AND state = 1";
+               settled_at = CASE WHEN amount = 0 THEN CAST($2 AS BIGINT) ELSE NULL END WHERE case_id = $1 AND state = 1";
     Ok(tx.push_one(sql, &params![&case, now.0])?)
 }
 

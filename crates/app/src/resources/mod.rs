@@ -312,6 +312,32 @@ fn deadline(app: &App, now: Timestamp) -> Result<Timestamp> {
     Ok(now.plus_ms(app.clock_rule("ledger.correction", now)?.value))
 }
 
+/// Every line of the ledger with its subject's industry, by code: what call screening is compiled from.
+///
+/// # Errors
+/// The record failed.
+pub fn lines(tx: &mut Tx) -> Result<Vec<(Resource, Industry)>> {
+    let mut filter = Filter { limit: 1_000, ..Filter::default() };
+    let mut all = Vec::new();
+    loop {
+        let page = table::list(tx, &filter)?;
+        let full = page.len() == 1_000;
+        all.extend(page.into_iter().map(|listed| (listed.resource, listed.industry)));
+        match all.last() {
+            Some((last, _)) if full => filter.after.clone_from(&last.code),
+            _ => return Ok(all),
+        }
+    }
+}
+
+/// Another one whenever anything of the ledger changed.
+///
+/// # Errors
+/// The record failed.
+pub fn fingerprint(tx: &mut Tx) -> Result<String> {
+    table::fingerprint(tx)
+}
+
 /// 到期关停: what was not corrected in time is shut down (R-LED-8). Says how many.
 ///
 /// # Errors

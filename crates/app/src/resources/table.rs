@@ -278,6 +278,13 @@ pub fn in_service_of(tx: &mut Tx, subject: Uuid) -> Result<Vec<Resource>> {
         .collect()
 }
 
+/// Lines and all their versions together: grows with every step, and with every subject that is written anew.
+pub fn fingerprint(tx: &mut Tx) -> Result<String> {
+    let row = tx.query_one("SELECT COUNT(*), CAST(COALESCE(SUM(version), 0) AS BIGINT) FROM ledger_resource", &[])?;
+    let subjects = tx.query_one("SELECT COUNT(*), COALESCE(MAX(updated_at), 0) FROM ledger_subject", &[])?;
+    Ok(format!("{}.{}.{}.{}", row.int(0)?, row.int(1)?, subjects.int(0)?, subjects.int(1)?))
+}
+
 /// Lines whose time to correct has run out.
 pub fn overdue(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<Uuid>> {
     tx.query("SELECT id FROM ledger_resource WHERE state = 4 AND correct_by <= $1 ORDER BY correct_by LIMIT $2", &params![now.0, limit])?

@@ -4,7 +4,8 @@ use chuangsha_kernel::{role::Action, time::Timestamp};
 use chuangsha_store::Tx;
 use uuid::Uuid;
 
-use super::{Defect, Filter, Paper, Refusal, Step, resource::listed, table};
+use super::{Defect, Filter, Paper, Refusal, Step, table};
+use crate::platform::listed::listed;
 use crate::{
     App,
     platform::{

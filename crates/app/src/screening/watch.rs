@@ -2,7 +2,7 @@
 //! a few counters, and a copy of what did not pass (or was drawn as a sample) into a hand-over of a fixed size.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
@@ -78,7 +78,15 @@ pub(super) struct Shown {
     pub(super) trunks: VecDeque<(i64, HashMap<u32, [u32; ACTIONS]>)>,
     /// 呼死你: callees under attack, with the calls stopped for them and the last of these.
     pub(super) besieged: HashMap<Number, (u64, Timestamp)>,
+    /// Callers a line showed that are not its own, in the quarter of an hour they were first seen in.
+    pub(super) strangers: HashMap<u32, (i64, HashSet<Number>)>,
 }
+
+/// Lines whose calls are counted for the ledger, by their number: more than an operator of a province has.
+const LINES: usize = 1 << 14;
+
+/// Strangers of one line that are told apart: more say nothing more.
+const STRANGERS: usize = 256;
 
 /// 旁观者 of a node.
 pub struct Watch {
@@ -92,6 +100,19 @@ pub struct Watch {
     unwritten_dropped: AtomicU64,
     outcomes: AtomicU64,
     took: Vec<AtomicU64>,
+    /// Calls by action since the start, and how many of them are in the figures.
+    totals: [AtomicU64; ACTIONS],
+    figured: Mutex<[u64; ACTIONS]>,
+    /// Calls that would have met a harder action, by that action, were the rules in shadow on.
+    harder: [AtomicU64; ACTIONS],
+    /// Calls stopped by one rule alone.
+    alone: [AtomicU64; RULES],
+    /// Calls of each line since the ledger was told last, and the last of them.
+    lines: Vec<(AtomicU32, AtomicI64)>,
+    /// What this node has in force.
+    pub(super) node: tokio::sync::Mutex<super::snapshot::Node>,
+    /// Outcomes taken in by the feed.
+    pub(super) fed: Mutex<super::decide::Fed>,
 }
 
 impl Watch {
@@ -105,6 +126,7 @@ impl Watch {
             unwritten: VecDeque::new(),
             trunks: VecDeque::new(),
             besieged: HashMap::new(),
+            strangers: HashMap::new(),
         };
         Self {
             buckets: (0..BUCKETS).map(|_| Bucket::default()).collect(),
@@ -116,7 +138,65 @@ impl Watch {
             unwritten_dropped: AtomicU64::new(0),
             outcomes: AtomicU64::new(0),
             took: (0..CLASSES).map(|_| AtomicU64::new(0)).collect(),
+            totals: Default::default(),
+            figured: Mutex::default(),
+            harder: Default::default(),
+            alone: std::array::from_fn(|_| AtomicU64::new(0)),
+            lines: (0..LINES).map(|_| (AtomicU32::new(0), AtomicI64::new(0))).collect(),
+            node: tokio::sync::Mutex::default(),
+            fed: Mutex::default(),
         }
+    }
+
+    /// Calls that would have met this harder action, were the rules in shadow on.
+    pub fn harder(&self, action: Action) -> u64 {
+        self.harder.get(action as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    /// Calls stopped by this rule alone.
+    pub fn alone(&self, rule: Rule) -> u64 {
+        self.alone.get(rule as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    fn compare(&self, verdict: &Verdict) {
+        let mut hardest = verdict.action;
+        let (mut stops, mut by) = (0, None);
+        for reason in verdict.reasons.iter() {
+            hardest = hardest.max(reason.action);
+            if reason.effect == Effect::Enforced && reason.action == Action::Block {
+                (stops, by) = (stops + 1, Some(reason.rule));
+            }
+        }
+        if hardest > verdict.action
+            && let Some(count) = self.harder.get(hardest as usize)
+        {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        if let (1, Some(count)) = (stops, by.and_then(|rule| self.alone.get(rule as usize))) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Calls of each line since this was asked last: number, calls, the last of them.
+    pub(super) fn take_lines(&self) -> Vec<(u32, u32, Timestamp)> {
+        let taken = |(number, (calls, last)): (usize, &(AtomicU32, AtomicI64))| {
+            let calls = calls.swap(0, Ordering::Relaxed);
+            (calls > 0).then(|| (number as u32, calls, Timestamp(last.load(Ordering::Relaxed))))
+        };
+        self.lines.iter().enumerate().filter_map(taken).collect()
+    }
+
+    /// Calls by action that are in no figures yet.
+    pub(super) fn uncounted(&self) -> [u64; ACTIONS] {
+        let figured = *self.figured.lock().unwrap_or_else(PoisonError::into_inner);
+        let totals = self.totals.each_ref().map(|total| total.load(Ordering::Relaxed));
+        std::array::from_fn(|at| totals.get(at).zip(figured.get(at)).map_or(0, |(total, figured)| total - figured))
+    }
+
+    /// They are now.
+    pub(super) fn counted(&self, calls: [u64; ACTIONS]) {
+        let mut figured = self.figured.lock().unwrap_or_else(PoisonError::into_inner);
+        figured.iter_mut().zip(calls).for_each(|(figured, calls)| *figured += calls);
     }
 
     /// How long a decision took, nanoseconds, where the edge measures it.
@@ -252,6 +332,18 @@ impl Shown {
         {
             *count += 1;
         }
+        if seen.verdict.reasons.of(Rule::NotAllowed).is_some()
+            && let Some(caller) = seen.verdict.caller
+        {
+            let window = seen.at.0.div_euclid(BUCKET_S * 1_000 * BUCKETS as i64);
+            let (held, strangers) = self.strangers.entry(seen.trunk).or_default();
+            if *held != window {
+                (*held, *strangers) = (window, HashSet::new());
+            }
+            if strangers.len() < STRANGERS {
+                strangers.insert(caller);
+            }
+        }
         if seen.verdict.reasons.of(Rule::Bombing).is_some()
             && let Some(callee) = seen.verdict.callee
         {
@@ -272,6 +364,14 @@ impl Shown {
 impl Observe for Watch {
     fn decided(&self, attempt: &Attempt<'_>, verdict: &Verdict) {
         self.count(attempt.at, verdict);
+        if let Some(total) = self.totals.get(verdict.action as usize) {
+            total.fetch_add(1, Ordering::Relaxed);
+        }
+        self.compare(verdict);
+        if let Some((calls, last)) = self.lines.get(attempt.trunk.0 as usize) {
+            calls.fetch_add(1, Ordering::Relaxed);
+            last.fetch_max(attempt.at.0, Ordering::Relaxed);
+        }
         // The sample is drawn by the evidence: the same call is drawn on every node and in every replay.
         let drawn = verdict.action != Action::Pass || (verdict.evidence.0 as u32 as u64) < self.drawn;
         if drawn {

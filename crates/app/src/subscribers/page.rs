@@ -50,6 +50,7 @@ use crate::{
         subscription::ServiceState,
         view::RowView,
     },
+    suspension,
 };
 
 /// Routes of this file.
@@ -165,6 +166,19 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, part: &Part, a
             refused: if let After::Kept(asked, problem) = after { Some((asked, problem)) } else { None },
         }));
     }
+    let held = match &subscriber.number {
+        Some(number) => suspension::desk::of_subscription(app, actor, number.id).await?.map(|held| (number.state, held)),
+        None => None,
+    };
+    // A right of its own beside the hold's: stopping is not seeing.
+    if subscriber.number.as_ref().is_some_and(|number| number.state == ServiceState::InService) {
+        if actor.could(app, Action::SuspensionStop) {
+            buttons.push(Button::Page(suspension::page::new_for(id, None), w.suspension_new.to_owned()));
+        }
+        if actor.could(app, Action::SuspensionAppeal) {
+            buttons.push(Button::Page(suspension::page::new_for(id, Some(suspension::Ground::Dispute)), w.suspension_dispute.to_owned()));
+        }
+    }
     if actor.could(app, Action::OrderReserve) {
         buttons.push(Button::Page("/capture".to_owned(), w.capture_new.to_owned()));
     }
@@ -173,7 +187,20 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, part: &Part, a
         buttons.push(Button::Dialog(dialog.id.clone(), dialog.title.clone()));
         dialogs.push(dialog);
     }
-    let sections = match part.tab.as_str() {
+    let mut tags = tags(w, &subscriber);
+    let mut stops = Vec::new();
+    if let Some((ServiceState::InService, (line, holds))) = &held {
+        let standing = suspension::Standing::of(holds.clone()).level;
+        if standing.is_some() {
+            tags.push(suspension::page::standing_tag(w, language, standing));
+        }
+        if !holds.is_empty() {
+            stops.push(Section::Table(Box::new(suspension::page::table_of(w, language, holds))));
+            let facts = suspension::page::network(w, language, standing, line.as_ref());
+            stops.push(Section::Facts(w.suspension_network.to_owned(), Facts { facts }));
+        }
+    }
+    let mut sections = match part.tab.as_str() {
         "documents" => documents(app, actor, &shell, id, &subscriber, may_reveal).await?,
         "numbers" => vec![Section::Table(Box::new(numbers(app, &shell, &subscriber)))],
         "timeline" => {
@@ -183,11 +210,14 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, part: &Part, a
         "access" => vec![Section::Table(Box::new(access(app, actor, &shell, id, part).await?))],
         _ => overview(app, actor, &shell, id, &subscriber, may_reveal).await?,
     };
+    if !["documents", "numbers", "timeline", "access"].contains(&part.tab.as_str()) {
+        sections.extend(stops);
+    }
     Ok(DetailPage {
         w,
         title: title(w, &subscriber),
         trail: vec![(w.menu_subscribers.to_owned(), "/persons".to_owned())],
-        tags: tags(w, &subscriber),
+        tags,
         lead: lead(app, &shell, &subscriber),
         buttons,
         tabs: Some(tabs(w, id, &subscriber, &part.tab)),

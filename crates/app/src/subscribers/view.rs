@@ -284,7 +284,7 @@ pub async fn timeline(app: &App, actor: &Actor, id: Uuid) -> Result<Vec<Seen>> {
     let (reader, actor) = (app.clone(), actor.clone());
     app.read(move |tx| {
         let found = found(&reader, tx, &actor, id, Action::SubscriberView)?;
-        let actions = ["order.", "subscription.", "person.", "subscriber.protect", "vault."];
+        let actions = ["order.", "subscription.", "person.", "subscriber.protect", "suspension.", "vault."];
         query::of_subjects(&reader, tx, &found.subjects, &actions, None, 200)
     })
     .await

@@ -370,6 +370,10 @@ pub enum Refusal {
     NotApproved,
     #[error("this ground does not yield to an emergency")]
     DoesNotYield,
+    #[error("somebody changed it in the meantime")]
+    Changed,
+    #[error("the field is missing or not of its form")]
+    FieldInvalid(&'static str),
 }
 
 /// Codes of this module.
@@ -391,6 +395,8 @@ pub mod code {
         TOO_LONG = "suspension.too_long", 422, "紧急复机须定在将来，最长 {hours} 小时", "An emergency restoration ends in the future, {hours} hours from now at most", "缩短时长；需要更久的，请办理补登或申诉", "Shorten it; for longer, re-register or appeal";
         NOT_APPROVED = "suspension.not_approved", 403, "紧急复机须由申请人以外的人批准", "An emergency restoration is approved by somebody other than who asks", "请先取得批准", "Have it approved first";
         DOES_NOT_YIELD = "suspension.does_not_yield", 403, "公安机关通知的停机不适用紧急复机", "A stop the police ordered does not yield to an emergency", "请联系通知机关", "Turn to the authority that ordered it";
+        CHANGED = "suspension.changed", 409, "该停机记录刚被他人更新", "Somebody changed the hold in the meantime", "请刷新后重试", "Reload and try again";
+        FIELD_INVALID = "suspension.field_invalid", 422, "字段缺失或格式不对", "The field is missing or not of its form", "请按提示的格式填写该字段", "Fill the field in the form shown beside it";
     }
 }
 
@@ -415,6 +421,8 @@ impl Refuse for Refusal {
             Self::TooLong { hours } => Problem::new(&code::TOO_LONG).with("hours", hours).field("hours"),
             Self::NotApproved => Problem::new(&code::NOT_APPROVED),
             Self::DoesNotYield => Problem::new(&code::DOES_NOT_YIELD),
+            Self::Changed => Problem::new(&code::CHANGED),
+            Self::FieldInvalid(field) => Problem::new(&code::FIELD_INVALID).field(*field),
         }
     }
 }
@@ -577,7 +585,8 @@ impl Hold {
     }
 
     fn at(&self, level: Level, by: Option<StaffId>, now: Timestamp) -> Self {
-        Self { level: Some(level), decided_by: by, due: None, ..self.to(level.state(), now) }
+        // A new decision is a new thing to appeal against: whoever heard the last one may have taken it.
+        Self { level: Some(level), decided_by: by, appeal_worker: None, due: None, ..self.to(level.state(), now) }
     }
 
     fn lifted(&self, now: Timestamp) -> Self {

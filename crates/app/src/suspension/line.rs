@@ -13,7 +13,7 @@ use super::{
     table::{self, Line},
 };
 use crate::{
-    App,
+    App, figures,
     platform::{
         audit::{By, Entry},
         failure::{Failure, Result},
@@ -68,16 +68,30 @@ pub(super) fn settle(app: &App, tx: &mut Tx, held: &Held, now: Timestamp) -> Res
         confirmed_at: None,
         in_hand: (0, Timestamp(0)),
         asked: 0,
+        look_at: now,
         alarmed_at: None,
     });
-    table::put_line(tx, &Line { wanted, sequence, wanted_at: now, asked: 1, alarmed_at: None, ..before })?;
+    let look_at = now.plus_ms(app.clock_rule("suspension.watchdog", now)?.value);
+    table::put_line(tx, &Line { wanted, sequence, wanted_at: now, asked: 1, look_at, alarmed_at: None, ..before })?;
+    count(app, tx, held, before.wanted.is_some(), wanted.is_some(), now)?;
     post(app, tx, held.id, &key(held.id, sequence), now)
 }
 
+/// 停机、复机 as the bulletins count them: leaving full service and coming back to it. One level more is neither.
+fn count(app: &App, tx: &mut Tx, held: &Held, before: bool, after: bool, now: Timestamp) -> Result<()> {
+    let metric = match (before, after) {
+        (false, true) => figures::Metric::Stopped,
+        (true, false) => figures::Metric::Restored,
+        _ => return Ok(()),
+    };
+    let cell = figures::Cell { day: now.day(), region: held.region.clone(), channel_kind: held.channel_kind };
+    figures::add(tx, app.ids.next(now), &cell, metric, 1)
+}
+
 /// Asks for the same once more: the same key to the network, another message of ours.
-pub(super) fn ask_again(app: &App, tx: &mut Tx, line: &Line, now: Timestamp) -> Result<()> {
+pub(super) fn ask_again(app: &App, tx: &mut Tx, line: &Line, look_at: Timestamp, now: Timestamp) -> Result<()> {
     let asked = line.asked + 1;
-    table::put_line(tx, &Line { asked, alarmed_at: line.alarmed_at.or(Some(now)), ..*line })?;
+    table::put_line(tx, &Line { asked, look_at, alarmed_at: line.alarmed_at.or(Some(now)), ..*line })?;
     post(app, tx, line.subscription, &format!("{}:{asked}", key(line.subscription, line.sequence)), now)
 }
 

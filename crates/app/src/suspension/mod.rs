@@ -11,14 +11,17 @@ use crate::{
     App,
     platform::{
         audit::{By, Entry},
-        failure::{Failure, Result, refuse},
+        failure::{Result, refuse},
     },
     registration::subscription::{self, Held, ServiceState},
 };
 
+pub mod desk;
 pub mod hold;
+pub mod http;
 pub mod line;
 pub mod notice;
+pub mod page;
 pub mod table;
 pub mod watch;
 
@@ -206,7 +209,8 @@ fn in_service(tx: &mut Tx, subscription: Uuid) -> Result<Held> {
 
 fn on(tx: &mut Tx, hold: Uuid) -> Result<(Held, Hold)> {
     let old = table::find(tx, hold)?.ok_or_else(|| refuse(Refusal::NotFound))?;
-    let held = subscription::find(tx, old.subscription)?.ok_or_else(|| Failure::internal("a hold without its subscription"))?;
+    // A number that was issued again lets go of what was held against its last holder (L-REM-10).
+    let held = subscription::find(tx, old.subscription)?.ok_or_else(|| refuse(Refusal::NotFound))?;
     Ok((held, old))
 }
 

@@ -1,7 +1,7 @@
 //! 停复机表: all SQL of holds and of what the network was told of a line.
 
 use chuangsha_kernel::{id::StaffId, time::Timestamp};
-use chuangsha_store::{Row, Tx, params};
+use chuangsha_store::{Param, Row, Tx, params};
 use uuid::Uuid;
 
 use super::hold::{Ground, Hold, Level, Method, Notice, State, Tier};
@@ -58,9 +58,10 @@ CREATE TABLE suspension_line (
     in_hand BIGINT NOT NULL,
     in_hand_until BIGINT NOT NULL,
     asked BIGINT NOT NULL,
+    look_at BIGINT NOT NULL,
     alarmed_at BIGINT
 );
-CREATE INDEX suspension_line_open ON suspension_line (wanted_at, subscription) WHERE confirmed_sequence <> sequence;
+CREATE INDEX suspension_line_open ON suspension_line (look_at, subscription) WHERE confirmed_sequence <> sequence;
 CREATE TABLE number_sequence (
     number_id BYTEA PRIMARY KEY,
     sequence BIGINT NOT NULL
@@ -229,6 +230,8 @@ pub struct Line {
     pub in_hand: (i64, Timestamp),
     /// How often this sequence was posted: the first time and by the watchdog.
     pub asked: i64,
+    /// When the watchdog looks at it next, while the element has not confirmed it.
+    pub look_at: Timestamp,
     /// The watchdog said so.
     pub alarmed_at: Option<Timestamp>,
 }
@@ -241,7 +244,7 @@ impl Line {
 }
 
 const LINE: &str = "subscription, number_id, wanted, sequence, wanted_at, confirmed, confirmed_sequence, confirmed_at, in_hand, in_hand_until, \
-                    asked, alarmed_at";
+                    asked, look_at, alarmed_at";
 
 fn line_of(row: &Row) -> Result<Line> {
     let level = |number: i64| if number == 0 { Ok(None) } else { Level::from_i64(number).map(Some).ok_or_else(|| broken("wanted")) };
@@ -256,7 +259,8 @@ fn line_of(row: &Row) -> Result<Line> {
         confirmed_at: row.opt_int(7)?.map(Timestamp),
         in_hand: (row.int(8)?, Timestamp(row.int(9)?)),
         asked: row.int(10)?,
-        alarmed_at: row.opt_int(11)?.map(Timestamp),
+        look_at: Timestamp(row.int(11)?),
+        alarmed_at: row.opt_int(12)?.map(Timestamp),
     })
 }
 
@@ -273,10 +277,11 @@ pub fn put_line(tx: &mut Tx, line: &Line) -> Result<()> {
     let level = |level: Option<Level>| level.map_or(0, |level| level as i64);
     tx.push(
         "INSERT INTO suspension_line (subscription, number_id, wanted, sequence, wanted_at, confirmed, confirmed_sequence, confirmed_at, in_hand, \
-         in_hand_until, asked, alarmed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         in_hand_until, asked, look_at, alarmed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (subscription) DO UPDATE SET wanted = excluded.wanted, sequence = excluded.sequence, wanted_at = excluded.wanted_at, \
          confirmed = excluded.confirmed, confirmed_sequence = excluded.confirmed_sequence, confirmed_at = excluded.confirmed_at, \
-         in_hand = excluded.in_hand, in_hand_until = excluded.in_hand_until, asked = excluded.asked, alarmed_at = excluded.alarmed_at",
+         in_hand = excluded.in_hand, in_hand_until = excluded.in_hand_until, asked = excluded.asked, look_at = excluded.look_at, \
+         alarmed_at = excluded.alarmed_at",
         &params![
             &line.subscription,
             &line.number,
@@ -289,23 +294,25 @@ pub fn put_line(tx: &mut Tx, line: &Line) -> Result<()> {
             line.in_hand.0,
             line.in_hand.1.0,
             line.asked,
+            line.look_at.0,
             line.alarmed_at.map(|at| at.0)
         ],
     )?;
     Ok(())
 }
 
-/// Lines the element did not confirm what they were asked for before, the longest waiting first.
-pub fn unsettled(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<Vec<Line>> {
+/// Lines the element did not confirm by the time somebody was to look, the longest overdue first.
+pub fn unsettled(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<Line>> {
     let sql = format!(
-        "SELECT {LINE} FROM suspension_line WHERE confirmed_sequence <> sequence AND wanted_at <= $1 ORDER BY wanted_at, subscription LIMIT $2"
+        "SELECT {LINE} FROM suspension_line WHERE confirmed_sequence <> sequence AND look_at <= $1 ORDER BY look_at, subscription LIMIT $2"
     );
-    tx.query(&sql, &params![before.0, limit])?.iter().map(line_of).collect()
+    tx.query(&sql, &params![now.0, limit])?.iter().map(line_of).collect()
 }
 
 /// Lines that should be in full service and are not, alarmed of.
 pub fn still_stopped(tx: &mut Tx) -> Result<i64> {
-    let sql = "SELECT COUNT(*) FROM suspension_line WHERE confirmed_sequence <> sequence AND wanted = 0 AND alarmed_at IS NOT NULL";
+    let sql = "SELECT COUNT(*) FROM suspension_line WHERE confirmed_sequence <> sequence AND (wanted = 0 OR wanted < confirmed) \
+               AND alarmed_at IS NOT NULL";
     Ok(tx.query_one(sql, &[])?.int(0)?)
 }
 
@@ -314,4 +321,162 @@ pub fn next_sequence(tx: &mut Tx, number: Uuid) -> Result<i64> {
     let sql = "INSERT INTO number_sequence (number_id, sequence) VALUES ($1, 1) \
                ON CONFLICT (number_id) DO UPDATE SET sequence = number_sequence.sequence + 1 RETURNING sequence";
     Ok(tx.query_one(sql, &params![&number])?.int(0)?)
+}
+
+/// What a list shows. Every field narrows; none widens.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Region or the start of one.
+    pub region: String,
+    /// Ground.
+    pub ground: Option<Ground>,
+    /// State.
+    pub state: Option<State>,
+    /// Which of the queues.
+    pub queue: Queue,
+    /// Now, for queues that look at timers.
+    pub now: Timestamp,
+    /// Keyset: the last row of the page before.
+    pub after: Option<(i64, Uuid)>,
+    /// Rows.
+    pub limit: i64,
+    /// The total is not wanted.
+    pub uncounted: bool,
+}
+
+/// 队列
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Queue {
+    /// 全部未结
+    #[default]
+    Open,
+    /// 申诉中
+    Appeals,
+    /// 紧急复机中
+    Interrupted,
+    /// 网络未确认
+    Unconfirmed,
+    /// 欠费停机期满，可终止 (L-REM-6)
+    MayEnd,
+    /// 全部
+    All,
+}
+
+impl Queue {
+    /// Every queue, in the order of the tabs.
+    pub const ALL: [Self; 6] = [Self::Open, Self::Unconfirmed, Self::Appeals, Self::Interrupted, Self::MayEnd, Self::All];
+
+    /// Stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Appeals => "appeals",
+            Self::Interrupted => "interrupted",
+            Self::Unconfirmed => "unconfirmed",
+            Self::MayEnd => "may_end",
+            Self::All => "all",
+        }
+    }
+
+    /// From the stable name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|queue| queue.as_str() == text)
+    }
+}
+
+/// A row of the list.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// The hold.
+    pub hold: Hold,
+    /// City of the subscription.
+    pub region: String,
+    /// Its number in the pool.
+    pub number: Uuid,
+    /// Sealed.
+    pub sealed: Vec<u8>,
+    /// The element has not confirmed what is wanted.
+    pub unconfirmed: bool,
+}
+
+/// A count stops here: an exact count of millions is not worth its time.
+pub const COUNT_CAP: i64 = 10_000;
+
+fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
+    let mut sql = String::from("1 = 1");
+    let mut add = |text: &str, value: Param<'a>, values: &mut Vec<Param<'a>>| {
+        values.push(value);
+        sql.push_str(" AND ");
+        sql.push_str(&text.replace('?', &format!("${}", values.len())));
+    };
+    if filter.region.len() == 6 {
+        add("h.region = ?", Param::from(filter.region.as_str()), values);
+    } else if !filter.region.is_empty() {
+        add("substr(h.region, 1, 2) = ?", Param::from(filter.region.as_str()), values);
+    }
+    if let Some(ground) = filter.ground {
+        add("h.ground = ?", Param::from(ground as i64), values);
+    }
+    if let Some(state) = filter.state {
+        add("h.state = ?", Param::from(state as i64), values);
+    }
+    if filter.queue == Queue::MayEnd {
+        add("h.ground = 3 AND h.state IN (5, 6) AND h.due <= ?", Param::from(filter.now.0), values);
+    }
+    sql.push_str(match filter.queue {
+        Queue::Open => " AND h.state < 8",
+        Queue::Appeals => " AND h.state = 7",
+        Queue::Interrupted => " AND h.interrupted_until IS NOT NULL",
+        Queue::Unconfirmed => " AND l.confirmed_sequence <> l.sequence",
+        Queue::MayEnd | Queue::All => "",
+    });
+    sql
+}
+
+/// From the unconfirmed lines where those are asked for: they are few, the holds are not.
+const fn source(queue: Queue) -> &'static str {
+    match queue {
+        Queue::Unconfirmed => "suspension_line l JOIN suspension_hold h ON h.subscription = l.subscription",
+        _ => "suspension_hold h LEFT JOIN suspension_line l ON l.subscription = h.subscription",
+    }
+}
+
+/// One page, newest first.
+pub fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Listed>> {
+    let mut values = Vec::new();
+    let mut sql = conditions(filter, &mut values);
+    if let Some((at, id)) = &filter.after {
+        values.push(Param::from(*at));
+        values.push(Param::from(id.as_bytes().as_slice()));
+        sql.push_str(&format!(" AND (h.since, h.id) < (${}, ${})", values.len() - 1, values.len()));
+    }
+    values.push(Param::from(filter.limit));
+    let columns = COLUMNS.split(", ").map(|column| format!("h.{}", column.trim())).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "SELECT {columns}, h.region, n.id, n.number_sealed, CASE WHEN l.confirmed_sequence <> l.sequence THEN 1 ELSE 0 END FROM {} \
+         JOIN subscription s ON s.id = h.subscription JOIN number_pool n ON n.id = s.number_id \
+         WHERE {sql} ORDER BY h.since DESC, h.id DESC LIMIT ${}",
+        source(filter.queue),
+        values.len()
+    );
+    tx.query(&sql, &values)?
+        .iter()
+        .map(|row| {
+            Ok(Listed {
+                hold: hold(row)?,
+                region: row.text(21)?,
+                number: row.uuid(22)?,
+                sealed: row.bytes(23)?,
+                unconfirmed: row.int(24)? == 1,
+            })
+        })
+        .collect()
+}
+
+/// How many rows a filter finds, counted up to [`COUNT_CAP`].
+pub fn count(tx: &mut Tx, filter: &Filter) -> Result<i64> {
+    let mut values = Vec::new();
+    let sql = conditions(filter, &mut values);
+    let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM {} WHERE {sql} LIMIT {COUNT_CAP}) AS found", source(filter.queue));
+    Ok(tx.query_one(&sql, &values)?.int(0)?)
 }

@@ -234,6 +234,10 @@ fn whoever_decided_does_not_hear_the_appeal_and_a_passed_one_lifts_in_the_same_s
     assert_eq!(appealing.decide(Step::Decide { by: WORKER, passed: false, why: "" }, NOW), Err(Refusal::NoReason));
     let back = appealing.decide(Step::Decide { by: WORKER, passed: false, why: "证据充分" }, NOW).unwrap();
     assert_eq!((back.state, back.counts()), (State::StoppedOut, Some(Level::StoppedOut)));
+    // Raised by whoever heard it: a decision of their own, which another one hears.
+    let raised = back.decide(Step::Raise { level: Level::StoppedBoth, by: Some(WORKER), basic: false }, NOW).unwrap();
+    assert_eq!((raised.decided_by, raised.appeal_worker), (Some(WORKER), None));
+    assert_eq!(raised.decide(Step::Appeal { worker: WORKER }, NOW), Err(Refusal::OwnDecision));
     let passed = appealing.decide(Step::Decide { by: WORKER, passed: true, why: "" }, NOW).unwrap();
     assert_eq!((passed.state, passed.counts()), (State::Lifted, None));
 }

@@ -20,7 +20,7 @@ use crate::{
 /// Holds and lines a turn takes at a time.
 const BATCH: i64 = 200;
 
-/// Longest wait between two repetitions, as a doubling of the first: half an hour and two minutes for 30 seconds.
+/// Longest wait between two repetitions, as doublings of the first: 32 minutes for 30 seconds.
 const DOUBLINGS: u32 = 6;
 
 /// Everything that is due; says how many timers ran out.
@@ -37,8 +37,7 @@ pub async fn turn(app: &App) -> Result<usize> {
             moved += usize::from(app.write(move |tx| run_out(&writer, tx, id, timer, now)).await?);
         }
     }
-    look(app).await?;
-    Ok(moved)
+    Ok(moved + look(app).await?)
 }
 
 /// One timer has run out; moved on in the meantime, nothing happens.
@@ -65,13 +64,15 @@ pub(super) fn measure(app: &App, region: &str, tier: Tier, now: Timestamp) -> Re
     Level::parse(&rule.value).ok_or_else(|| Failure::internal("a tier's measure is not a level"))
 }
 
-/// 守望: what the element did not confirm in time is alarmed of and asked for again, the longer it takes the less often.
-async fn look(app: &App) -> Result<()> {
+/// 守望: what the element did not confirm in time is alarmed of and asked for again, the longer it takes the less often. Says how many.
+async fn look(app: &App) -> Result<usize> {
     let now = app.clock.now();
     let patience = app.clock_rule("suspension.watchdog", now)?;
-    let late = app.read(move |tx| table::unsettled(tx, now.plus_ms(-patience.value), BATCH)).await?;
-    for seen in late.into_iter().filter(|line| is_due(line, patience.value, now)) {
+    let late = app.read(move |tx| table::unsettled(tx, now, BATCH)).await?;
+    let count = late.len();
+    for seen in late {
         let (writer, article) = (app.clone(), patience.article.clone());
+        let look_at = now.plus_ms(wait(patience.value, seen.asked));
         app.write(move |tx| {
             let Some(line) = table::line(tx, seen.subscription)?.filter(|line| *line == seen) else { return Ok(()) };
             let Some(held) = subscription::find(tx, line.subscription)?.filter(|held| held.state == subscription::ServiceState::InService)
@@ -79,7 +80,7 @@ async fn look(app: &App) -> Result<()> {
                 // The service ended: nobody is left to restore, and nothing to ask.
                 return table::put_line(tx, &Line { confirmed_sequence: line.sequence, ..line });
             };
-            line::ask_again(&writer, tx, &line, now)?;
+            line::ask_again(&writer, tx, &line, look_at, now)?;
             if line.alarmed_at.is_some() {
                 return Ok(());
             }
@@ -101,15 +102,21 @@ async fn look(app: &App) -> Result<()> {
         })
         .await?;
     }
-    Ok(())
+    Ok(count)
 }
 
-/// The first time after the patience, then after twice as long, and so on. A clock that was set back waits; it does not skip.
-fn is_due(line: &Line, patience_ms: i64, now: Timestamp) -> bool {
-    let doublings = u32::try_from(line.asked - 1).unwrap_or(0);
-    let waited = match doublings {
-        0..=DOUBLINGS => patience_ms << doublings,
-        more => (patience_ms << DOUBLINGS).saturating_mul(i64::from(more - DOUBLINGS + 1)),
-    };
-    now.0 - line.wanted_at.0 >= waited
+/// Twice as long after each repetition, up to a bound.
+fn wait(patience_ms: i64, asked: i64) -> i64 {
+    patience_ms << u32::try_from(asked).unwrap_or(0).min(DOUBLINGS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wait;
+
+    #[test]
+    fn it_asks_ever_less_often_and_never_stops() {
+        assert_eq!([1, 2, 3].map(|asked| wait(30_000, asked)), [60_000, 120_000, 240_000]);
+        assert_eq!(wait(30_000, 500), 32 * 60_000);
+    }
 }

@@ -124,6 +124,13 @@ pub fn operations() -> Vec<Operation> {
                         body[place] = json!({ "document_kind": "passport", "document_number": number, "country": "UTO" });
                     }
                 }
+                ("/api/v1/screening/decisions", Some(body)) => body["ingress"] = json!("retail"),
+                ("/api/v1/screening/decisions/batch", Some(body)) => body[0]["ingress"] = json!("retail"),
+                ("/api/v1/screening/outcomes", Some(body)) => {
+                    let end = json!({ "call": "1", "at": 1, "caller": "19900001111", "callee": "19900002222", "ring_ms": 1, "talk_ms": 0, "released": "caller" });
+                    *body = json!([end]);
+                }
+                ("/api/v1/screening/trunks", Some(body)) => body["class"] = json!("retail"),
                 ("/api/v1/region-modes", Some(body)) => body["mode"] = json!("online_delivery"),
                 _ => {}
             }
@@ -167,6 +174,7 @@ impl Things {
             ("{id}", id.to_string()),
             ("{resource}", Uuid::nil().to_string()),
             ("{kind}", "document_front".into()),
+            ("{list}", "bad".into()),
             ("{language}", "en".into()),
             ("{size}", "large".into()),
             ("{theme}", "dark".into()),

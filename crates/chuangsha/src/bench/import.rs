@@ -110,7 +110,7 @@ async fn measure(say: &Say, on: &Path, file: &Path, rows: u32, cluster: Option<&
         most_batches: 0,
     };
     let started = Instant::now();
-    let taken = run::take(&app, &request, None, &mut |progress| bar.set_position(progress.rows)).await.map_err(parts::failed)?;
+    let taken = run::take(&app, &request, "terminal", &mut |progress| bar.set_position(progress.rows)).await.map_err(parts::failed)?;
     let ours = f64::from(rows) / started.elapsed().as_secs_f64();
     bar.finish_and_clear();
     if taken.landed != u64::from(rows) || taken.rejected > 0 {

@@ -1,9 +1,11 @@
 //! 测速: each figure beside a baseline measured in the same run on the same machine, so that a ratio means the same everywhere.
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the machine's clock; nothing is decided by it")]
 
+mod hotline;
 mod import;
 mod pages;
 mod registration;
+mod remediation;
 mod screen;
 
 use std::{
@@ -120,9 +122,16 @@ fn measure(
         Group::Pages => serve::runtime()?.block_on(pages::run(say, on, orders.max(10_000), tell))?,
         Group::Screen => tell(screen::figures(size, on).map_err(|error| failed(&error))?),
         Group::Import => serve::runtime()?.block_on(import::run(say, on, orders.max(10_000), engine, tell))?,
+        Group::Remediation => serve::runtime()?.block_on(remediation::run(say, on, orders.max(10_000), engine, tell))?,
+        Group::Hotline => serve::runtime()?.block_on(hotline::run(say, on, seconds, orders, tell))?,
         Group::All => {}
     }
     Ok(())
+}
+
+/// `chuangsha bench remediation --province-year`: lives one year of the old base and says what came of it, or which promise broke on which day.
+pub fn province_year(say: &Say, on: &Path, seed: u64, subscribers: u32) -> Outcome {
+    Ok(serve::runtime()?.block_on(remediation::year(say, on, seed, subscribers))?)
 }
 
 /// Repeats for about half a second and gives the best of five rounds in seconds a turn: the least disturbed one.

@@ -218,10 +218,10 @@ pub static KEYS: &[Key] = &[
     key("images.quality", Shape::Number(40, 100), "82", "存储影像的 JPEG 质量", "JPEG quality of a stored picture"),
     key(
         "screening.home",
-        Shape::Choice(&["china_mobile", "china_telecom", "china_unicom", "china_broadnet"]),
-        r#""china_mobile""#,
-        "本企业在号码规划中的身份：自家号码从网外进来须有凭据",
-        "Which operator of the numbering plan this is: a number of ours that comes in from outside needs proof",
+        Shape::Choice(&["auto", "china_mobile", "china_telecom", "china_unicom", "china_broadnet"]),
+        r#""auto""#,
+        "本企业在号码规划中的身份：自家号码从网外进来须有凭据；auto 取 operator.code",
+        "Which operator of the numbering plan this is: a number of ours that comes in from outside needs proof; auto: as operator.code says",
     ),
     key(
         "screening.folder",
@@ -295,6 +295,8 @@ pub static KEYS: &[Key] = &[
     key("sms.source", Shape::Text, r#""10699000""#, "短信主叫码号", "Sender number of messages"),
     key("sms.http_url", HTTP, r#""""#, "HTTP 短信网关", "HTTP SMS gateway"),
     secret("sms.http_token", Shape::Text, "HTTP 短信网关令牌", "Access token of the HTTP SMS gateway"),
+    key("call.http_url", HTTP, r#""""#, "外呼网关；空则外呼留在发件箱", "HTTP gateway of outbound calls; empty: calls wait in the outbox"),
+    secret("call.http_token", Shape::Text, "外呼网关令牌", "Access token of the gateway of outbound calls"),
     key(
         "capture.reader_bridge",
         HTTP,

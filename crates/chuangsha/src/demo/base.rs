@@ -1,29 +1,30 @@
 //! 演示底数: organisations, outlets, staff and the base of subscribers, in one transaction: after a crash there is all of it or none.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use chuangsha_app::{
     App,
     channels::{self, Channel, Clause, State},
-    figures::{self, Cell, Metric},
     platform::{
         audit::{By, Entry},
         failure::{Failure, Result},
-        keys,
         people::{organisation, password, staff::NewStaff, totp},
     },
     registration::{
-        desk::place,
         order::Product,
-        table::{self, NumberState, Party, PoolNumber, Subscription},
+        table::{self, NumberState, PoolNumber},
+    },
+    remediation::{
+        import::{
+            row::{Holder, Subscriber, reason},
+            write,
+        },
+        kind::Kind,
     },
 };
 use chuangsha_kernel::{
     document::Document,
-    id::{OrderId, OrganisationId, StaffId, SubjectId},
+    id::{OrganisationId, StaffId},
     phone::Phone,
     problem::{Language, Problem},
     role::{Role, RoleSet},
@@ -31,7 +32,7 @@ use chuangsha_kernel::{
     time::{DAY_MS, Timestamp},
 };
 use chuangsha_store::Tx;
-use chuangsha_vault::{Domain, Field};
+use chuangsha_vault::Field;
 use chuangsha_world::city::{DemoOrganisation, DemoOutlet, DemoProvince, DemoStaff, DemoSubscriber};
 use indicatif::ProgressBar;
 
@@ -44,8 +45,8 @@ pub const SUBSCRIBERS: u32 = 50_000;
 pub const FREE_NUMBERS: u32 = 2_200;
 /// Of so many subscribers in a row the first holds the numbers of the next two as well: people with several numbers.
 pub const EVERY: u32 = 12;
-/// Registrations older than this count as registered on its day: the overview looks back a quarter.
-const OLDEST_DAYS: i64 = 90;
+/// Numbers landed at a time.
+const ROWS: usize = 5_000;
 /// Two clerks work for the online shop of the first city, so that orders are delivered to the door as well.
 const ONLINE_OUTLET: &str = "outlet-0100";
 
@@ -55,16 +56,8 @@ struct Seeding<'a, 'c> {
     now: Timestamp,
     organisations: HashMap<String, (OrganisationId, DemoOrganisation)>,
     outlets: HashMap<String, ChannelKind>,
-    figures: BTreeMap<Cell, [i64; 4]>,
-    several: Option<Several>,
-}
-
-/// Somebody who holds several numbers.
-struct Several {
-    of: DemoSubscriber,
-    subject: SubjectId,
-    key: [u8; 16],
-    slots: i64,
+    /// Somebody who holds the next numbers as well.
+    several: Option<DemoSubscriber>,
 }
 
 /// Fills the empty record.
@@ -84,8 +77,7 @@ pub async fn seed(say: &Say, app: &App, subscribers: u32, free: u32) -> std::res
 
 fn fill(app: &App, tx: &mut Tx<'_>, hash: &str, now: Timestamp, (subscribers, free): (u32, u32), bar: &ProgressBar) -> Result<Vec<Login>> {
     let province = DemoProvince::new(SEED);
-    let mut seeding =
-        Seeding { app, tx, now, organisations: HashMap::new(), outlets: HashMap::new(), figures: BTreeMap::new(), several: None };
+    let mut seeding = Seeding { app, tx, now, organisations: HashMap::new(), outlets: HashMap::new(), several: None };
     for one in province.organisations() {
         seeding.organisation(one)?;
     }
@@ -93,14 +85,18 @@ fn fill(app: &App, tx: &mut Tx<'_>, hash: &str, now: Timestamp, (subscribers, fr
         seeding.outlet(outlet)?;
     }
     let logins = province.staff().into_iter().map(|one| seeding.staff(one, hash)).collect::<Result<Vec<_>>>()?;
+    let mut rows = Vec::with_capacity(ROWS);
     for subscriber in province.subscribers().take(subscribers as usize) {
-        seeding.subscriber(&subscriber)?;
-        bar.inc(1);
+        rows.push(seeding.subscriber(&subscriber)?);
+        if rows.len() == ROWS {
+            bar.inc(ROWS as u64);
+            write::bring(app, seeding.tx, std::mem::take(&mut rows), now)?;
+        }
     }
+    write::bring(app, seeding.tx, rows, now)?;
     for index in subscribers..subscribers + free {
-        seeding.number(&province.subscriber(index), NumberState::Free, None)?;
+        seeding.free_number(&province.subscriber(index))?;
     }
-    seeding.count()?;
     let facts = format!("{{\"subscribers\":{subscribers}}}");
     let entry = Entry { action: "demo.seed", case_kind: "demo", pack: &app.rules.version, facts: &facts, ..Entry::default() };
     app.audit(seeding.tx, By::System("demo"), &entry, now)?;
@@ -200,101 +196,58 @@ impl Seeding<'_, '_> {
         })
     }
 
-    fn number(&mut self, of: &DemoSubscriber, state: NumberState, holder: Option<uuid::Uuid>) -> Result<(uuid::Uuid, Vec<u8>)> {
+    fn free_number(&mut self, of: &DemoSubscriber) -> Result<()> {
         let id = self.app.ids.next(self.now);
         let phone = Phone::parse(&of.phone).map_err(|_| Failure::internal("a demo number is no number"))?;
-        let index = self.app.vault.blind(Field::Phone, &phone.e164())?.as_bytes().to_vec();
-        let sealed = self.app.seal_pool_number(self.tx, id, phone.digits())?;
         let number = PoolNumber {
             id,
-            index: index.clone(),
-            sealed,
+            index: self.app.vault.blind(Field::Phone, &phone.e164())?.as_bytes().to_vec(),
+            sealed: self.app.seal_pool_number(self.tx, id, phone.digits())?,
             region: of.region.clone(),
             product: Product::Voice,
-            state: state as i64,
-            holder,
+            state: NumberState::Free as i64,
+            holder: None,
         };
-        table::add_number(self.tx, &number)?;
-        Ok((id, index))
+        table::add_number(self.tx, &number)
     }
 
-    fn subscriber(&mut self, one: &DemoSubscriber) -> Result<()> {
-        let id = self.app.ids.next(self.now);
-        let (number, number_index) = self.number(one, NumberState::InUse, Some(id))?;
-        let since = Timestamp::start_of(one.registered);
+    /// One number of the base, as a row of an import would say it.
+    fn subscriber(&mut self, one: &DemoSubscriber) -> Result<Subscriber> {
         let kind = self.outlets.get(&one.outlet).copied().unwrap_or(ChannelKind::SocialOutlet);
-        let holder = if one.real_name { Some(self.person(one, id, since)?) } else { None };
-        let subscription = Subscription {
-            id,
-            number,
-            number_index,
-            subject: holder.map(|(subject, _)| subject),
-            person_key: holder.map(|(_, key)| key),
+        let holders = if one.real_name { vec![self.holder(one)?] } else { Vec::new() };
+        Ok(Subscriber {
+            row: u64::from(one.index),
+            number: Phone::parse(&one.phone).map_err(|_| Failure::internal("a demo number is no number"))?,
+            finding: holders.is_empty().then_some((Kind::Unverified, reason::NOBODY)),
+            holders,
             region: one.region.clone(),
-            channel_kind: kind as i64,
+            channel_kind: kind,
             product: Product::Voice,
-            real_name: one.real_name,
-            since,
-        };
-        table::add_subscription(self.tx, &subscription)?;
-        let oldest = self.now.plus_ms(-OLDEST_DAYS * DAY_MS).day();
-        let cell = Cell { day: one.registered.max(oldest), region: one.region.clone(), channel_kind: kind as i64 };
-        let counts = self.figures.entry(cell).or_default();
-        let (recent, known) = (i64::from(one.registered > oldest), i64::from(one.real_name));
-        for (count, more) in counts.iter_mut().zip([1, known, recent, recent * known]) {
-            *count += more;
-        }
-        Ok(())
+            since: one.registered,
+        })
     }
 
-    /// The holder, sealed under their own key, with their slot of the quota.
-    fn person(&mut self, one: &DemoSubscriber, holder: uuid::Uuid, since: Timestamp) -> Result<(SubjectId, [u8; 16])> {
+    /// Whose number it is: some hold the numbers of the next two as well.
+    fn holder(&mut self, one: &DemoSubscriber) -> Result<Holder> {
         let place_in_row = one.index % EVERY;
-        let known = self.several.take().filter(|_| (1..3).contains(&place_in_row));
-        let of = known.as_ref().map_or(one, |known| &known.of).clone();
+        let of = self.several.take().filter(|_| (1..3).contains(&place_in_row)).unwrap_or_else(|| one.clone());
         let broken = |_| Failure::internal("a demo document is no document");
         let mut document = Document::parse(of.document, &of.number, self.app.rules.provinces()).map_err(broken)?;
         if let Some(country) = of.country {
             document = document.with_country(country).map_err(broken)?;
         }
-        let (subject, key, slot) = match known {
-            Some(known) => (known.subject, known.key, known.slots + 1),
-            None => {
-                let key = self.app.vault.blind(Field::PersonKey, document.person_key().as_str())?.0;
-                let subject = SubjectId(self.app.ids.next(since));
-                table::add_person(self.tx, &key, subject, since)?;
-                (subject, key, 1)
-            }
+        let holder = Holder {
+            role: "holder",
+            kind: of.document,
+            document: Some(document),
+            name: of.name.clone(),
+            address: of.address.clone(),
+            valid_from: Some(of.issued),
+            valid_until: of.until,
         };
-        table::take_slot(self.tx, &self.app.config.operator.code, &key, Product::Voice.quota_class(), slot, holder, true)?;
-        let data = self.app.key_of(self.tx, subject.0, Domain::Identity)?;
-        let party = Party {
-            role: "holder".to_owned(),
-            subject,
-            document: of.document,
-            number_index: self.app.vault.blind(Field::DocumentNumber, document.number())?.as_bytes().to_vec(),
-            name: keys::seal(&data, place::NAME, &of.name)?,
-            number: keys::seal(&data, place::NUMBER, document.number())?,
-            address: keys::seal(&data, place::ADDRESS, &of.address)?,
-            phone: None,
-            valid_from: Some(of.issued.to_string()),
-            valid_until: of.until.map(|day| day.to_string()),
-        };
-        // The base was registered before this system: its subscription stands where an order would.
-        table::put_party(self.tx, OrderId(holder), &party)?;
         if place_in_row < 2 {
-            self.several = Some(Several { of, subject, key, slots: slot });
+            self.several = Some(of);
         }
-        Ok((subject, key))
-    }
-
-    fn count(&mut self) -> Result<()> {
-        let metrics = [Metric::Base, Metric::BaseRealName, Metric::NewCustomers, Metric::NewRealName];
-        for (cell, counts) in std::mem::take(&mut self.figures) {
-            for (metric, count) in metrics.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
-                figures::add(self.tx, self.app.ids.next(self.now), &cell, metric, count)?;
-            }
-        }
-        Ok(())
+        Ok(holder)
     }
 }

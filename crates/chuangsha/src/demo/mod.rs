@@ -1,6 +1,7 @@
 //! 演示: a province that does not exist, its people, its numbers, its open orders, and simulators for every network around it.
 
 mod base;
+mod hotline;
 pub mod ledger;
 mod looks;
 pub mod orders;
@@ -91,6 +92,8 @@ struct Marker {
     ledger: bool,
     #[serde(default)]
     looks: bool,
+    #[serde(default)]
+    hotline: bool,
 }
 
 impl Marker {
@@ -232,6 +235,11 @@ pub async fn seed_orders(say: &Say, app: &App, world: &World, data: &Path) -> Re
     if !marker.looks {
         looks::seed(app, &marker.logins).await.map_err(parts::failed)?;
         marker.looks = true;
+        marker.write(data)?;
+    }
+    if !marker.hotline {
+        hotline::seed(app, &marker.logins).await.map_err(parts::failed)?;
+        marker.hotline = true;
         marker.write(data)?;
     }
     Ok(())

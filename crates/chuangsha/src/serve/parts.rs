@@ -15,6 +15,7 @@ use chuangsha_app::{
         people::{People, PeopleConfig},
         verify::{HttpVerifier, HttpVerifierSettings},
     },
+    remediation::dialler::CallConfig,
     rulebook,
     screening::{self, ScreeningConfig},
 };
@@ -175,14 +176,23 @@ fn app_config(settings: &Settings) -> AppConfig {
             reader_bridge: text("capture.reader_bridge").trim_end_matches('/').to_owned(),
             reader_token: text("capture.reader_token"),
         },
+        call: CallConfig { url: text("call.http_url"), token: text("call.http_token") },
         screening: screening_config(settings),
     }
 }
 
+/// Operators of the numbering plan.
+const NETWORKS: [&str; 4] = ["china_mobile", "china_telecom", "china_unicom", "china_broadnet"];
+
 fn screening_config(settings: &Settings) -> ScreeningConfig {
     let number = |key: &str| usize::try_from(settings.number(key)).unwrap_or(usize::MAX);
+    let home = match settings.text("screening.home") {
+        // An operator the plan does not name, such as the demo's, takes the part of the youngest.
+        "auto" => Some(settings.text("operator.code")).filter(|code| NETWORKS.contains(code)).unwrap_or("china_broadnet"),
+        named => named,
+    };
     ScreeningConfig {
-        home: settings.text("screening.home").to_owned(),
+        home: home.to_owned(),
         folder: Some(settings.set_text("screening.folder").map_or_else(|| settings.data().join("screen"), Into::into)),
         callers: number("screening.callers"),
         callees: number("screening.callees"),

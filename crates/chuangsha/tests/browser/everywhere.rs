@@ -7,6 +7,8 @@
 use std::{collections::BTreeSet, path::Path};
 
 use chuangsha_app::{
+    figures::bulletin,
+    hotline,
     platform::{
         actor::Actor,
         jobs,
@@ -19,11 +21,13 @@ use chuangsha_app::{
         order::{Customer, ImageKind, Mode, Product},
         table,
     },
+    remediation,
     resources::{
         self, Application, Asked, Clause, Direction, Document, Industry, Kind, Paper, Purpose,
         sweep::{self, Plan},
     },
     subscribers::find::{self, Search},
+    suspension::{self, Ground, Level, desk::Intake},
 };
 use chuangsha_kernel::{OrganisationCode, id::OrderId, problem::Language, time::DAY_MS};
 use chuangsha_world::{kit, pictures};
@@ -65,6 +69,7 @@ const PAGES: &[Page] = &[
     ("", "/no/such/page", CLERK),
     ("/", "/?done=saved", CLERK),
     ("/capture", "/capture", CLERK),
+    ("/capture/existing", "/capture/existing", CLERK),
     ("/capture/{id}/document", "/capture/{draft}/document", CLERK),
     ("/capture/{id}/portrait", "/capture/{draft}/portrait", CLERK),
     ("/capture/{id}/signature", "/capture/{draft}/signature", CLERK),
@@ -86,6 +91,12 @@ const PAGES: &[Page] = &[
     ("/people", "/people", MANAGER),
     ("/people/{id}", "/people/{person}", MANAGER),
     ("/api", "/api", MANAGER),
+    ("/suspensions", "/suspensions", MANAGER),
+    ("/suspensions/new", "/suspensions/new", MANAGER),
+    ("/suspensions/{id}", "/suspensions/{hold}", MANAGER),
+    ("/excess", "/excess", MANAGER),
+    ("/imports", "/imports", MANAGER),
+    ("/imports/new", "/imports/new", MANAGER),
     ("/ledger", "/ledger", MANAGER),
     ("/ledger/new", "/ledger/new", MANAGER),
     ("/ledger/file", "/ledger/file", MANAGER),
@@ -95,6 +106,11 @@ const PAGES: &[Page] = &[
     ("/ledger/sweeps/{id}", "/ledger/sweeps/{sweep}", MANAGER),
     ("/ledger/sweeps/{id}/{resource}", "/ledger/sweeps/{sweep}/{trunk}", MANAGER),
     ("/ledger/checks", "/ledger/checks?sweep={sweep}", MANAGER),
+    ("/remediation", "/remediation", MANAGER),
+    ("/remediation/new", "/remediation/new", MANAGER),
+    ("/remediation/{id}", "/remediation/{campaign}", MANAGER),
+    ("/remediation/cases", "/remediation/cases", MANAGER),
+    ("/remediation/cases/{id}", "/remediation/cases/{case}", MANAGER),
     ("/exports/new", "/exports/new?list=%2Forders", MANAGER),
     ("/jobs", "/jobs", MANAGER),
     ("/jobs/{id}", "/jobs/{job}", MANAGER),
@@ -105,6 +121,19 @@ const PAGES: &[Page] = &[
     ("/persons", "/persons", OFFICER),
     ("/persons/{id}", "/persons/{subscriber}", OFFICER),
     ("/people/new", "/people/new", MANAGER),
+    ("/tickets", "/tickets", OFFICER),
+    ("/tickets/new", "/tickets/new", OFFICER),
+    ("/tickets/{id}", "/tickets/{ticket}", OFFICER),
+    ("/appeals", "/appeals", OFFICER),
+    ("/appeals/{id}", "/appeals/{appeal}", OFFICER),
+    ("/refunds", "/refunds", OFFICER),
+    ("/refunds/{id}", "/refunds/{refund}", OFFICER),
+    ("/warnings", "/warnings", OFFICER),
+    ("/warnings/{id}", "/warnings/{warning}", OFFICER),
+    ("/bulletins", "/bulletins", MANAGER),
+    ("/bulletins/{id}", "/bulletins/{bulletin}", MANAGER),
+    ("/bulletins/{id}/print", "/bulletins/{bulletin}/print", MANAGER),
+    ("/bulletins/compare", "/bulletins/compare", MANAGER),
 ];
 
 /// Routes that answer to GET and are no page, and why.
@@ -118,8 +147,13 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/capture/{id}", "leads to the step an order is at"),
     ("/orders/{id}/reveal", "leads back to the order"),
     ("/orders/{id}/second", "leads back to the order"),
+    ("/suspensions/{id}/interruption", "leads back to the hold"),
+    ("/imports/{id}/rejects", "a file"),
     ("/persons/{id}/reveal", "leads back to the person"),
     ("/persons/{id}/second", "leads back to the person"),
+    ("/tickets/{id}/reveal", "leads back to the ticket"),
+    ("/tickets/{id}/second", "leads back to the ticket"),
+    ("/bulletins/{id}/xlsx", "a file"),
     ("/persons/{id}/protection", "leads back to the person"),
     ("/app", "leads to the capture app"),
     ("HOME", "the capture app: its own tests look at its screens"),
@@ -138,9 +172,17 @@ struct Things {
     person: Uuid,
     trunk: Uuid,
     sweep: Uuid,
+    campaign: Uuid,
+    case: Uuid,
     job: Uuid,
     request: Uuid,
     subscriber: Uuid,
+    ticket: Uuid,
+    appeal: Uuid,
+    refund: Uuid,
+    warning: Uuid,
+    bulletin: Uuid,
+    hold: Uuid,
 }
 
 impl Things {
@@ -153,9 +195,17 @@ impl Things {
             ("{person}", self.person),
             ("{trunk}", self.trunk),
             ("{sweep}", self.sweep),
+            ("{campaign}", self.campaign),
+            ("{case}", self.case),
             ("{job}", self.job),
             ("{request}", self.request),
             ("{subscriber}", self.subscriber),
+            ("{ticket}", self.ticket),
+            ("{appeal}", self.appeal),
+            ("{refund}", self.refund),
+            ("{warning}", self.warning),
+            ("{bulletin}", self.bulletin),
+            ("{hold}", self.hold),
         ];
         let path = named.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()));
         assert!(!path.contains('{'), "{path}: what stands there?");
@@ -220,7 +270,9 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, 
     }
     assert_eq!(claimed.len(), 2, "orders reach the queue");
     let trunk = trunk(place, manager).await;
+    let (campaign, case) = campaign(place, manager).await;
     let order = *orders.iter().find(|order| !claimed.contains(order)).unwrap();
+    let (tickets, appeal, refund, warning, bulletin) = hotline_things(place, officer).await;
     Things {
         draft,
         order,
@@ -229,10 +281,46 @@ async fn things(place: &Place, clerk: &Actor, auditor: &Actor, manager: &Actor, 
         person: clerk.staff.0,
         trunk,
         sweep: sweep(place, manager).await,
+        campaign,
+        case,
         job: job(place, manager).await,
         request: request(place, manager).await,
         subscriber: subscriber(place, officer).await,
+        ticket: tickets[0],
+        appeal,
+        refund,
+        warning,
+        bulletin,
+        hold: hold(place, manager, claimed[0].0).await,
     }
+}
+
+/// Three complaints, which are a warning; an appeal and a refund of the first; yesterday's bulletin.
+async fn hotline_things(place: &Place, officer: &Actor) -> (Vec<Uuid>, Uuid, Uuid, Uuid, Uuid) {
+    let app = &place.app;
+    let mut tickets = Vec::new();
+    for _ in 0..3 {
+        let intake = hotline::Intake {
+            subscription: None,
+            kind: hotline::Kind::Complaint,
+            topic: hotline::Topic::Suspension,
+            region: kit::CITY.to_owned(),
+            place: "S-2231".to_owned(),
+            words: "没有收到短信就被停机".to_owned(),
+        };
+        tickets.push(hotline::open(app, officer, intake).await.unwrap().id);
+    }
+    let day = app.clock.now().day().to_string();
+    let about = hotline::appeal::About::Other;
+    let new = hotline::appeal::NewAppeal { ticket: tickets[0], about, happened_on: day, reference: "A-1".to_owned(), words: String::new() };
+    let appeal = hotline::appeal::receive(app, officer, new).await.unwrap().id;
+    let refund = hotline::refund::compute(app, officer, tickets[0], "12.50".to_owned(), String::new()).await.unwrap().id;
+    hotline::turn(app).await.unwrap();
+    bulletin::turn(app).await.unwrap();
+    let all = hotline::warning::Filter { limit: 1, ..Default::default() };
+    let warning = app.read(move |tx| hotline::warning::list(tx, &all)).await.unwrap()[0].id;
+    let published = bulletin::list(app, officer, bulletin::Filter { limit: 1, ..Default::default() }).await.unwrap()[0].id;
+    (tickets, appeal, refund, warning, published)
 }
 
 /// The first customer, as soon as the number is theirs.
@@ -245,6 +333,28 @@ async fn subscriber(place: &Place, officer: &Actor) -> Uuid {
         pause(50).await;
     }
     panic!("the customer is not found");
+}
+
+/// A hold on the first customer's number, as soon as it is in service.
+async fn hold(place: &Place, manager: &Actor, subscription: Uuid) -> Uuid {
+    let asked = Intake {
+        number: None,
+        subscription: Some(subscription),
+        ground: Ground::Risk,
+        level: Some(Level::Limited),
+        tier: None,
+        reason: String::new(),
+        reference: String::new(),
+        due_on: None,
+        until: None,
+    };
+    for _ in 0..200 {
+        if let Ok(id) = suspension::desk::take(&place.app, manager, asked.clone()).await {
+            return id;
+        }
+        pause(50).await;
+    }
+    panic!("the number is not in service");
 }
 
 /// A trunk somebody asked for.
@@ -288,6 +398,51 @@ async fn sweep(place: &Place, manager: &Actor) -> Uuid {
         lead: "1024".to_owned(),
     };
     sweep::plan(&place.app, manager, plan).await.unwrap().id
+}
+
+/// A campaign that has taken one line in, and its case.
+async fn campaign(place: &Place, manager: &Actor) -> (Uuid, Uuid) {
+    let now = place.app.clock.now();
+    let line = place.app.ids.next(now);
+    let finding = remediation::kind::Finding {
+        subscription: line,
+        kind: remediation::kind::Kind::Unverified,
+        reason: "test".to_owned(),
+        found_at: now,
+        closed_at: None,
+        region: kit::CITY.to_owned(),
+        channel_kind: 2,
+        batch: None,
+    };
+    place.app.write(move |tx| remediation::kind::open(tx, &finding).map(drop)).await.unwrap();
+    let day = |after: i64| now.plus_ms(after * DAY_MS).day().to_string();
+    let input = remediation::desk::NewCampaign {
+        name: "2026Q4 存量".to_owned(),
+        region: kit::CITY.to_owned(),
+        kinds: Vec::new(),
+        channels: Vec::new(),
+        numbers: Vec::new(),
+        from: day(0),
+        until: day(300),
+        stops_per_day: 0,
+        auto_pause: true,
+        // Reminding begins tomorrow: nothing moves while the pages are looked at.
+        stages: remediation::desk::stages([1, 30, 45, 110].map(day).each_ref().map(String::as_str), &day(300)),
+        targets: Vec::new(),
+    };
+    let id = remediation::desk::create(&place.app, manager, input).await.unwrap();
+    remediation::desk::turn(&place.app, manager, id, 1, remediation::campaign::Step::Start, String::new()).await.unwrap();
+    let foretold = remediation::desk::simulate(&place.app, manager, id, 10).await.unwrap();
+    remediation::desk::release(&place.app, manager, id, 10, foretold.touches).await.unwrap();
+    for _ in 0..200 {
+        // The running clock may take the wave in before this does.
+        remediation::clock::take_in(&place.app).await.unwrap();
+        if let Some(case) = place.app.read(move |tx| remediation::table::open_of(tx, line)).await.unwrap() {
+            return (id, case.id);
+        }
+        pause(50).await;
+    }
+    panic!("the wave takes nothing in");
 }
 
 /// A file asked for that nobody makes before tomorrow.

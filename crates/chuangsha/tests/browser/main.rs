@@ -3,10 +3,12 @@
 
 mod capture_app;
 mod everywhere;
+mod hotline;
 mod kit;
 mod paint;
 mod person;
 mod place;
 mod review;
+mod stopped;
 mod story;
 mod weather;

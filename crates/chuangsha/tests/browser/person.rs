@@ -20,11 +20,11 @@ use crate::{
     story::sign_in,
 };
 
-const NUMBER: &str = "19900009901";
+pub(crate) const NUMBER: &str = "19900009901";
 const DOCUMENT: &str = "990101199001011230";
 
 /// Somebody of the base with two numbers, as a migration takes them over.
-async fn subscriber(place: &Place) {
+pub(crate) async fn subscriber(place: &Place) {
     let app = place.app.clone();
     place
         .app
@@ -104,7 +104,7 @@ async fn ask(browser: &Browser, field: &str, words: &str) {
     browser.click("dialog#reveal .form-buttons button").await;
 }
 
-async fn check(browser: &Browser, name: &str, wrong: &mut Vec<String>) {
+pub(crate) async fn check(browser: &Browser, name: &str, wrong: &mut Vec<String>) {
     browser.find("h1").await;
     browser.shot(name).await;
     wrong.extend(browser.breaches().await.into_iter().map(|breach| format!("{name}: {breach}")));

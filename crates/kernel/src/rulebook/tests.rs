@@ -15,8 +15,8 @@ pub(crate) const PACKS: &[(&str, &str)] = &[
     ("cn/numbering", include_str!("../../../../rules/cn/numbering.toml")),
     ("cn/protection", include_str!("../../../../rules/cn/protection.toml")),
     ("cn/screening", include_str!("../../../../rules/cn/screening.toml")),
-    ("cn/suspension", include_str!("../../../../rules/cn/suspension.toml")),
     ("cn/remediation", include_str!("../../../../rules/cn/remediation.toml")),
+    ("cn/suspension", include_str!("../../../../rules/cn/suspension.toml")),
     ("cn/regions", include_str!("../../../../rules/cn/regions.toml")),
 ];
 

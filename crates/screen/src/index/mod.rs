@@ -162,6 +162,11 @@ impl Index {
         self.entries == 0
     }
 
+    /// The index as it lies in its file.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.all()
+    }
+
     /// Bytes it takes, in the file and in memory.
     pub fn size(&self) -> usize {
         self.bytes.all().len()

@@ -114,20 +114,28 @@ pub fn prune(tx: &mut Tx, before: Timestamp) -> Result<()> {
 }
 
 impl App {
-    /// Notes receipts until nobody sends any more. One that cannot be noted is told in the log: no case waits for it.
-    pub async fn note_receipts(self, mut receipts: mpsc::UnboundedReceiver<Receipt>) {
-        while let Some(receipt) = receipts.recv().await {
-            let now = self.clock.now();
-            let state = receipt.state;
-            let app = self.clone();
-            let note = move |tx: &mut Tx<'_>| {
+    /// Notes one receipt; where it belongs to a contact of the old base, that contact is settled with it.
+    ///
+    /// # Errors
+    /// The record fails.
+    pub async fn note_receipt(&self, receipt: Receipt) -> Result<Noted> {
+        let (app, now) = (self.clone(), self.clock.now());
+        self.store
+            .write(move |tx| {
                 let noted = received(tx, &receipt, now)?;
                 if noted == Noted::New {
                     remediation::contact::receipt(&app, tx, &receipt.id, now)?;
                 }
                 Ok::<_, Failure>(noted)
-            };
-            match self.store.write(note).await {
+            })
+            .await
+    }
+
+    /// Notes receipts until nobody sends any more. One that cannot be noted is told in the log: no case waits for it.
+    pub async fn note_receipts(self, mut receipts: mpsc::UnboundedReceiver<Receipt>) {
+        while let Some(receipt) = receipts.recv().await {
+            let state = receipt.state;
+            match self.note_receipt(receipt).await {
                 Ok(noted) => tracing::debug!(?state, ?noted, "message receipt"),
                 Err(failure) => tracing::warn!(?state, error = %failure.log_line(), "a message receipt was not noted"),
             }

@@ -287,12 +287,14 @@ pub fn take(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid, kind: Kind, key: &s
     table::advance(tx, &stored.request, &new.request)
 }
 
-/// Who agreed to a request.
+/// Who agreed to a request; `None` while nobody did.
 ///
 /// # Errors
 /// `second.not_found`
 pub fn approver(tx: &mut Tx, id: Uuid) -> Result<Option<StaffId>> {
-    Ok(table::find(tx, id)?.request.decided.map(|signer| signer.staff))
+    let request = table::find(tx, id)?.request;
+    let agreed = matches!(request.state, State::Approved | State::Used);
+    Ok(request.decided.filter(|_| agreed).map(|signer| signer.staff))
 }
 
 /// One's own request for this very thing that still waits or may be used, approved ones first.

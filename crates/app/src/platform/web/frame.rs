@@ -249,20 +249,32 @@ fn menu(app: &App, actor: &Actor, w: &'static Words, path: &str) -> Vec<MenuItem
     let entries: Vec<(&'static str, &'static str, &'static str, Option<Action>)> = vec![
         ("/", w.menu_work, "work", None),
         ("/overview", w.menu_overview, "overview", Some(Action::FiguresView)),
+        ("/bulletins", w.bulletin, "bulletins", Some(Action::FiguresView)),
         ("/capture", w.menu_capture, "register", Some(Action::OrderReserve)),
         ("/audit", w.menu_audit_queue, "audit_queue", Some(Action::OrderClaim)),
         ("/orders", w.menu_orders, "orders", Some(Action::OrderView)),
         ("/persons", w.menu_subscribers, "subscribers", Some(Action::SubscriberView)),
         ("/channels", w.menu_channels, "channels", Some(Action::ChannelView)),
+        ("/remediation", w.menu_remediation, "register", Some(Action::RemediationView)),
+        ("/suspensions", w.menu_suspension, "suspension", Some(Action::SuspensionView)),
         ("/ledger", w.menu_ledger, "ledger", Some(Action::LedgerView)),
+        ("/tickets", w.menu_hotline, "hotline", Some(Action::TicketView)),
+        ("/excess", w.menu_excess, "subscribers", Some(Action::ExcessWork)),
+        ("/imports", w.menu_import, "imports", Some(Action::ImportManage)),
         ("/people", w.menu_people, "people", Some(Action::PeopleView)),
         ("/network", w.menu_network, "network", Some(Action::NetworkView)),
-        // Whoever reveals asks here; whoever approves answers here.
+        // Whoever reveals or restores in an emergency asks here; whoever approves answers here.
         (
             "/second",
             w.menu_second,
             "second",
-            Some(if actor.could(app, Action::SecondApprove) { Action::SecondApprove } else { Action::RevealField }),
+            Some(if actor.could(app, Action::SecondApprove) {
+                Action::SecondApprove
+            } else if actor.could(app, Action::RevealField) {
+                Action::RevealField
+            } else {
+                Action::SuspensionInterrupt
+            }),
         ),
         ("/log", w.menu_audit, "audit", Some(Action::AuditView)),
         ("/jobs", w.menu_jobs, "work", Some(Action::JobView)),

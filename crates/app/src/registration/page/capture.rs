@@ -13,7 +13,7 @@ use chuangsha_kernel::{id::OrderId, problem::Problem, role::Action, rulebook::En
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{customer_words, defect_words, document_words, image_words, mode_words, order_id, party_words, product_words};
+use super::{customer_words, defect_words, document_words, image_words, mode_words, order_id, party_words, product_words, way_words};
 use crate::{
     App,
     platform::{
@@ -24,7 +24,7 @@ use crate::{
             frame::shown,
             page, page_refused,
             pages::{Check, Dialog, FormPart},
-            parts::{Fact, Facts, Tag, Tone, Value, code, fact},
+            parts::{Fact, Facts, Tag, Tone, Value, code, fact, status as status_fact},
             see_other,
             shell::Shell,
             table::Address,
@@ -37,6 +37,7 @@ use crate::{
         order::{Customer, ImageKind, Mode, Product, State},
         view::{self, OrderView, RowView},
     },
+    suspension::page::standing_tag,
 };
 
 /// One step of the way, as the line of steps shows it.
@@ -302,7 +303,7 @@ impl Desk {
             proxy: Vec::new(),
             proxy_shots: Vec::new(),
             proxy_open: false,
-            summary: self.defects(),
+            summary: self.summary(),
             submit: w.step_next.to_owned(),
             back: None,
             cancel: Some(w.cancel_order.to_owned()),
@@ -320,19 +321,18 @@ impl Desk {
         }
     }
 
-    /// What an auditor asked to be captured again.
-    fn defects(&self) -> Option<Facts> {
-        let w = self.shell.w;
-        let defects = &self.order.defects;
-        (self.order.state == State::Returned && !defects.is_empty()).then(|| Facts {
-            facts: defects
-                .iter()
-                .map(|defect| Fact {
-                    label: w.return_order.to_owned(),
-                    value: Value::Tag(Tag::new(Tone::Warning, defect_words(w, *defect))),
-                })
-                .collect(),
-        })
+    /// What an auditor asked to be captured again; of a number in use, which it is and whether it is stopped.
+    fn summary(&self) -> Option<Facts> {
+        let (w, order) = (self.shell.w, &self.order);
+        let mut facts = Vec::new();
+        if order.reregistration {
+            facts.push(code(w.number, order.number.clone()));
+            facts.push(status_fact(w.reregister_standing, standing_tag(w, self.shell.language, order.standing)));
+        }
+        if order.state == State::Returned {
+            facts.extend(order.defects.iter().map(|defect| status_fact(w.return_order, Tag::new(Tone::Warning, defect_words(w, *defect)))));
+        }
+        (!facts.is_empty()).then_some(Facts { facts })
     }
 
     /// Takes the pictures in; the first that is refused is the answer.
@@ -358,7 +358,7 @@ impl Desk {
 }
 
 /// Articles shown beside a step: they hold whatever is pressed.
-fn rules(w: &'static Words, list: &[(&'static str, &str)]) -> Vec<Check> {
+pub fn rules(w: &'static Words, list: &[(&'static str, &str)]) -> Vec<Check> {
     let _ = w;
     list.iter()
         .map(|(text, article)| Check {
@@ -731,7 +731,7 @@ fn last_screen(desk: &Desk, posted: Option<&Posted>, problem: Option<&Problem>) 
     }
     let mut facts = parties(desk);
     facts.facts.push(fact(w.product_kind, product_words(w, desk.order.product)));
-    facts.facts.push(fact(w.mode, mode_words(w, desk.order.mode)));
+    facts.facts.push(fact(w.mode, way_words(w, desk.order.mode, desk.order.reregistration)));
     let missing: Vec<_> = desk.order.images_needed.iter().map(|kind| image_words(w, *kind)).collect();
     facts.facts.push(Fact {
         label: w.documents.to_owned(),

@@ -7,9 +7,9 @@ use chuangsha_kernel::{id::OrderId, problem::Problem, role::Action};
 use super::{
     check_tag,
     checks::{CaseCheck, checks},
-    defect_words, document_words, image_words, mode_words, moment, party_words, product_words,
+    defect_words, document_words, image_words, moment, party_words, product_words,
     queue::{Queue, step},
-    reason_words, region_name, risk_tag, state_tag,
+    reason_words, region_name, risk_tag, state_tag, way_words,
 };
 use crate::{
     platform::{
@@ -182,7 +182,7 @@ pub async fn case(look: &Look, asked: &Asked, id: OrderId, beside: Option<OrderI
         note: note(look, &order, way, passes),
         line: [
             product_words(w, order.product),
-            mode_words(w, order.mode),
+            way_words(w, order.mode, order.reregistration),
             order.channel.as_str(),
             region_name(app, language, &order.region).as_str(),
             order.number.as_str(),

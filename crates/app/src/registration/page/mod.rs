@@ -7,6 +7,7 @@ pub mod checks;
 pub mod field;
 pub mod orders;
 pub mod queue;
+pub mod reregister;
 pub mod work;
 
 use axum::Router;
@@ -28,7 +29,7 @@ use crate::{
 
 /// Routes of these pages.
 pub fn pages() -> Router<App> {
-    Router::new().merge(work::pages()).merge(capture::pages()).merge(audit::pages()).merge(orders::pages())
+    Router::new().merge(work::pages()).merge(reregister::pages()).merge(capture::pages()).merge(audit::pages()).merge(orders::pages())
 }
 
 /// Name of a city in the language of the page; the code where the rule pack does not know it.
@@ -129,6 +130,11 @@ pub fn risk_choices(w: &Words) -> Vec<Choice> {
     let mut choices = vec![Choice::new("", w.all)];
     choices.extend(Risk::ALL.into_iter().map(|risk| Choice::new(risk.as_str(), risk_tag(w, risk).text)));
     choices
+}
+
+/// How an order came in, in words: a re-registration is named as one, whatever the mode.
+pub fn way_words(w: &Words, mode: Mode, reregistration: bool) -> &'static str {
+    if reregistration { w.reregistration } else { mode_words(w, mode) }
 }
 
 /// A mode in words.

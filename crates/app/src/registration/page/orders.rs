@@ -14,8 +14,8 @@ use futures_util::future::BoxFuture;
 use zeroize::Zeroizing;
 
 use super::{
-    age, channel_choices, channel_words, city_choices, cursor_text, customer_words, document_words, image_words, mode_words, moment,
-    order_id, party_words, product_words, read_cursor, reason_words, region_name, state_choices, state_tag, state_words,
+    age, channel_choices, channel_words, city_choices, cursor_text, customer_words, document_words, image_words, moment, order_id,
+    party_words, product_words, read_cursor, reason_words, region_name, state_choices, state_tag, state_words, way_words,
 };
 use crate::{
     App,
@@ -177,7 +177,7 @@ fn line(look: &Look, row: &RowView, due_ms: i64) -> Line {
             Cell::LinkTwo(
                 format!("/orders/{}", row.id),
                 row.code.clone(),
-                format!("{} · {}", product_words(w, row.product), mode_words(w, row.mode)),
+                format!("{} · {}", product_words(w, row.product), way_words(w, row.mode, row.reregistration)),
             ),
             Cell::Text(if row.name.is_empty() { "—".to_owned() } else { row.name.clone() }),
             Cell::Code(row.number.clone()),
@@ -295,7 +295,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrderId, tab: &str, 
         tags: vec![state_tag(w, order.state)],
         lead: [
             product_words(w, order.product),
-            mode_words(w, order.mode),
+            way_words(w, order.mode, order.reregistration),
             order.channel.as_str(),
             region_name(app, language, &order.region).as_str(),
         ]

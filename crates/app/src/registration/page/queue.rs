@@ -10,8 +10,8 @@ use chuangsha_kernel::{
 use futures_util::future::{BoxFuture, join_all};
 
 use super::{
-    age, channel_choices, channel_words, city_choices, mode_words, moment, order_id, orders::found, product_choices, product_words,
-    region_name, risk_choices, risk_tag, state_tag,
+    age, channel_choices, channel_words, city_choices, moment, order_id, orders::found, product_choices, product_words, region_name,
+    risk_choices, risk_tag, state_tag, way_words,
 };
 use crate::{
     App, channels,
@@ -256,7 +256,7 @@ fn line(look: &Look, address: &Address, queue: &str, row: &RowView, due_ms: i64)
             Cell::LinkTwo(
                 if row.held_by_me || second { pane } else { plain },
                 row.code.clone(),
-                format!("{} · {}", product_words(w, row.product), mode_words(w, row.mode)),
+                format!("{} · {}", product_words(w, row.product), way_words(w, row.mode, row.reregistration)),
             ),
             age(row.waited_ms, due_ms, row.overdue),
             Cell::Tag(risk_tag(w, row.risk)),

@@ -11,8 +11,12 @@
 //! | run | from the file to the record, resumable |
 //! | rejects | the reject file |
 //! | table | all SQL of runs and rejects |
+//! | desk | files sent through the console, and the worker that takes them in |
+//! | page | the pages |
 
+pub mod desk;
 pub mod mapping;
+pub mod page;
 pub mod read;
 pub mod rejects;
 pub mod row;
@@ -33,7 +37,7 @@ pub mod code {
         PARQUET_ABSENT = "import.parquet_absent", 422, "本版程序不读 Parquet", "This build reads no Parquet",
             "请转为 CSV 或 XLSX，或换用完整版程序", "Convert it to CSV or XLSX, or use a full build";
         MAPPING = "import.mapping", 422, "映射文件有误：{reason}", "The mapping file is wrong: {reason}",
-            "对照 docs/import.md 改正映射文件", "Compare the mapping file with docs/import.md";
+            "对照 docs/operate/import.md 改正映射文件", "Compare the mapping file with docs/operate/import.md";
         COLUMN_MISSING = "import.column_missing", 422, "找不到字段 {column} 的列", "There is no column for the field {column}",
             "在映射文件的 [columns] 中写明列名，或在 [constants] 中给出固定值", "Name the column under [columns] of a mapping file, or give one value for all rows under [constants]";
         RUNNING = "import.running", 409, "另一进程正在导入 {file}", "Another process is importing {file}",
@@ -56,6 +60,14 @@ pub mod code {
             "等待号码释放，或核对号码", "Wait until the number is free, or check the number";
         PERSON_GONE = "import.person_gone", 422, "此人的资料已按期销毁，不能再次写入", "This person's data was destroyed when its time came and is not written again",
             "请本人到营业厅重新登记", "The person registers again at a hall";
+        NOT_FOUND = "import.not_found", 404, "没有这次导入", "There is no such import",
+            "请从列表中打开", "Open it from the list";
+        NOT_LIVE = "import.not_live", 409, "这次导入已经结束", "This import is over",
+            "如需重新导入，请再次上传", "Send the file again to import it once more";
+        FILE_GONE = "import.file_gone", 422, "上传的文件已删除", "The file that was sent is gone",
+            "请再次上传，导入会从断点继续", "Send it again; the import goes on where it was";
+        NO_FILE = "import.no_file", 422, "没有选择文件", "No file was chosen",
+            "请选择 CSV、XLSX 或 Parquet 文件", "Choose a CSV, XLSX or Parquet file";
         ENCODING = "import.encoding", 422, "该行有无法识别的字符编码", "The row has characters that cannot be decoded",
             "请以 UTF-8 或 GB18030 重新导出", "Export it again as UTF-8 or GB18030";
         QUOTE = "import.quote", 422, "该行引号不成对", "A quotation mark in the row is not closed",

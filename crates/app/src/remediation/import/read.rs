@@ -102,14 +102,16 @@ fn unreadable(error: impl std::fmt::Display) -> Failure {
     Problem::new(&code::FILE).with("reason", error).into()
 }
 
-/// Reads the file once: its hash, and whether its text is UTF-8 from the first byte to the last.
+/// Reads the file once: its hash, and whether its text is UTF-8: by its heading, or from the first byte to the last where that is plain ASCII.
 ///
 /// # Errors
 /// `import.file`: it cannot be opened or read.
 pub fn look(source: &Source) -> Result<Looked> {
     let mut file = source.open()?;
     let mut hash = Context::new(&SHA256);
+    // The heading, or as much of it as a row may be long.
     let mut head = Vec::new();
+    let mut heading = true;
     let (mut bytes, mut utf8) = (0_u64, Some(Vec::<u8>::new()));
     let mut block = vec![0_u8; BLOCK];
     loop {
@@ -122,19 +124,24 @@ pub fn look(source: &Source) -> Result<Looked> {
         let part = block.get(..count).unwrap_or_default();
         hash.update(part);
         bytes += count as u64;
-        if head.len() < 4 {
-            head.extend(part.iter().take(4 - head.len()));
+        if heading {
+            let end = part.iter().position(|byte| *byte == b'\n').unwrap_or(part.len());
+            head.extend(part.iter().take(end.min(ROW_MOST - head.len())));
+            heading = end == part.len() && head.len() < ROW_MOST;
         }
         utf8 = utf8.and_then(|rest| continues(rest, part));
     }
     let mut digest = [0_u8; 32];
     digest.copy_from_slice(hash.finish().as_ref());
+    // A heading in Chinese decides: then a byte that is none spoils its own row and not the whole file.
+    let decides = head.len() < ROW_MOST && !head.is_ascii();
     let format = match head.as_slice() {
-        [b'P', b'A', b'R', b'1'] => Format::Parquet,
-        [b'P', b'K', 3, 4] => Format::Xlsx,
+        [b'P', b'A', b'R', b'1', ..] => Format::Parquet,
+        [b'P', b'K', 3, 4, ..] => Format::Xlsx,
         [0xff, 0xfe, ..] => Format::Csv(UTF_16LE),
         [0xfe, 0xff, ..] => Format::Csv(UTF_16BE),
-        _ if utf8.is_some_and(|rest| rest.is_empty()) => Format::Csv(UTF_8),
+        head if decides && std::str::from_utf8(head).is_ok() => Format::Csv(UTF_8),
+        _ if !decides && utf8.is_some_and(|rest| rest.is_empty()) => Format::Csv(UTF_8),
         _ => Format::Csv(GB18030),
     };
     Ok(Looked { format, hash: digest, bytes })
@@ -245,7 +252,7 @@ fn split(mut text: impl BufRead, delimiter: Option<u8>, take: &mut Take<'_>) -> 
         if row == 1 && line.starts_with(&[0xef, 0xbb, 0xbf]) {
             line.drain(..3);
         }
-        if line.iter().all(u8::is_ascii_whitespace) && row > 1 {
+        if whole && line.iter().all(u8::is_ascii_whitespace) && row > 1 {
             continue;
         }
         let between = *between.get_or_insert_with(|| guess(&line));

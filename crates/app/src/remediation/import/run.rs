@@ -160,14 +160,14 @@ impl Report {
     }
 }
 
-/// Takes a file in, from where an earlier call or process left it. `told` hears after every transaction.
+/// Takes a file in, from where an earlier call or process left it. `by` names the job in the log; `told` hears after every transaction.
 ///
 /// # Errors
 /// Codes of [`code`]; what the record or the vault could not do. What was committed stays, and the next call goes on behind it.
-pub async fn take(app: &App, request: &Request, actor: Option<&Actor>, told: &mut (dyn FnMut(Progress) + Send)) -> Result<Report> {
+pub async fn take(app: &App, request: &Request, by: &'static str, told: &mut (dyn FnMut(Progress) + Send)) -> Result<Report> {
     let mapping = Arc::new(Mapping::parse(&request.mapping)?);
     let looked = look(request).await?;
-    let found = begin(app, request, &looked, actor, false).await?;
+    let found = begin(app, app.ids.next(app.clock.now()), request, &looked, None).await?;
     if found.state == State::Done {
         return Ok(Report { again: true, ..Report::of(&found) });
     }
@@ -175,7 +175,6 @@ pub async fn take(app: &App, request: &Request, actor: Option<&Actor>, told: &mu
     let mut run = found;
     let mut flow = Flow::start(app, request, &looked, mapping, behind).await?;
     let mut batches = 0;
-    let by = actor.map(|_| "import").unwrap_or("terminal");
     let mut whole = true;
     while let Some(next) = flow.next(request.batch).await? {
         let step = Step::of(&next);
@@ -235,22 +234,31 @@ pub async fn weigh(
     Ok(report)
 }
 
-async fn look(request: &Request) -> Result<Looked> {
+/// Looks through a file once.
+///
+/// # Errors
+/// `import.file`
+pub async fn look(request: &Request) -> Result<Looked> {
     let source = request.source.clone();
     tokio::task::spawn_blocking(move || read::look(&source)).await.map_err(Failure::internal)?
 }
 
-/// Finds the run of a file, or writes a new one: running for the terminal, waiting for the server's own worker.
+/// What tells one mapping from another.
+pub fn mapping_hash(mapping: &str) -> Vec<u8> {
+    digest(&SHA256, mapping.as_bytes()).as_ref().to_vec()
+}
+
+/// Finds the run of a file, or writes a new one under `id`: running for the terminal; waiting for the server's own worker when somebody sent it.
 ///
 /// # Errors
 /// The record fails.
-pub async fn begin(app: &App, request: &Request, looked: &Looked, actor: Option<&Actor>, uploaded: bool) -> Result<Run> {
+pub async fn begin(app: &App, id: Uuid, request: &Request, looked: &Looked, actor: Option<&Actor>) -> Result<Run> {
     let now = app.clock.now();
-    let mapping_hash = digest(&SHA256, request.mapping.as_bytes()).as_ref().to_vec();
+    let uploaded = actor.is_some();
     let run = Run {
-        id: app.ids.next(now),
+        id,
         file_hash: looked.hash.to_vec(),
-        mapping_hash,
+        mapping_hash: mapping_hash(&request.mapping),
         file_name: request.file_name.chars().filter(|c| !c.is_control()).take(80).collect(),
         mapping: request.mapping.clone(),
         format: looked.format.as_str().to_owned(),

@@ -85,12 +85,14 @@ struct Known {
     bucket: String,
 }
 
+/// Subject and sealed texts of each of a row's parties.
+type Parties<'a> = Vec<(SubjectId, Cow<'a, [Vec<u8>; 3]>)>;
+
 /// A row that lands.
 struct Landing<'a> {
     ready: &'a Ready,
     pool: Option<Uuid>,
-    /// Subject and sealed texts of each of its parties.
-    parties: Vec<(SubjectId, Cow<'a, [Vec<u8>; 3]>)>,
+    parties: Parties<'a>,
     person_key: Option<[u8; 16]>,
     slot: Option<i64>,
 }
@@ -128,6 +130,20 @@ pub fn land(app: &App, tx: &mut Tx, batches: &[Batch], import: Option<Uuid>, now
     let decided = decide(app, tx, batches, true)?;
     write(app, tx, &decided, import, now)?;
     Ok(decided.landed)
+}
+
+/// Lands numbers that no file brought: the base of the demo, of a test. The same checks, the same tables.
+///
+/// # Errors
+/// As [`land`]; one of them may not land.
+pub fn bring(app: &App, tx: &mut Tx, subscribers: Vec<super::row::Subscriber>, now: Timestamp) -> Result<Landed> {
+    let pool = std::sync::Arc::new(app.pool_key(tx)?);
+    let batch = seal::Sealer::new(app, pool, now).rows(subscribers)?;
+    let landed = land(app, tx, &[batch], None, now)?;
+    match landed.rejects.first() {
+        None => Ok(landed),
+        Some(reject) => Err(Failure::internal(format!("a made-up number was refused: {}", reject.code.id))),
+    }
 }
 
 fn decide<'a>(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seal_again: bool) -> Result<Decided<'a>> {
@@ -251,13 +267,7 @@ impl<'a> Persons<'a> {
     }
 
     /// Subjects and sealed texts of a row; `None` when a person's data was destroyed and may not be sealed again.
-    fn parties(
-        &mut self,
-        tx: &mut Tx,
-        batch: &'a Batch,
-        ready: &'a Ready,
-        seal_again: bool,
-    ) -> Result<Option<Vec<(SubjectId, Cow<'a, [Vec<u8>; 3]>)>>> {
+    fn parties(&mut self, tx: &mut Tx, batch: &'a Batch, ready: &'a Ready, seal_again: bool) -> Result<Option<Parties<'a>>> {
         let mut parties = Vec::with_capacity(ready.recorded.len());
         for recorded in &ready.recorded {
             let Some(person) = batch.persons.get(recorded.person) else { continue };

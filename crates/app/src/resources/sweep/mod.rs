@@ -4,7 +4,8 @@ use chuangsha_kernel::{role::Action, time::Timestamp};
 use jiff::civil::Date;
 use uuid::Uuid;
 
-use super::{Defect, Industry, Kind, Refusal, Resource, Step, resource::listed};
+use super::{Defect, Industry, Kind, Refusal, Resource, Step};
+use crate::platform::listed::listed;
 use crate::{
     App,
     platform::{

@@ -1,0 +1,194 @@
+//! 退费台账页面
+
+use axum::{
+    Form,
+    extract::{Path, State as Of},
+    http::Uri,
+    response::Response,
+};
+use chuangsha_kernel::{
+    problem::{Language, Problem},
+    role::Action,
+};
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use super::{Pairs, Plain, choices, read_id, said, status_of, value, words_of};
+use crate::{
+    App,
+    hotline::refund::{self, Filter, Refund, RefundState as State, RefundStep as Step, Refusal, yuan},
+    platform::{
+        actor::Actor,
+        failure::{Result, refuse},
+        web::{
+            form::{Input, Kind as Field},
+            frame::shown,
+            list::{self, Asked, Found, Listing, Look, Window},
+            page, page_with,
+            pages::{Button, DetailPage, Dialog, FormPart, Section},
+            parts::{Facts, Tag, Tone, code, fact},
+            see_other,
+            shell::Shell,
+            table::{Act, Cell, Column, Line},
+        },
+        words::Words,
+    },
+    registration::page::{city_choices, region_name},
+};
+
+/// 退费台账, as a list.
+pub struct Refunds;
+
+impl Listing for Refunds {
+    fn path(&self) -> &'static str {
+        "/refunds"
+    }
+
+    fn id(&self) -> &'static str {
+        "refunds"
+    }
+
+    fn title(&self, w: &'static Words) -> &'static str {
+        w.refunds
+    }
+
+    fn lead(&self, w: &'static Words) -> &'static str {
+        w.refunds_lead
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["state", "city"]
+    }
+
+    fn columns(&self, w: &'static Words) -> Vec<Column> {
+        vec![
+            Column::keyed("ticket", w.ticket_code),
+            Column::keyed("amount", w.refund_amount).figures(),
+            Column::keyed("region", w.region),
+            Column::keyed("computed", w.refund_computed_at).moment(),
+            Column::keyed("state", w.status),
+            Column::new(w.actions),
+        ]
+    }
+
+    fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
+        let (w, language) = (look.w, look.language);
+        vec![
+            Input::select("state", w.status, choices(State::ALL, Some(w.all), State::as_str, |one| said(language, one.words()))),
+            Input::select("city", w.region, city_choices(&look.app, language, w, &look.actor.region)),
+        ]
+        .into_iter()
+        .map(|input| asked.fill(input))
+        .collect()
+    }
+
+    fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(async move {
+            let filter = Filter {
+                region: asked.get("city").to_owned(),
+                state: State::parse(asked.get("state")),
+                after: window.after.as_deref().and_then(|after| Uuid::try_parse(after).ok()),
+                limit: i64::from(window.limit) + 1,
+            };
+            let rows = refund::list(&look.app, &look.actor, filter).await?;
+            Ok(Found::page(rows, window.limit, None, |row| line(look, row), |row| row.0.id.to_string()))
+        })
+    }
+}
+
+fn state_tag(language: Language, state: State) -> Tag {
+    let tone = match state {
+        State::Computed => Tone::Warning,
+        State::Approved => Tone::Active,
+        State::Paid => Tone::Good,
+        State::Unclaimed | State::AccountClosed => Tone::Warning,
+        State::Refused => Tone::Quiet,
+    };
+    Tag::new(tone, said(language, state.words()))
+}
+
+fn line(look: &Look, (one, ticket): &(Refund, String)) -> Line {
+    let (w, language) = (look.w, look.language);
+    let href = format!("/refunds/{}", one.id);
+    Line {
+        id: one.id.to_string(),
+        cells: vec![
+            Cell::Link(href.clone(), ticket.clone()),
+            Cell::Number(yuan(one.amount_fen)),
+            Cell::Text(region_name(&look.app, language, &one.region)),
+            Cell::Text(one.computed_at.display()),
+            Cell::Tag(state_tag(language, one.state)),
+            Cell::Actions(vec![Act::page(w.open, ticket, href)]),
+        ],
+        current: false,
+    }
+}
+
+pub(super) async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, uri: Uri) -> Result<Response> {
+    list::show(&Refunds, &app, &actor, shell, &uri).await
+}
+
+fn refund_id(text: &str) -> Result<Uuid> {
+    read_id(text, || refuse(Refusal::NotFound))
+}
+
+pub(super) async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {
+    Ok(page(&detail(&app, &actor, shell, refund_id(&id)?, None).await?))
+}
+
+async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
+    let (w, language) = (shell.w, shell.language);
+    let (one, ticket) = refund::find(app, actor, id).await?;
+    let facts = vec![
+        code(w.ticket_code, ticket.clone()),
+        fact(w.refund_amount, format!("¥ {}", yuan(one.amount_fen))),
+        fact(w.refund_computed_at, one.computed_at.display()),
+        fact(w.refund_second, if one.approved_by.is_some() { w.present } else { w.absent }),
+    ];
+    let (works, decides) = (actor.could(app, Action::TicketWork), actor.could(app, Action::TicketDecide));
+    let steps: &[Step] = match one.state {
+        State::Computed if decides && one.computed_by != actor.staff => &[Step::Approve, Step::Refuse],
+        State::Approved if works => &[Step::Pay, Step::Unclaim, Step::CloseAccount],
+        State::Unclaimed | State::AccountClosed if works => &[Step::Pay],
+        _ => &[],
+    };
+    let dialogs = steps.iter().map(|step| {
+        let title = said(language, step.words());
+        let note = Input::new("words", w.note, Field::Area).longest(200).wide().prefix(step.as_str());
+        let form =
+            FormPart::new(w, format!("/refunds/{id}/steps"), title, vec![note]).keep("step", step.as_str()).keep("version", one.version);
+        Dialog { id: format!("step-{}", step.as_str()), title: title.to_owned(), open: false, form }
+    });
+    let plain = Plain {
+        title: format!("{} {ticket}", w.refund),
+        trail: vec![(w.menu_hotline.to_owned(), "/tickets".to_owned()), (w.refunds.to_owned(), "/refunds".to_owned())],
+        tag: state_tag(language, one.state),
+        lead: region_name(app, language, &one.region),
+        sections: vec![Section::Facts(w.refund.to_owned(), Facts { facts })],
+        dialogs: dialogs.collect(),
+    };
+    let mut screen = plain.page(shell, problem);
+    screen.buttons.push(Button::Page(format!("/tickets/{}", one.ticket), w.ticket.to_owned()));
+    Ok(screen)
+}
+
+pub(super) async fn step(
+    Of(app): Of<App>,
+    actor: Actor,
+    shell: Shell,
+    Path(id): Path<String>,
+    Form(form): Form<Pairs>,
+) -> Result<Response> {
+    let id = refund_id(&id)?;
+    let done = match (Step::parse(value(&form, "step")), value(&form, "version").parse()) {
+        (Some(step), Ok(version)) => refund::step(&app, &actor, id, version, step, words_of(&form)).await,
+        _ => Err(refuse(Refusal::Changed)),
+    };
+    match done {
+        Ok(_) => Ok(see_other(&format!("/refunds/{id}?done=saved"))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            Ok(page_with(status_of(&problem), &detail(&app, &actor, shell, id, Some(&problem)).await?))
+        }
+    }
+}

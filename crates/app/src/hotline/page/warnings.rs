@@ -1,0 +1,217 @@
+//! 预警页面
+
+use axum::{
+    Form,
+    extract::{Path, State as Of},
+    http::Uri,
+    response::Response,
+};
+use chuangsha_kernel::{
+    problem::{Language, Problem},
+    role::Action,
+    rulebook::ChannelKind,
+};
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use super::{Pairs, Plain, choices, read_id, said, status_of, words_of};
+use crate::{
+    App,
+    hotline::{
+        ticket::Stage,
+        warning::{self, Filter, Refusal, Warning, WarningKind as Kind, WarningState as State},
+    },
+    platform::{
+        actor::Actor,
+        failure::{Result, refuse},
+        web::{
+            form::{Input, Kind as Field},
+            frame::shown,
+            list::{self, Asked, Found, Listing, Look, Window},
+            page, page_with,
+            pages::{Button, DetailPage, Dialog, FormPart, Section},
+            parts::{Facts, Tag, Tone, fact},
+            see_other,
+            shell::Shell,
+            table::{Act, Address, Cell, Column, Line},
+        },
+        words::{Words, fill},
+    },
+    registration::page::{channel_words, city_choices, region_name},
+};
+
+/// 投诉预警, as a list.
+pub struct Warnings;
+
+impl Listing for Warnings {
+    fn path(&self) -> &'static str {
+        "/warnings"
+    }
+
+    fn id(&self) -> &'static str {
+        "warnings"
+    }
+
+    fn title(&self, w: &'static Words) -> &'static str {
+        w.warning_list
+    }
+
+    fn lead(&self, w: &'static Words) -> &'static str {
+        w.warnings_lead
+    }
+
+    fn keys(&self) -> &'static [&'static str] {
+        &["state", "city"]
+    }
+
+    fn columns(&self, w: &'static Words) -> Vec<Column> {
+        vec![
+            Column::keyed("day", w.day),
+            Column::keyed("kind", w.kind),
+            Column::keyed("region", w.region),
+            Column::keyed("cell", w.warning_cell),
+            Column::keyed("observed", w.warning_observed).figures(),
+            Column::keyed("expected", w.warning_expected).figures(),
+            Column::keyed("state", w.status),
+            Column::new(w.actions),
+        ]
+    }
+
+    fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
+        let (w, language) = (look.w, look.language);
+        vec![
+            Input::select("state", w.status, choices(State::ALL, Some(w.all), State::as_str, |one| said(language, one.words()))),
+            Input::select("city", w.region, city_choices(&look.app, language, w, &look.actor.region)),
+        ]
+        .into_iter()
+        .map(|input| asked.fill(input))
+        .collect()
+    }
+
+    fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
+        Box::pin(async move {
+            let filter = Filter {
+                region: look.app.visible_region(&look.actor, Action::TicketView, asked.get("city"))?,
+                state: State::parse(asked.get("state")),
+                after: window.after.as_deref().and_then(|after| Uuid::try_parse(after).ok()),
+                limit: i64::from(window.limit) + 1,
+            };
+            let rows = look.app.read(move |tx| warning::list(tx, &filter)).await?;
+            Ok(Found::page(rows, window.limit, None, |row| line(look, row), |row| row.id.to_string()))
+        })
+    }
+}
+
+fn state_tag(language: Language, state: State) -> Tag {
+    Tag::new(if state == State::Open { Tone::Bad } else { Tone::Good }, said(language, state.words()))
+}
+
+/// Stage and channel of a rate, topic and outlet of an incident.
+fn cell(w: &'static Words, language: Language, one: &Warning) -> (String, String) {
+    match one.kind {
+        Kind::Rate => (
+            said(language, one.stage.words()).to_owned(),
+            ChannelKind::from_i64(one.channel_kind).map_or("—", |kind| channel_words(w, kind)).to_owned(),
+        ),
+        Kind::Group => (one.topic.map_or("—", |topic| said(language, topic.words())).to_owned(), one.place.clone()),
+    }
+}
+
+/// `1.25`
+fn expected(one: &Warning) -> String {
+    match one.kind {
+        Kind::Rate => format!("{}.{:02}", one.expected_milli / 1_000, one.expected_milli % 1_000 / 10),
+        Kind::Group => "—".to_owned(),
+    }
+}
+
+fn line(look: &Look, one: &Warning) -> Line {
+    let (w, language) = (look.w, look.language);
+    let href = format!("/warnings/{}", one.id);
+    let (first, second) = cell(w, language, one);
+    Line {
+        id: one.id.to_string(),
+        cells: vec![
+            Cell::Link(href.clone(), one.day.clone()),
+            Cell::Text(said(language, one.kind.words()).to_owned()),
+            Cell::Text(region_name(&look.app, language, &one.region)),
+            Cell::Two(first, second),
+            Cell::Number(one.observed.to_string()),
+            Cell::Number(expected(one)),
+            Cell::Tag(state_tag(language, one.state)),
+            Cell::Actions(vec![Act::page(w.open, &one.day, href)]),
+        ],
+        current: false,
+    }
+}
+
+pub(super) async fn list(Of(app): Of<App>, actor: Actor, shell: Shell, uri: Uri) -> Result<Response> {
+    list::show(&Warnings, &app, &actor, shell, &uri).await
+}
+
+fn warning_id(text: &str) -> Result<Uuid> {
+    read_id(text, || refuse(Refusal::NotFound))
+}
+
+pub(super) async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {
+    Ok(page(&detail(&app, &actor, shell, warning_id(&id)?, None).await?))
+}
+
+async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
+    let (w, language) = (shell.w, shell.language);
+    let one = warning::find(app, actor, id).await?;
+    let now = app.clock.now();
+    let (first, second) = cell(w, language, &one);
+    let mut facts = vec![
+        fact(w.day, one.day.clone()),
+        fact(w.region, region_name(app, language, &one.region)),
+        fact(w.warning_cell, [first, second].join(" · ")),
+        fact(w.warning_observed, one.observed.to_string()),
+    ];
+    if one.kind == Kind::Rate {
+        let promise = app.number_rule("hotline.warning_false_alarms", now, "")?.value;
+        facts.push(fact(w.warning_expected, expected(&one)));
+        facts.push(fact(w.warning_chance, format!("{} × 10⁻⁹", one.chance_ppb)));
+        facts.push(fact(w.warning_promise, fill(w.warning_promise_lead, promise)));
+    }
+    facts.push(fact(w.ticket_opened, one.opened_at.display()));
+    if one.state == State::Acknowledged {
+        facts.push(fact(w.by, one.ended_by.clone()));
+    }
+    let mut dialogs = Vec::new();
+    if one.state == State::Open && actor.could(app, Action::TicketDecide) {
+        let note = Input::new("words", w.warning_cause, Field::Area).required().longest(200).wide().prefix("end").check(problem, language);
+        let form = FormPart::new(w, format!("/warnings/{id}/acknowledgement"), w.warning_end, vec![note]).lead(w.warning_end_lead);
+        dialogs.push(Dialog { id: "end".to_owned(), title: w.warning_end.to_owned(), open: problem.is_some(), form });
+    }
+    let plain = Plain {
+        title: said(language, one.kind.words()).to_owned(),
+        trail: vec![(w.menu_hotline.to_owned(), "/tickets".to_owned()), (w.warning_list.to_owned(), "/warnings".to_owned())],
+        tag: state_tag(language, one.state),
+        lead: if one.stage == Stage::None { String::new() } else { said(language, one.stage.words()).to_owned() },
+        sections: vec![Section::Facts(w.warning.to_owned(), Facts { facts })],
+        dialogs,
+    };
+    let mut screen = plain.page(shell, problem.filter(|problem| problem.field.is_none()));
+    let tickets = Address::new("/tickets", [("state", "all"), ("city", one.region.as_str())])
+        .with("topic", one.topic.map_or("", |topic| topic.as_str()));
+    screen.buttons.push(Button::Page(tickets.to_string(), w.menu_hotline.to_owned()));
+    Ok(screen)
+}
+
+pub(super) async fn acknowledge(
+    Of(app): Of<App>,
+    actor: Actor,
+    shell: Shell,
+    Path(id): Path<String>,
+    Form(form): Form<Pairs>,
+) -> Result<Response> {
+    let id = warning_id(&id)?;
+    match warning::acknowledge(&app, &actor, id, words_of(&form)).await {
+        Ok(()) => Ok(see_other(&format!("/warnings/{id}?done=saved"))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            Ok(page_with(status_of(&problem), &detail(&app, &actor, shell, id, Some(&problem)).await?))
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! 退费台账: what is paid back, counted in fen, approved by a second person, and what becomes of it (R-REM-11, R-HOT-5).
+
+use chuangsha_kernel::{
+    id::StaffId,
+    problem::{Problem, Refuse},
+    role::Action,
+    time::Timestamp,
+};
+use chuangsha_store::{Row, Tx, params};
+use uuid::Uuid;
+
+use super::{place, table};
+use crate::{
+    App,
+    platform::{
+        actor::Actor,
+        audit::{By, Entry},
+        failure::{Failure, Result, refuse},
+        listed::listed,
+    },
+};
+
+/// Tables of refunds.
+pub const DDL: &str = "
+CREATE TABLE refund (
+    id BYTEA PRIMARY KEY,
+    ticket BYTEA NOT NULL,
+    region TEXT NOT NULL,
+    amount_fen BIGINT NOT NULL CHECK (amount_fen > 0),
+    state BIGINT NOT NULL,
+    version BIGINT NOT NULL,
+    computed_by BYTEA NOT NULL,
+    approved_by BYTEA,
+    computed_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    CONSTRAINT two_people_pay_back CHECK (approved_by IS NULL OR approved_by <> computed_by),
+    CONSTRAINT what_is_paid_was_approved CHECK (state IN (1, 6) OR approved_by IS NOT NULL)
+);
+CREATE INDEX refund_region ON refund (region, id);
+CREATE INDEX refund_ticket ON refund (ticket);
+";
+
+listed! {
+    /// 退费状态
+    RefundState {
+        Computed = 1, "computed", "已核算", "Computed";
+        Approved = 2, "approved", "已审批", "Approved";
+        Paid = 3, "paid", "已退付", "Paid";
+        Unclaimed = 4, "unclaimed", "无人领取", "Unclaimed";
+        AccountClosed = 5, "account_closed", "账户已销", "Account closed";
+        Refused = 6, "refused", "未批准", "Refused";
+    }
+}
+
+listed! {
+    /// 退费步骤
+    RefundStep {
+        Approve = 1, "approve", "审批", "Approve";
+        Refuse = 2, "refuse", "不批准", "Refuse";
+        Pay = 3, "pay", "登记退付", "Record the payment";
+        Unclaim = 4, "unclaim", "登记无人领取", "Record as unclaimed";
+        CloseAccount = 5, "close_account", "登记账户已销", "Record that the account is closed";
+    }
+}
+
+/// 退费
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// Id.
+    pub id: Uuid,
+    /// Ticket it belongs to.
+    pub ticket: Uuid,
+    /// City.
+    pub region: String,
+    /// 分
+    pub amount_fen: i64,
+    /// State.
+    pub state: RefundState,
+    /// Grows with every step.
+    pub version: i64,
+    /// Who computed it.
+    pub computed_by: StaffId,
+    /// Who approved or refused it.
+    pub approved_by: Option<StaffId>,
+    /// Computed.
+    pub computed_at: Timestamp,
+}
+
+/// Why a step is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant's sentence is its code's text below")]
+pub enum Refusal {
+    #[error("no such refund")]
+    NotFound,
+    #[error("the refund is {}: it does not take this step", .0.as_str())]
+    OutOfOrder(RefundState),
+    #[error("whoever computed it does not approve it")]
+    OwnComputation,
+    #[error("an amount is above zero and below 100,000 yuan")]
+    Amount,
+    #[error("somebody changed it in the meantime")]
+    Changed,
+}
+
+/// Codes of refunds.
+pub mod code {
+    chuangsha_kernel::codes! {
+        NOT_FOUND = "refund.not_found", 404, "没有这笔退费，或您无权查看", "There is no such refund, or it is not yours to see", "请核对地址", "Check the address";
+        OUT_OF_ORDER = "refund.out_of_order", 409, "该退费当前为「{state_zh}」，不能执行此步骤", "The refund is \"{state_en}\" and does not take this step", "请刷新页面查看最新状态", "Reload the page to see where it stands";
+        OWN_COMPUTATION = "refund.own_computation", 409, "核算人不得审批本人核算的退费", "Whoever computed a refund does not approve it", "请由另一人审批", "Have another person approve it";
+        AMOUNT = "refund.amount", 422, "金额须大于 0、小于 10 万元，最多两位小数", "An amount is above zero, below 100,000 yuan, with two decimals at most", "例如 12.50", "For example 12.50";
+        CHANGED = "refund.changed", 409, "该退费刚被他人修改", "Somebody changed the refund in the meantime", "请刷新后重试", "Reload and try again";
+    }
+}
+
+impl Refuse for Refusal {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::NotFound => Problem::new(&code::NOT_FOUND),
+            Self::OutOfOrder(state) => {
+                Problem::new(&code::OUT_OF_ORDER).with("state_zh", state.words().0).with("state_en", state.words().1)
+            }
+            Self::OwnComputation => Problem::new(&code::OWN_COMPUTATION),
+            Self::Amount => Problem::new(&code::AMOUNT).field("amount"),
+            Self::Changed => Problem::new(&code::CHANGED),
+        }
+    }
+}
+
+/// `12.50` → 1250 fen.
+///
+/// # Errors
+/// [`Refusal::Amount`]
+pub fn fen(text: &str) -> Result<i64, Refusal> {
+    let (yuan, rest) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if yuan.is_empty() || yuan.len() > 5 || rest.len() > 2 || !digits(yuan) || !digits(rest) {
+        return Err(Refusal::Amount);
+    }
+    let yuan: i64 = yuan.parse().map_err(|_| Refusal::Amount)?;
+    let cents: i64 = format!("{rest:0<2}").parse().map_err(|_| Refusal::Amount)?;
+    match yuan * 100 + cents {
+        0 => Err(Refusal::Amount),
+        fen => Ok(fen),
+    }
+}
+
+/// 1250 fen → `12.50`.
+pub fn yuan(fen: i64) -> String {
+    format!("{}.{:02}", fen / 100, fen % 100)
+}
+
+impl Refund {
+    /// The only way a refund changes.
+    ///
+    /// # Errors
+    /// The refusal names the guard that held.
+    pub fn decide(&self, step: RefundStep, by: StaffId) -> Result<Self, Refusal> {
+        use RefundState::{AccountClosed, Approved, Computed, Paid, Refused, Unclaimed};
+        let mut next = Self { version: self.version + 1, ..self.clone() };
+        next.state = match (self.state, step) {
+            (Computed, RefundStep::Approve) => {
+                if by == self.computed_by {
+                    return Err(Refusal::OwnComputation);
+                }
+                next.approved_by = Some(by);
+                Approved
+            }
+            (Computed, RefundStep::Refuse) => Refused,
+            // Money nobody fetched may still be fetched; what a closed account refused may be paid another way.
+            (Approved | Unclaimed | AccountClosed, RefundStep::Pay) => Paid,
+            (Approved, RefundStep::Unclaim) => Unclaimed,
+            (Approved, RefundStep::CloseAccount) => AccountClosed,
+            (state, _) => return Err(Refusal::OutOfOrder(state)),
+        };
+        Ok(next)
+    }
+}
+
+const COLUMNS: &str = "id, ticket, region, amount_fen, state, version, computed_by, approved_by, computed_at";
+
+fn read(row: &Row) -> Result<Refund> {
+    let broken = |column: &str| Failure::internal(format!("refund.{column} holds a value this version does not know"));
+    Ok(Refund {
+        id: row.uuid(0)?,
+        ticket: row.uuid(1)?,
+        region: row.text(2)?,
+        amount_fen: row.int(3)?,
+        state: RefundState::from_i64(row.int(4)?).ok_or_else(|| broken("state"))?,
+        version: row.int(5)?,
+        computed_by: StaffId(row.uuid(6)?),
+        approved_by: row.opt_uuid(7)?.map(StaffId),
+        computed_at: Timestamp(row.int(8)?),
+    })
+}
+
+/// What a list of refunds shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Region or the start of one.
+    pub region: String,
+    /// State.
+    pub state: Option<RefundState>,
+    /// Keyset: id of the last row before.
+    pub after: Option<Uuid>,
+    /// Rows.
+    pub limit: i64,
+}
+
+/// One page, newest first, each with the code of its ticket.
+///
+/// # Errors
+/// The right to see tickets.
+pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Vec<(Refund, String)>> {
+    filter.region = app.visible_region(actor, Action::TicketView, &filter.region)?;
+    app.read(move |tx| {
+        let last = Uuid::max();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM refund WHERE ($1 = '' OR substr(region, 1, 2) = $1 OR region = $1) AND ($2 = 0 OR state = $2) AND id < $3 \
+             ORDER BY id DESC LIMIT $4"
+        );
+        let state = filter.state.map_or(0, |state| state as i64);
+        let rows = tx.query(&sql, &params![&filter.region, state, filter.after.as_ref().unwrap_or(&last), filter.limit.clamp(1, 1_001)])?;
+        rows.iter()
+            .map(|row| {
+                let one = read(row)?;
+                let code = table::find(tx, one.ticket)?.map_or_else(String::new, |ticket| ticket.code);
+                Ok((one, code))
+            })
+            .collect()
+    })
+    .await
+}
+
+/// The refunds of a ticket.
+pub fn of_ticket(tx: &mut Tx, ticket: Uuid) -> Result<Vec<Refund>> {
+    tx.query(&format!("SELECT {COLUMNS} FROM refund WHERE ticket = $1 ORDER BY id"), &params![&ticket])?.iter().map(read).collect()
+}
+
+fn seen(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<Refund> {
+    actor.reach(app, Action::TicketView)?;
+    let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM refund WHERE id = $1"), &params![&id])?;
+    let found = row.as_ref().map(read).transpose()?.ok_or_else(|| refuse(Refusal::NotFound))?;
+    actor.require(app, Action::TicketView, &place(app, &found.region)).map_err(|_| refuse(Refusal::NotFound))?;
+    Ok(found)
+}
+
+/// One refund with its ticket's code.
+///
+/// # Errors
+/// `refund.not_found`
+pub async fn find(app: &App, actor: &Actor, id: Uuid) -> Result<(Refund, String)> {
+    let (reader, actor) = (app.clone(), actor.clone());
+    app.read(move |tx| {
+        let one = seen(&reader, tx, &actor, id)?;
+        let code = table::find(tx, one.ticket)?.map_or_else(String::new, |ticket| ticket.code);
+        Ok((one, code))
+    })
+    .await
+}
+
+/// 核算: computes a refund for a ticket.
+///
+/// # Errors
+/// [`Refusal::Amount`]; the right to work the ticket.
+pub async fn compute(app: &App, actor: &Actor, ticket: Uuid, amount: String, words: String) -> Result<Refund> {
+    actor.reach(app, Action::TicketWork)?;
+    let now = app.clock.now();
+    let amount_fen = fen(&amount).map_err(refuse)?;
+    let (writer, actor) = (app.clone(), actor.clone());
+    app.write(move |tx| {
+        let ticket = super::seen(&writer, tx, &actor, ticket)?;
+        actor.require(&writer, Action::TicketWork, &place(&writer, &ticket.region))?;
+        let one = Refund {
+            id: writer.ids.next(now),
+            ticket: ticket.id,
+            region: ticket.region,
+            amount_fen,
+            state: RefundState::Computed,
+            version: 1,
+            computed_by: actor.staff,
+            approved_by: None,
+            computed_at: now,
+        };
+        tx.push(
+            "INSERT INTO refund (id, ticket, region, amount_fen, state, version, computed_by, computed_at, updated_at) \
+             VALUES ($1, $2, $3, $4, 1, 1, $5, $6, $6)",
+            &params![&one.id, &one.ticket, &one.region, one.amount_fen, one.computed_by.as_bytes(), now.0],
+        )?;
+        record(&writer, tx, &actor, &one, "refund.compute", words.trim(), now)?;
+        Ok(one)
+    })
+    .await
+}
+
+/// Takes a step on a refund. Approving and refusing are decisions; recording what became of it is work.
+///
+/// # Errors
+/// [`Refusal`]; the right to take it.
+pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, step: RefundStep, words: String) -> Result<Refund> {
+    let now = app.clock.now();
+    let (writer, actor) = (app.clone(), actor.clone());
+    app.write(move |tx| {
+        let old = seen(&writer, tx, &actor, id)?;
+        let action = match step {
+            RefundStep::Approve | RefundStep::Refuse => Action::TicketDecide,
+            _ => Action::TicketWork,
+        };
+        actor.require(&writer, action, &place(&writer, &old.region))?;
+        if old.version != version {
+            return Err(refuse(Refusal::Changed));
+        }
+        let next = old.decide(step, actor.staff).map_err(refuse)?;
+        tx.push_one(
+            "UPDATE refund SET state = $3, version = $4, approved_by = $5, updated_at = $6 WHERE id = $1 AND version = $2",
+            &params![&id, old.version, next.state as i64, next.version, next.approved_by.as_ref().map(StaffId::as_bytes), now.0],
+        )?;
+        record(&writer, tx, &actor, &next, &format!("refund.{}", step.as_str()), words.trim(), now)?;
+        Ok(next)
+    })
+    .await
+}
+
+fn record(app: &App, tx: &mut Tx, actor: &Actor, one: &Refund, action: &str, words: &str, now: Timestamp) -> Result<()> {
+    let facts = serde_json::json!({ "amount_fen": one.amount_fen, "ticket": one.ticket, "version": one.version }).to_string();
+    let entry = Entry {
+        action,
+        case_kind: "refund",
+        case: Some(one.id),
+        step: one.state.as_str(),
+        why: words,
+        article: "R-REM-11",
+        pack: &app.rules.version,
+        facts: &facts,
+        ..Entry::default()
+    };
+    app.audit(tx, By::Actor(actor), &entry, now).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails stops")]
+
+    use super::*;
+
+    #[test]
+    fn every_state_takes_exactly_the_steps_of_the_table() {
+        use RefundState::{AccountClosed, Approved, Computed, Paid, Refused, Unclaimed};
+        // Columns: approve, refuse, pay, unclaim, close account.
+        let table: [(RefundState, [Option<RefundState>; 5]); 6] = [
+            (Computed, [Some(Approved), Some(Refused), None, None, None]),
+            (Approved, [None, None, Some(Paid), Some(Unclaimed), Some(AccountClosed)]),
+            (Paid, [None; 5]),
+            (Unclaimed, [None, None, Some(Paid), None, None]),
+            (AccountClosed, [None, None, Some(Paid), None, None]),
+            (Refused, [None; 5]),
+        ];
+        assert_eq!(table.map(|(state, _)| state).as_slice(), RefundState::ALL, "a new state has its row");
+        let (one, two) = (StaffId(Uuid::from_u128(1)), StaffId(Uuid::from_u128(2)));
+        for (state, row) in table {
+            let refund = Refund {
+                id: Uuid::nil(),
+                ticket: Uuid::nil(),
+                region: "990100".into(),
+                amount_fen: 1,
+                state,
+                version: 1,
+                computed_by: one,
+                approved_by: (state != Computed).then_some(two),
+                computed_at: Timestamp(0),
+            };
+            for (step, wanted) in RefundStep::ALL.iter().zip(row) {
+                match (refund.decide(*step, two), wanted) {
+                    (Ok(next), Some(wanted)) => assert_eq!(next.state, wanted),
+                    (Err(Refusal::OutOfOrder(found)), None) => assert_eq!(found, state),
+                    (result, wanted) => panic!("{state:?} {step:?}: {result:?}, wanted {wanted:?}"),
+                }
+            }
+            if state == Computed {
+                assert_eq!(refund.decide(RefundStep::Approve, one), Err(Refusal::OwnComputation));
+            }
+        }
+    }
+
+    #[test]
+    fn money_is_read_to_the_fen_and_never_rounded() {
+        for (text, fen_) in [("12.50", 1250), ("0.01", 1), ("7", 700), ("7.", 700), (" 99999.99 ", 9_999_999), ("1.5", 150)] {
+            assert_eq!(fen(text), Ok(fen_), "{text}");
+        }
+        for bad in ["", "0", "0.00", "-1", "1.234", "100000", "1e3", "１２", ".5", "1,5"] {
+            assert_eq!(fen(bad), Err(Refusal::Amount), "{bad}");
+        }
+        assert_eq!((yuan(1250), yuan(5), yuan(100)), ("12.50".into(), "0.05".into(), "1.00".into()));
+    }
+}

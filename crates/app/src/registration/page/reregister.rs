@@ -1,0 +1,105 @@
+//! 补登: the first screen for a number that is in use already. From the document on it is the capture of any order.
+
+use axum::{Form, Router, extract::State as Of, http::StatusCode, response::Response, routing::get};
+use chuangsha_kernel::{problem::Problem, role::Action};
+use zeroize::Zeroizing;
+
+use super::{
+    capture::{CapturePage, rules, steps},
+    customer_words,
+};
+use crate::{
+    App,
+    platform::{
+        actor::Actor,
+        failure::Result,
+        web::{
+            form::{Choice, Input, Kind, notice},
+            frame::shown,
+            page, page_with, see_other,
+            shell::Shell,
+        },
+    },
+    registration::{
+        order::Customer,
+        reregistration::{self, Reregistration},
+    },
+};
+
+/// Routes of this file.
+pub fn pages() -> Router<App> {
+    Router::new().route("/capture/existing", get(start).post(open))
+}
+
+/// What the clerk types.
+#[derive(serde::Deserialize)]
+struct Typed {
+    #[serde(default)]
+    number: Zeroizing<String>,
+    #[serde(default)]
+    customer: String,
+}
+
+async fn start(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Response> {
+    actor.require(&app, Action::OrderReserve, &actor.here())?;
+    Ok(page(&screen(shell, "", "individual", None)))
+}
+
+fn screen(shell: Shell, number: &str, customer: &str, problem: Option<&Problem>) -> CapturePage {
+    let w = shell.w;
+    let customers =
+        vec![Choice::new("individual", customer_words(w, Customer::Individual)), Choice::new("group", customer_words(w, Customer::Group))];
+    let fields: Vec<Input> = vec![
+        Input::text("number", w.number)
+            .required()
+            .inputmode("numeric")
+            .autocomplete("off")
+            .longest(20)
+            .hint(w.suspension_number_hint)
+            .first()
+            .value(number)
+            .check(problem, shell.language),
+        Input::new("customer", w.customer, Kind::Radio(customers)).required().value(customer),
+    ];
+    CapturePage {
+        w,
+        number: String::new(),
+        steps: steps(w, 0, None),
+        heading: w.reregister.to_owned(),
+        lead: w.reregister_lead.to_owned(),
+        action: "/capture/existing".to_owned(),
+        hidden: Vec::new(),
+        offers: Vec::new(),
+        picked: String::new(),
+        more: None,
+        notice: notice(problem, &fields, shell.language),
+        fields,
+        shots: Vec::new(),
+        proxy: Vec::new(),
+        proxy_shots: Vec::new(),
+        proxy_open: false,
+        summary: None,
+        submit: w.reregister_open.to_owned(),
+        back: Some("/capture".to_owned()),
+        cancel: None,
+        dialog: None,
+        checks: rules(w, &[(w.reregister_rule_same, "L-REM-5"), (w.reregister_rule_restore, "L-REM-8"), (w.rule_gate, "R-REG-6")]),
+        shell,
+    }
+}
+
+async fn open(Of(app): Of<App>, actor: Actor, shell: Shell, Form(typed): Form<Typed>) -> Result<Response> {
+    let customer = if typed.customer == "group" { Customer::Group } else { Customer::Individual };
+    match reregistration::open(&app, &actor, Reregistration { number: typed.number.clone(), customer }).await {
+        Ok(id) => Ok(see_other(&format!("/capture/{id}/document"))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            // Who may not capture at all gets the page that says so.
+            if problem.code.status == 403 {
+                return Err(problem.into());
+            }
+            let screen = screen(shell, &typed.number, &typed.customer, Some(&problem));
+            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), &screen))
+        }
+    }
+}

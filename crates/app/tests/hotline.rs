@@ -1,0 +1,415 @@
+//! The story of a complaint on every store: taken, its case held, paused, answered, asked about; three of them; appeals, refunds, warnings, the tag
+//! of a caller, and the bulletins that count it all (R-HOT, L-HOT).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test that fails stops")]
+
+use chuangsha_app::{
+    figures::{
+        self,
+        bulletin::{self, BulletinKind},
+    },
+    hotline::{
+        self, Asked, Filter, Intake, Kind, Outcome, Stage, Ticket, Topic,
+        appeal::{self, About, AppealState, AppealStep, NewAppeal},
+        http::NewTicket,
+        ivr::{self, IvrBranch},
+        refund::{self, RefundState, RefundStep},
+        view,
+        warning::{self, WarningState},
+    },
+    platform::{actor::Actor, audit::By, failure::Failure, people::OrganisationKind, reveal::Reveal},
+    registration::{
+        order::Product,
+        table::{self, Subscription},
+    },
+    suspension::{self, Ground, Level, Notice, Stop},
+};
+use chuangsha_kernel::{
+    id::StaffId,
+    role::Role,
+    rulebook::ChannelKind,
+    time::{Clock, DAY_MS, HOUR_MS, Timestamp},
+};
+use chuangsha_store::{params, testkit};
+use chuangsha_vault::Field;
+use chuangsha_world::kit::{self, Kit};
+use jiff::civil::date;
+use uuid::Uuid;
+
+fn refused<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+    match result.expect_err("refused") {
+        Failure::Problem(problem) => problem.code.id.to_owned(),
+        other => panic!("a fault, not a refusal: {other}"),
+    }
+}
+
+/// Somebody of the hotline, hired, so that a ticket can be theirs.
+async fn agent(kit: &Kit, number: &'static str) -> Actor {
+    let staff = kit.staff_of(number, Role::HotlineAgent, kit.hq).await;
+    Actor { staff, number: number.to_owned(), ..kit.actor(Role::HotlineAgent, OrganisationKind::CarrierHq, kit.hq, "") }
+}
+
+fn manager(kit: &Kit) -> Actor {
+    kit.actor(Role::ProvinceManager, OrganisationKind::Province, kit.city, kit::CITY)
+}
+
+/// Numbers of the old base, nobody's by name, as an import brings them.
+async fn base(kit: &Kit, count: u32) -> Vec<Uuid> {
+    let free = kit.numbers(1, count).await;
+    let (app, now) = (kit.app.clone(), kit.clock.now());
+    let write = move |tx: &mut chuangsha_store::Tx<'_>| {
+        let mut made = Vec::new();
+        for (nth, number) in (1..).zip(&free) {
+            let subscription = Subscription {
+                id: app.ids.next(now),
+                number: *number,
+                number_index: app.vault.blind(Field::Phone, &format!("86199{nth:08}"))?.0.to_vec(),
+                subject: None,
+                person_key: None,
+                region: kit::CITY.to_owned(),
+                channel_kind: 2,
+                product: Product::Voice,
+                real_name: false,
+                since: now,
+            };
+            table::add_subscription(tx, &subscription)?;
+            made.push(subscription.id);
+        }
+        Ok::<_, Failure>(made)
+    };
+    kit.app.write(write).await.unwrap()
+}
+
+fn complaint(subscription: Uuid) -> Intake {
+    Intake {
+        subscription: Some(subscription),
+        kind: Kind::Complaint,
+        topic: Topic::Suspension,
+        region: String::new(),
+        place: String::new(),
+        words: "我的号码被停机了".into(),
+    }
+}
+
+async fn step(kit: &Kit, by: &Actor, ticket: &Ticket, asked: Asked, words: &str) -> Result<Ticket, Failure> {
+    hotline::step(&kit.app, by, ticket.id, ticket.version, asked, words.into()).await
+}
+
+async fn held(kit: &Kit, subscription: Uuid) -> bool {
+    kit.app.read(move |tx| hotline::holds(tx, subscription)).await.unwrap()
+}
+
+async fn entries(kit: &Kit, action: &'static str) -> i64 {
+    kit.app.read(move |tx| Ok(tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE action = $1", &params![action])?.int(0)?)).await.unwrap()
+}
+
+macro_rules! story {
+    ($name:ident, $kit:ident => $body:block) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            for engine in testkit::engines().await {
+                let $kit = Kit::new(engine.store.clone()).await;
+                $body
+            }
+        }
+    };
+}
+
+story!(a_complaint_holds_its_case_until_it_is_answered, kit => {
+    let number = base(&kit, 1).await.remove(0);
+    let (agent, other) = (agent(&kit, "H0001").await, agent(&kit, "H0002").await);
+    let ticket = hotline::open(&kit.app, &agent, complaint(number)).await.unwrap();
+    assert!(held(&kit, number).await);
+    assert_eq!(ticket.clock.base, Some(kit::start().plus_ms(15 * DAY_MS)), "L-HOT-1");
+    assert_eq!(refused(step(&kit, &agent, &Ticket { version: 7, ..ticket.clone() }, Asked::Claim, "").await), "hotline.changed");
+    let ticket = step(&kit, &agent, &ticket, Asked::Claim, "").await.unwrap();
+    let answer = Asked::Answer { outcome: Outcome::Upheld };
+    assert_eq!(refused(step(&kit, &other, &ticket, answer.clone(), "已恢复").await), "hotline.not_the_worker");
+    // Three days for the customer do not count.
+    let ticket = step(&kit, &agent, &ticket, Asked::Pause, "待提供证件").await.unwrap();
+    kit.clock.advance_ms(3 * DAY_MS);
+    let ticket = step(&kit, &agent, &ticket, Asked::Resume, "").await.unwrap();
+    let seen = view::find(&kit.app, &agent, ticket.id).await.unwrap();
+    assert_eq!(seen.ticket.due_at.as_deref(), Some(kit::start().plus_ms(18 * DAY_MS).rfc3339().as_str()));
+    let ticket = step(&kit, &agent, &ticket, answer, "已恢复服务，深表歉意").await.unwrap();
+    assert!(!held(&kit, number).await);
+    let ticket = step(&kit, &agent, &ticket, Asked::Survey { satisfied: true }, "").await.unwrap();
+    step(&kit, &agent, &ticket, Asked::Close, "").await.unwrap();
+    let seen = view::find(&kit.app, &agent, ticket.id).await.unwrap();
+    assert_eq!(seen.happened.iter().map(|one| one.action.as_str()).collect::<Vec<_>>(), [
+        "ticket.close", "ticket.survey", "ticket.answer", "ticket.resume", "ticket.pause", "ticket.claim", "ticket.open",
+    ]);
+    assert_eq!(seen.happened.last().unwrap().words, "我的号码被停机了");
+    assert_eq!(entries(&kit, "ticket.answer").await, 1);
+    // What they said is nowhere in clear.
+    let raw = kit.app.read(|tx| {
+        let rows = tx.query("SELECT words FROM ticket_moment WHERE words IS NOT NULL", &[])?;
+        Ok(rows.iter().map(|row| row.bytes(0)).collect::<Result<Vec<_>, _>>()?)
+    }).await.unwrap();
+    assert!(!raw.is_empty() && raw.iter().all(|sealed| !String::from_utf8_lossy(sealed).contains("号码")));
+    kit.clock.advance_ms(8 * DAY_MS);
+    let quality = hotline::quality(&kit.app, &agent, "", 30).await.unwrap();
+    assert_eq!((quality.satisfaction(), quality.resolution()), (Some(1_000), Some(1_000)));
+    // A clerk does not learn that it is there.
+    let clerk = kit.clerk(kit.outlet("Z-1", ChannelKind::OwnHall).await);
+    assert_eq!(refused(view::find(&kit.app, &clerk, ticket.id).await), "people.denied");
+});
+
+story!(the_third_complaint_has_one_owner_and_who_comes_again_was_not_helped, kit => {
+    let number = base(&kit, 1).await.remove(0);
+    let (first, second) = (agent(&kit, "H0001").await, agent(&kit, "H0002").await);
+    let one = hotline::open(&kit.app, &first, complaint(number)).await.unwrap();
+    let one = step(&kit, &first, &one, Asked::Claim, "").await.unwrap();
+    step(&kit, &first, &one, Asked::Answer { outcome: Outcome::Unfounded }, "已核实").await.unwrap();
+    let two = hotline::open(&kit.app, &first, complaint(number)).await.unwrap();
+    assert!(!two.named);
+    let seen = view::find(&kit.app, &first, one.id).await.unwrap();
+    assert!(seen.ticket.recontacted, "R-HOT-2: the same matter within seven days");
+    let three = hotline::open(&kit.app, &second, complaint(number)).await.unwrap();
+    assert!(three.named && three.worker == Some(second.staff), "R-REM-9");
+    assert_eq!(refused(step(&kit, &first, &three, Asked::Claim, "").await), "hotline.named_owner");
+    // The one that was waiting went to the same person.
+    let filter = Filter { subscription: Some(number), limit: 10, ..Filter::default() };
+    let all = view::list(&kit.app, &first, filter.clone()).await.unwrap().0;
+    let workers: Vec<_> = all.iter().filter(|(row, _)| row.outcome.is_none()).map(|(row, _)| (row.named, row.worker.clone())).collect();
+    assert_eq!(workers, [(true, Some("H0002".to_owned())), (true, Some("H0002".to_owned()))]);
+    // A manager may name another; a clerk is nobody's owner.
+    let manager = manager(&kit);
+    assert_eq!(refused(step(&kit, &manager, &three, Asked::Assign { to: "X9999".into() }, "").await), "hotline.not_an_agent");
+    let three = step(&kit, &manager, &three, Asked::Assign { to: "H0001".into() }, "").await.unwrap();
+    assert_eq!(three.worker, Some(first.staff));
+    let quality = hotline::quality(&kit.app, &first, "", 30).await.unwrap();
+    assert_eq!(quality.resolution(), Some(0));
+});
+
+story!(a_clock_of_working_days_is_held_where_the_holidays_are_not_known, kit => {
+    let number = base(&kit, 1).await.remove(0);
+    let agent = agent(&kit, "H0001").await;
+    let question = Intake { kind: Kind::Question, ..complaint(number) };
+    let known = hotline::open(&kit.app, &agent, question.clone()).await.unwrap();
+    // Sunday: Monday and Tuesday, to their end.
+    assert_eq!(known.clock.base, Some(Timestamp::start_of(date(2026, 11, 25))));
+    assert!(!held(&kit, number).await, "a question holds nothing");
+    // 2031: nobody knows its holidays yet.
+    kit.clock.set(Timestamp::start_of(date(2031, 3, 3)).plus_ms(9 * HOUR_MS));
+    let unknown = hotline::open(&kit.app, &agent, question).await.unwrap();
+    assert_eq!(unknown.clock.base, None);
+    let seen = view::find(&kit.app, &agent, unknown.id).await.unwrap();
+    assert_eq!((seen.ticket.due_at, seen.ticket.late), (None, false));
+    assert_eq!(hotline::turn(&kit.app).await.unwrap(), 0, "still not known");
+    // A complaint's days are exact and never held.
+    assert!(hotline::open(&kit.app, &agent, complaint(number)).await.unwrap().clock.base.is_some());
+});
+
+story!(an_appeal_that_passes_lifts_the_stop_and_nobody_judges_their_own, kit => {
+    let number = base(&kit, 1).await.remove(0);
+    let agent = agent(&kit, "H0001").await;
+    let manager = manager(&kit);
+    let ticket = hotline::open(&kit.app, &agent, complaint(number)).await.unwrap();
+    let input = NewAppeal { ticket: ticket.id, about: About::Stop, happened_on: "2026-11-20".into(), reference: "申 1".into(), words: "不服停机".into() };
+    assert_eq!(refused(appeal::receive(&kit.app, &agent, input.clone()).await), "appeal.no_stop");
+    let (app, stopper, now) = (kit.app.clone(), manager.clone(), kit.clock.now());
+    let stop = move |tx: &mut chuangsha_store::Tx<'_>| {
+        let notice = Notice { reason: "涉诈风险".into(), remedy: "到厅核验".into(), documents: "身份证".into(), reference: "R-1".into() };
+        let stop = Stop { subscription: number, ground: Ground::Risk, level: Level::StoppedOut, article: "L-REM-8", notice, case: None, until: None };
+        suspension::stop(&app, tx, By::Actor(&stopper), &stop, now)
+    };
+    let hold = kit.app.write(stop).await.unwrap();
+    let one = appeal::receive(&kit.app, &agent, input).await.unwrap();
+    assert_eq!((one.hold, one.hold_decided_by), (Some(hold), Some(manager.staff)));
+    // Received on a Sunday: five working days end with Friday.
+    assert_eq!(one.accept_by, Some(Timestamp::start_of(date(2026, 11, 28))));
+    let decide = async |by: &Actor, one: &appeal::Appeal, step| appeal::step(&kit.app, by, one.id, one.version, step, "核实".into()).await;
+    assert_eq!(refused(decide(&manager, &one, AppealStep::Accept).await), "appeal.own_decision");
+    let other = Actor { staff: StaffId(Uuid::from_u128(77)), ..manager.clone() };
+    let one = decide(&other, &one, AppealStep::Accept).await.unwrap();
+    assert_eq!(one.settle_by, Some(kit.clock.now().plus_ms(30 * DAY_MS)));
+    let level = async || kit.app.read(move |tx| Ok(suspension::standing(tx, number)?.level)).await.unwrap();
+    assert!(level().await.is_some());
+    let one = decide(&other, &one, AppealStep::Pass).await.unwrap();
+    assert_eq!(one.state, AppealState::Passed);
+    assert_eq!(level().await, None, "L-REM-8: in the same transaction");
+    // Not from a nuisance call: nothing is deducted (R-HOT-7).
+    assert_eq!(refused(decide(&other, &one, AppealStep::Deduct).await), "appeal.not_deductible");
+    // A fee of more than five months ago is not accepted.
+    let old = NewAppeal { ticket: ticket.id, about: About::Fee, happened_on: "2026-06-21".into(), reference: String::new(), words: String::new() };
+    let old = appeal::receive(&kit.app, &agent, old).await.unwrap();
+    assert_eq!(refused(decide(&other, &old, AppealStep::Accept).await), "appeal.too_old");
+    decide(&other, &old, AppealStep::Decline).await.unwrap();
+    let nuisance = hotline::open(&kit.app, &agent, Intake { topic: Topic::Nuisance, ..complaint(number) }).await.unwrap();
+    let input = NewAppeal { ticket: nuisance.id, about: About::Other, happened_on: "2026-11-01".into(), reference: String::new(), words: String::new() };
+    let one = appeal::receive(&kit.app, &agent, input).await.unwrap();
+    assert!(decide(&other, &one, AppealStep::Deduct).await.unwrap().deductible);
+});
+
+story!(two_people_pay_back, kit => {
+    let number = base(&kit, 1).await.remove(0);
+    let agent = agent(&kit, "H0001").await;
+    let ticket = hotline::open(&kit.app, &agent, Intake { kind: Kind::Refund, topic: Topic::Fee, ..complaint(number) }).await.unwrap();
+    assert_eq!(refused(refund::compute(&kit.app, &agent, ticket.id, "12.345".into(), String::new()).await), "refund.amount");
+    let one = refund::compute(&kit.app, &agent, ticket.id, "12.50".into(), "按天折算".into()).await.unwrap();
+    assert_eq!(one.amount_fen, 1_250);
+    let decide = async |by: &Actor, one: &refund::Refund, step| refund::step(&kit.app, by, one.id, one.version, step, String::new()).await;
+    assert_eq!(refused(decide(&agent, &one, RefundStep::Approve).await), "people.denied");
+    let same = Actor { staff: agent.staff, ..manager(&kit) };
+    assert_eq!(refused(decide(&same, &one, RefundStep::Approve).await), "refund.own_computation");
+    assert_eq!(refused(decide(&agent, &one, RefundStep::Pay).await), "refund.out_of_order");
+    let one = decide(&manager(&kit), &one, RefundStep::Approve).await.unwrap();
+    let one = decide(&agent, &one, RefundStep::CloseAccount).await.unwrap();
+    let one = decide(&agent, &one, RefundStep::Pay).await.unwrap();
+    assert_eq!(one.state, RefundState::Paid);
+});
+
+story!(many_complaints_raise_one_warning_and_it_pauses_the_waves_of_its_cell, kit => {
+    let numbers = base(&kit, 6).await;
+    let agent = agent(&kit, "H0001").await;
+    let paused = async || kit.app.read(|tx| warning::pauses(tx, kit::CITY, Stage::None, 2)).await.unwrap();
+    for number in &numbers[..2] {
+        hotline::open(&kit.app, &agent, Intake { topic: Topic::Other, ..complaint(*number) }).await.unwrap();
+    }
+    assert_eq!(hotline::turn(&kit.app).await.unwrap(), 0, "two are no warning");
+    hotline::open(&kit.app, &agent, Intake { topic: Topic::Fee, ..complaint(numbers[2]) }).await.unwrap();
+    assert!(!paused().await);
+    assert_eq!(hotline::turn(&kit.app).await.unwrap(), 1);
+    assert_eq!(hotline::turn(&kit.app).await.unwrap(), 0, "once");
+    assert!(paused().await);
+    let filter = || warning::Filter { limit: 10, ..warning::Filter::default() };
+    let open = kit.app.read(move |tx| warning::list(tx, &filter())).await.unwrap();
+    assert_eq!((open.len(), open[0].observed, open[0].expected_milli), (1, 3, 0));
+    assert_eq!(refused(warning::acknowledge(&kit.app, &agent, open[0].id, "核查".into()).await), "people.denied");
+    let manager = manager(&kit);
+    assert_eq!(refused(warning::acknowledge(&kit.app, &manager, open[0].id, " ".into()).await), "warning.words_missing");
+    warning::acknowledge(&kit.app, &manager, open[0].id, "短信内容有误，已更正".into()).await.unwrap();
+    assert_eq!(refused(warning::acknowledge(&kit.app, &manager, open[0].id, "再次".into()).await), "warning.acknowledged");
+    assert!(!paused().await);
+    // Five different people about one outlet: a group incident; the same one five times is not.
+    let outlet = |number: Uuid| Intake { place: "S-2231".into(), topic: Topic::Outlet, ..complaint(number) };
+    for _ in 0..5 {
+        hotline::open(&kit.app, &agent, outlet(numbers[0])).await.unwrap();
+    }
+    assert!(!paused().await);
+    for number in &numbers[1..5] {
+        hotline::open(&kit.app, &agent, outlet(*number)).await.unwrap();
+    }
+    assert!(paused().await);
+    let open = kit.app.read(move |tx| warning::list(tx, &filter())).await.unwrap();
+    assert_eq!(open.iter().filter(|one| one.state == WarningState::Open).count(), 1, "R-HOT-5");
+    assert_eq!(open[0].place, "S-2231");
+});
+
+story!(the_switch_is_told_the_branch_and_nothing_of_the_caller, kit => {
+    let number = base(&kit, 1).await.remove(0);
+    let digits = digits(&kit, number).await;
+    let switch = kit.actor(Role::SystemAdministrator, OrganisationKind::CarrierHq, kit.hq, "");
+    let ask = async |number: &str| ivr::find(&kit.app, &switch, ivr::TagQuery { number: zeroize::Zeroizing::new(number.to_owned()) }).await;
+    let tag = ask(&digits).await.unwrap();
+    assert_eq!((tag.branch, tag.real_name, tag.recording), (IvrBranch::RealName, Some(false), "register"));
+    let told = serde_json::to_string(&tag).unwrap();
+    assert!(!told.contains(&digits) && !told.contains(&number.to_string()));
+    assert_eq!(ask("19900009876").await.unwrap().branch, IvrBranch::Stranger);
+    assert_eq!(refused(ask("12").await), "phone.length");
+    let clerk = kit.clerk(kit.outlet("Z-1", ChannelKind::OwnHall).await);
+    let asked = ivr::TagQuery { number: zeroize::Zeroizing::new(digits.clone()) };
+    assert!(matches!(ivr::find(&kit.app, &clerk, asked).await, Err(Failure::Problem(problem)) if problem.code.id == "people.denied"));
+    let open = ivr::reachable(&kit.app, &switch, kit.clock.now()).unwrap();
+    assert!(["110", "119", "120", "122"].iter().all(|number| open.emergency.iter().any(|one| one == number)));
+    assert_eq!((open.hotline.as_str(), open.referral.as_str()), ("10000", "12381"));
+});
+
+async fn digits(kit: &Kit, subscription: Uuid) -> String {
+    let app = kit.app.clone();
+    let read = move |tx: &mut chuangsha_store::Tx<'_>| {
+        let held = chuangsha_app::registration::subscription::find(tx, subscription)?.unwrap();
+        app.open_pool_number(tx, held.number_id, &held.number_sealed)
+    };
+    kit.app.read(read).await.unwrap()
+}
+
+story!(the_intake_finds_the_customer_by_the_full_number_and_the_look_is_counted, kit => {
+    let number = base(&kit, 1).await.remove(0);
+    let digits = digits(&kit, number).await;
+    let agent = agent(&kit, "H0001").await;
+    let typed = |number: &str| NewTicket {
+        number: zeroize::Zeroizing::new(number.to_owned()),
+        kind: Kind::Dispute,
+        topic: Topic::RealName,
+        region: String::new(),
+        place: String::new(),
+        words: "不是本人办理".into(),
+    };
+    let input = typed(&digits).read(&kit.app, &agent).await.unwrap();
+    assert_eq!(input.subscription, Some(number));
+    assert_eq!(refused(typed("19900009876").read(&kit.app, &agent).await), "subscriber.not_found");
+    assert_eq!(entries(&kit, "subscriber.search").await, 2, "found or not");
+    let ticket = hotline::open(&kit.app, &agent, input).await.unwrap();
+    let seen = view::find(&kit.app, &agent, ticket.id).await.unwrap();
+    assert!(seen.ticket.number.as_deref().is_some_and(|masked| masked.contains('*') && !masked.contains(&digits)));
+    // In clear only through the one way there is, with the ticket as its case.
+    let asked = Reveal { field: "number".into(), purpose: "complaint".into(), case: ticket.code.clone(), words: "回访核对".into(), ..Reveal::default() };
+    let shown = view::reveal(&kit.app, &agent, ticket.id, asked).await.unwrap();
+    assert_eq!(shown.value, digits);
+    let cases = kit.app.read(|tx| Ok(tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE action = 'reveal.field' AND case_kind = 'ticket'", &[])?.int(0)?)).await;
+    assert_eq!(cases.unwrap(), 1);
+    // Somebody who does not say their number is heard too, and holds nothing.
+    let anonymous = Intake { subscription: None, region: kit::CITY.into(), ..complaint(number) };
+    assert!(!hotline::open(&kit.app, &agent, anonymous).await.unwrap().holds);
+    let nowhere = Intake { subscription: None, region: "000000".into(), ..complaint(number) };
+    assert_eq!(refused(hotline::open(&kit.app, &agent, nowhere).await), "hotline.field_invalid");
+});
+
+story!(a_bulletin_is_made_at_its_hour_once_and_never_again, kit => {
+    // Sunday 22 November, nine o'clock: yesterday's, and the week to last Sunday.
+    let app = kit.app.clone();
+    let cell = |day, region: &str, channel_kind| figures::Cell { day, region: region.to_owned(), channel_kind };
+    let count = move |tx: &mut chuangsha_store::Tx<'_>| {
+        for (region, base, real) in [("990100", 12_345, 11_111), ("990200", 20_000, 19_990)] {
+            for kind in [1, 2] {
+                let at = cell(date(2026, 11, 1), region, kind);
+                figures::add(tx, app.ids.next(kit::start()), &at, figures::Metric::Base, base)?;
+                figures::add(tx, app.ids.next(kit::start()), &at, figures::Metric::BaseRealName, real)?;
+            }
+            let at = cell(date(2026, 11, 21), region, 1);
+            figures::add(tx, app.ids.next(kit::start()), &at, figures::Metric::Complaints, if region == "990100" { 3 } else { 57 })?;
+        }
+        Ok::<_, Failure>(())
+    };
+    kit.app.write(count).await.unwrap();
+    kit.clock.set(Timestamp::start_of(date(2026, 11, 22)).plus_ms(8 * HOUR_MS - 1));
+    assert_eq!(bulletin::turn(&kit.app).await.unwrap(), 2, "before eight: the day before yesterday's, and the week to the 15th");
+    kit.clock.set(kit::start());
+    assert_eq!(bulletin::turn(&kit.app).await.unwrap(), 1, "at eight: yesterday's");
+    assert_eq!(bulletin::turn(&kit.app).await.unwrap(), 0, "once");
+    let manager = kit.actor(Role::CarrierAdministrator, OrganisationKind::CarrierHq, kit.hq, "");
+    let filter = || bulletin::Filter { kind: Some(BulletinKind::Daily), limit: 10, ..bulletin::Filter::default() };
+    let all = bulletin::list(&kit.app, &manager, filter()).await.unwrap();
+    assert_eq!(all.iter().map(|one| one.content.until.as_str()).collect::<Vec<_>>(), ["2026-11-21", "2026-11-20"]);
+    let one = all.first().unwrap();
+    assert_eq!(one.content.rows.iter().map(|row| (row.region.as_str(), row.rank, row.all.rate)).collect::<Vec<_>>(), [
+        ("990200", Some(1), Some(999)),
+        ("990100", Some(2), Some(898)),
+    ]);
+    // Three complaints are not told, nor what would tell them.
+    assert_eq!(one.content.rows.iter().map(|row| row.all.complaints).collect::<Vec<_>>(), [None, None]);
+    assert_eq!(one.content.all.complaints, Some(60));
+    // More is counted for that day afterwards: what was published stays, byte for byte, and its digest is in the log.
+    let bytes = one.bytes.clone();
+    let late = kit.app.clone();
+    let more = move |tx: &mut chuangsha_store::Tx<'_>| {
+        figures::add(tx, late.ids.next(kit::start()), &cell(date(2026, 11, 21), "990100", 1), figures::Metric::Complaints, 500)
+    };
+    kit.app.write(more).await.unwrap();
+    assert!(!bulletin::make(&kit.app, BulletinKind::Daily, date(2026, 11, 21)).await.unwrap());
+    let again = bulletin::find(&kit.app, &manager, one.id).await.unwrap();
+    assert_eq!((again.bytes, again.digest.as_str()), (bytes, one.digest.as_str()));
+    let digest = one.digest.clone();
+    let logged = kit.app.read(move |tx| {
+        let rows = tx.query("SELECT facts FROM audit_entry WHERE action = 'bulletin.publish'", &[])?;
+        Ok(rows.iter().filter(|row| row.text(0).is_ok_and(|facts| facts.contains(&digest))).count())
+    }).await.unwrap();
+    assert_eq!(logged, 1);
+    // A city sees its own row.
+    let city = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY);
+    let own = bulletin::find(&kit.app, &city, one.id).await.unwrap();
+    assert_eq!(own.content.rows.iter().map(|row| row.region.as_str()).collect::<Vec<_>>(), [kit::CITY]);
+    let before = bulletin::before(&kit.app, &manager, one).await.unwrap().unwrap();
+    assert_eq!(before.content.until, "2026-11-20");
+});

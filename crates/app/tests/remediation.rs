@@ -1,0 +1,319 @@
+//! The old base on every store: from a finding to a true name, with everything that can go wrong on the way (R-REM, L-REM, G2).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test that fails stops")]
+
+use chuangsha_app::{
+    platform::{
+        actor::Actor,
+        audit::By,
+        failure::Failure,
+        notify::{Receipt, ReceiptState, record::Noted},
+        people::OrganisationKind,
+    },
+    registration::{
+        order::Product,
+        table::{self as registered, NumberState, PoolNumber, Subscription},
+    },
+    remediation::{
+        self, State, campaign, clock,
+        desk::{self, Asked, NewCampaign},
+        kind::{self, Finding, Kind},
+        table,
+    },
+};
+use chuangsha_kernel::{
+    id::OrderId,
+    role::Role,
+    time::{DAY_MS, HOUR_MS, Timestamp},
+};
+use chuangsha_store::{params, testkit};
+use chuangsha_world::{
+    kit::{self, Kit},
+    year,
+};
+use uuid::Uuid;
+
+fn refused<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
+    match result.expect_err("refused") {
+        Failure::Problem(problem) => problem.code.id.to_owned(),
+        other => panic!("a fault, not a refusal: {other}"),
+    }
+}
+
+fn manager(kit: &Kit) -> Actor {
+    kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY)
+}
+
+/// A line of the old base with something wrong about it.
+async fn line(kit: &Kit, index: u32) -> Uuid {
+    let (app, now) = (kit.app.clone(), kit.app.clock.now());
+    let (line, number) = (app.ids.next(now), app.ids.next(now));
+    kit.app
+        .write(move |tx| {
+            let digits = format!("199{index:08}");
+            let blind = app.vault.blind(chuangsha_vault::Field::Phone, &format!("86{digits}"))?.0.to_vec();
+            let pool = PoolNumber {
+                id: number,
+                index: blind.clone(),
+                sealed: app.seal_pool_number(tx, number, &digits)?,
+                region: kit::CITY.to_owned(),
+                product: Product::Voice,
+                state: NumberState::InUse as i64,
+                holder: Some(line),
+            };
+            registered::add_number(tx, &pool)?;
+            let subscription = Subscription {
+                id: line,
+                number,
+                number_index: blind,
+                subject: None,
+                person_key: None,
+                region: kit::CITY.to_owned(),
+                channel_kind: 2,
+                product: Product::Voice,
+                real_name: false,
+                since: now,
+            };
+            registered::add_subscription(tx, &subscription)?;
+            let finding = Finding {
+                subscription: line,
+                kind: Kind::Unverified,
+                reason: "test".to_owned(),
+                found_at: now,
+                closed_at: None,
+                region: kit::CITY.to_owned(),
+                channel_kind: 2,
+                batch: None,
+            };
+            kind::open(tx, &finding).map(drop)
+        })
+        .await
+        .unwrap();
+    line
+}
+
+fn day(kit: &Kit, after: i64) -> String {
+    kit.app.clock.now().plus_ms(after * DAY_MS).day().to_string()
+}
+
+fn drive(kit: &Kit, name: &str) -> NewCampaign {
+    NewCampaign {
+        name: name.to_owned(),
+        region: kit::CITY.to_owned(),
+        kinds: Vec::new(),
+        channels: Vec::new(),
+        numbers: Vec::new(),
+        from: day(kit, 0),
+        until: day(kit, 300),
+        stops_per_day: 0,
+        auto_pause: true,
+        stages: desk::stages([0, 30, 45, 110].map(|after| day(kit, after)).each_ref().map(String::as_str), &day(kit, 300)),
+        targets: Vec::new(),
+    }
+}
+
+/// A running campaign that has taken everything in.
+async fn running(kit: &Kit, by: &Actor, name: &str) -> Uuid {
+    let id = desk::create(&kit.app, by, drive(kit, name)).await.unwrap();
+    desk::turn(&kit.app, by, id, 1, campaign::Step::Start, String::new()).await.unwrap();
+    let foretold = desk::simulate(&kit.app, by, id, 100).await.unwrap();
+    desk::release(&kit.app, by, id, 100, foretold.touches).await.unwrap();
+    while clock::take_in(&kit.app).await.unwrap() > 0 {}
+    id
+}
+
+async fn case_of(kit: &Kit, line: Uuid) -> remediation::Case {
+    kit.app.read(move |tx| table::open_of(tx, line)).await.unwrap().unwrap()
+}
+
+/// Both media arrive, as the record of contacts says.
+async fn everything_arrives(kit: &Kit) {
+    let now = kit.app.clock.now();
+    let sql = "UPDATE remediation_contact SET result = 2, result_at = $1 WHERE result IN (0, 1)";
+    kit.app.write(move |tx| Ok(tx.push(sql, &params![now.0])?)).await.unwrap();
+}
+
+/// Day after day, at ten in the morning; the receipts of the day come at once where they come at all.
+async fn days(kit: &Kit, count: i64, arrive: bool) {
+    for _ in 0..count {
+        let midnight = Timestamp::start_of(kit.app.clock.now().day()).plus_ms(DAY_MS);
+        kit.clock.set(midnight.plus_ms(10 * HOUR_MS));
+        while clock::turn(&kit.app).await.unwrap() > 0 {
+            if arrive {
+                everything_arrives(kit).await;
+            }
+        }
+    }
+}
+
+macro_rules! story {
+    ($name:ident, $kit:ident => $body:block) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            for engine in testkit::engines().await {
+                let $kit = Kit::new(engine.store.clone()).await;
+                $body
+            }
+        }
+    };
+}
+
+story!(a_line_climbs_the_ladder_and_is_restored_at_once, kit => {
+    let manager = manager(&kit);
+    let line = line(&kit, 1).await;
+    running(&kit, &manager, "一波").await;
+    days(&kit, 20, true).await;
+    assert_eq!(case_of(&kit, line).await.state, State::Called);
+    days(&kit, 20, true).await;
+    let stopped = case_of(&kit, line).await;
+    assert_eq!(stopped.state, State::SingleStop);
+    let hold = stopped.hold;
+    let standing = kit.app.read(move |tx| chuangsha_app::suspension::standing(tx, line)).await.unwrap();
+    assert!(standing.level.is_some() && standing.holds.iter().any(|one| Some(one.id) == hold));
+    let (app, now) = (kit.app.clone(), kit.app.clock.now());
+    let order = OrderId(app.ids.next(now));
+    kit.app.write(move |tx| remediation::restored(&app, tx, line, order, now)).await.unwrap();
+    let standing = kit.app.read(move |tx| chuangsha_app::suspension::standing(tx, line)).await.unwrap();
+    assert_eq!(standing.level, None, "lifted in the same transaction");
+    let finding = kit.app.read(move |tx| kind::find(tx, line)).await.unwrap().unwrap();
+    assert!(finding.closed_at.is_some());
+    let entries = kit.app.read(|tx| Ok(tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE case_kind = 'remediation'", &[])?.int(0)?)).await.unwrap();
+    assert!(entries >= 8, "an entry for every step: {entries}");
+});
+
+story!(a_gateway_that_is_silent_stops_nobody, kit => {
+    let manager = manager(&kit);
+    let line = line(&kit, 1).await;
+    running(&kit, &manager, "一波").await;
+    days(&kit, 30, false).await;
+    let case = case_of(&kit, line).await;
+    assert_eq!((case.state, case.hold), (State::Called, None), "messages and calls went out, and nothing says that they arrived");
+    assert!(case.contacts >= 4);
+});
+
+story!(the_second_campaign_is_refused_the_line_the_first_has, kit => {
+    let manager = manager(&kit);
+    line(&kit, 1).await;
+    let first = running(&kit, &manager, "先").await;
+    let second = desk::create(&kit.app, &manager, drive(&kit, "后")).await.unwrap();
+    desk::turn(&kit.app, &manager, second, 1, campaign::Step::Start, String::new()).await.unwrap();
+    let foretold = desk::simulate(&kit.app, &manager, second, 100).await.unwrap();
+    assert_eq!((foretold.in_scope, foretold.claimed, foretold.touches), (1, 1, 0), "the simulation says so beforehand");
+    assert_eq!(foretold.stops_before_day_30, 0);
+    assert_eq!(refused(desk::release(&kit.app, &manager, second, 100, 1).await), "remediation.not_simulated");
+    desk::release(&kit.app, &manager, second, 100, 0).await.unwrap();
+    while clock::take_in(&kit.app).await.unwrap() > 0 {}
+    let waves = kit.app.read(move |tx| campaign::waves(tx, second)).await.unwrap();
+    assert_eq!((waves[0].taken, waves[0].refused, waves[0].done), (0, 1, true));
+    let whole = desk::whole(&kit.app, &manager, first).await.unwrap();
+    assert_eq!(whole.standing.iter().map(|one| one.value).sum::<i64>(), 1);
+});
+
+story!(a_paused_campaign_stands_still_and_a_warning_pauses_it, kit => {
+    let manager = manager(&kit);
+    let line = line(&kit, 1).await;
+    let id = running(&kit, &manager, "一波").await;
+    let (app, now) = (kit.app.clone(), kit.app.clock.now());
+    let paused = kit.app.write(move |tx| desk::pause(&app, tx, "warning", kit::CITY, "投诉率超过基线", now)).await.unwrap();
+    assert_eq!(paused, [id]);
+    days(&kit, 10, true).await;
+    assert_eq!(case_of(&kit, line).await.state, State::Identified);
+    let version = kit.app.read(move |tx| campaign::find(tx, id)).await.unwrap().unwrap().version;
+    desk::turn(&kit.app, &manager, id, version, campaign::Step::Resume, String::new()).await.unwrap();
+    days(&kit, 1, true).await;
+    assert_eq!(case_of(&kit, line).await.state, State::SmsSent);
+});
+
+story!(complaints_hold_the_case_and_three_give_it_an_owner, kit => {
+    let manager = manager(&kit);
+    let line = line(&kit, 1).await;
+    running(&kit, &manager, "一波").await;
+    for _ in 0..3 {
+        let (app, now) = (kit.app.clone(), kit.app.clock.now());
+        kit.app.write(move |tx| desk::complained(&app, tx, By::System("hotline"), line, "测试", now).map(drop)).await.unwrap();
+    }
+    let held = case_of(&kit, line).await;
+    assert_eq!((held.state, held.complaints), (State::Held, 3));
+    let step = async |asked| { let case = case_of(&kit, line).await; desk::step(&kit.app, &manager, case.id, case.version, asked, "已核实".into()).await };
+    assert_eq!(refused(step(Asked::Release).await), "remediation.owner_missing");
+    days(&kit, 60, true).await;
+    assert_eq!(case_of(&kit, line).await.state, State::Held, "no forward move until it is released");
+    kit.staff_of("T-77", Role::CityManager, kit.city).await;
+    step(Asked::Own { staff: "T-77".into() }).await.unwrap();
+    assert_eq!(refused(step(Asked::Release).await), "remediation.not_owner");
+});
+
+story!(duplicates_and_receipts_of_nobody_change_nothing, kit => {
+    let manager = manager(&kit);
+    let line = line(&kit, 1).await;
+    running(&kit, &manager, "一波").await;
+    days(&kit, 1, false).await;
+    let case = case_of(&kit, line).await;
+    let key = remediation::contact::key(case.id, 1);
+    let receipt = |id: &str, key: Option<&str>| Receipt { id: id.to_owned(), key: key.map(ToOwned::to_owned), state: ReceiptState::Delivered };
+    assert_eq!(kit.app.note_receipt(receipt("A-1", Some(&key))).await.unwrap(), Noted::New);
+    assert_eq!(kit.app.note_receipt(receipt("A-1", Some(&key))).await.unwrap(), Noted::Known);
+    assert_eq!(kit.app.note_receipt(receipt("B-9", None)).await.unwrap(), Noted::Unknown);
+    let delivered = kit.app.read(move |tx| table::delivered(tx, case.id)).await.unwrap();
+    assert_eq!((delivered.contacts, delivered.media), (1, 1));
+});
+
+story!(a_contact_takes_less_than_two_hundred_bytes, kit => {
+    const ENTRIES: i64 = 20_000;
+    let size = async |what: &'static str| match kit.app.store.engine() {
+        chuangsha_store::Engine::Sqlite => kit.app.read(|tx| Ok(tx.query_one("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()", &[])?.int(0)?)).await.unwrap(),
+        chuangsha_store::Engine::Postgres => kit.app.read(move |tx| Ok(tx.query_one(&format!("SELECT pg_total_relation_size('{what}')"), &[])?.int(0)?)).await.unwrap(),
+    };
+    let before = size("remediation_contact").await;
+    let app = kit.app.clone();
+    kit.app.write(move |tx| {
+        for case in 0..ENTRIES / 5 {
+            let id = app.ids.next(kit::start());
+            for n in 1..=5 {
+                table::add_contact(tx, id, &table::Contact {
+                    n,
+                    at: kit::start().plus_ms(case),
+                    medium: remediation::Medium::Sms,
+                    purpose: remediation::Purpose::Remind,
+                    result: table::ContactResult::Delivered,
+                    result_at: Some(kit::start()),
+                    receipt: Some("0123456789ABCDEF".into()),
+                })?;
+            }
+        }
+        Ok(())
+    }).await.unwrap();
+    let each = (size("remediation_contact").await - before) / ENTRIES;
+    assert!(each > 0 && each <= 200, "{each} bytes a contact");
+});
+
+story!(lines_are_parcelled_out_publicity_is_recorded_and_visits_are_counted, kit => {
+    let manager = manager(&kit);
+    for index in 1..=4 {
+        line(&kit, index).await;
+    }
+    let id = running(&kit, &manager, "一波").await;
+    let outlet = kit.outlet("S-1", chuangsha_kernel::rulebook::ChannelKind::SocialOutlet).await;
+    for number in ["T-71", "T-72"] {
+        kit.staff_of(number, Role::ChannelManager, kit.city).await;
+    }
+    let staff = vec!["T-71".to_owned(), "T-72".to_owned()];
+    assert_eq!(refused(desk::parcel(&kit.app, &manager, id, vec!["T-99".into()], 5).await), "remediation.field_invalid");
+    assert_eq!(desk::parcel(&kit.app, &manager, id, staff.clone(), 5).await.unwrap(), 4);
+    assert_eq!(desk::parcel(&kit.app, &manager, id, staff, 5).await.unwrap(), 0, "nobody is left");
+    desk::publicise(&kit.app, &manager, id, campaign::Publicity::Poster, 40, "演示一市广场".into()).await.unwrap();
+    let before = desk::whole(&kit.app, &manager, id).await.unwrap();
+    assert_eq!((before.visits, before.publicity.as_slice()), ((0, 1), [(campaign::Publicity::Poster, 1, 40)].as_slice()));
+    let visit = chuangsha_app::channels::Visit { kind: "visit".into(), passed: true, finding: "无问题".into() };
+    chuangsha_app::channels::visit(&kit.app, &manager, outlet, visit).await.unwrap();
+    assert_eq!(desk::whole(&kit.app, &manager, id).await.unwrap().visits, (1, 1));
+});
+
+/// A year of a small province on every store. A seed that ever failed becomes a line here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_province_lives_a_year_and_every_promise_holds() {
+    for engine in testkit::engines().await {
+        let plan = year::Plan { seed: 20_250_106, subscribers: 60, days: 250, restarts: true };
+        let told = year::live(engine.store.clone(), plan, |_| {}).await.unwrap_or_else(|broken| panic!("{broken}"));
+        assert!(told.stopped > 0 && told.restored > 0, "{told:?}");
+    }
+}
