@@ -183,8 +183,8 @@ impl Shard {
 
     fn get(&mut self, key: u128) -> Option<&mut Entry> {
         let set = self.sets.get(self.set(key))?;
-        let same = set.iter().filter(|place| **place >> 32 == key as u64 >> 32).map(|place| self.distance(*place));
-        let at = same.filter(|at| self.entries.get(*at).is_some_and(|entry| entry.key == key)).last()?;
+        let mut same = set.iter().filter(|place| **place >> 32 == key as u64 >> 32).map(|place| self.distance(*place));
+        let at = same.rfind(|at| self.entries.get(*at).is_some_and(|entry| entry.key == key))?;
         self.entries.get_mut(at)
     }
 

@@ -46,7 +46,7 @@ impl Screening {
 impl Decide for Screening {
     fn decide(&self, attempt: &Attempt<'_>) -> Verdict {
         let Some(observer) = &self.observer else { return self.engine.decide(attempt) };
-        if attempt.id % MEASURED == 0 {
+        if attempt.id.is_multiple_of(MEASURED) {
             let started = self.stopwatch.nanos();
             let verdict = self.engine.decide(attempt);
             observer.took(self.stopwatch.nanos().saturating_sub(started));
