@@ -1,7 +1,7 @@
 //! 补登: an existing number under its true name (R-REM-1, L-REM-1). An ordinary order, captured, checked and audited like any other, for a
 //! subscription that is there already: same number, no tariff change, at any point, stopped or not.
 
-use chuangsha_kernel::{id::OrderId, phone::Phone, problem::Refuse, time::Timestamp};
+use chuangsha_kernel::{id::OrderId, phone::Phone, problem::Refuse, role::Action, time::Timestamp};
 use chuangsha_store::{Tx, params};
 use chuangsha_vault::Field;
 use zeroize::Zeroizing;
@@ -44,6 +44,8 @@ pub struct Reregistration {
 /// # Errors
 /// `registration.not_in_service_here`: no subscriber of this carrier has it. `registration.already_reregistering`. The guards of any order.
 pub async fn open(app: &App, actor: &Actor, input: Reregistration) -> Result<OrderId> {
+    // The right first: who may not capture learns nothing of what was typed.
+    actor.reach(app, Action::OrderReserve)?;
     let now = app.clock.now();
     let phone = Phone::parse(&input.number).map_err(|error| Failure::from(error.problem().field("number")))?;
     let index = app.vault.blind(Field::Phone, &phone.e164())?.0;

@@ -33,6 +33,7 @@ use crate::{
 /// 停机受理: what a person or another system asks for. Which fields a ground needs is said beside them. Wiped when dropped; no Debug.
 #[derive(Clone, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SuspensionIntake)]
 pub struct Intake {
     /// The full number, 11 digits; or `subscription`.
     #[serde(default)]

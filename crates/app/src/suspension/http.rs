@@ -179,6 +179,7 @@ async fn take(State(app): State<App>, actor: Actor, Body(input): Body<Intake>) -
 /// A payment.
 #[derive(serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SuspensionPaid)]
 pub struct Paid {
     /// The full number, 11 digits.
     #[schema(value_type = String)]
@@ -187,6 +188,7 @@ pub struct Paid {
 
 /// What a payment lifted.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = SuspensionLifted)]
 pub struct Lifted {
     /// Holds lifted.
     pub lifted: u64,
@@ -227,6 +229,7 @@ async fn step(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(i
 /// 紧急复机
 #[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SuspensionInterruption)]
 pub struct Interruption {
     /// Version the caller saw.
     pub version: i64,
@@ -238,6 +241,7 @@ pub struct Interruption {
 
 /// What became of it.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = SuspensionInterrupted)]
 pub struct Interrupted {
     /// Restored now; otherwise a second person was asked.
     pub restored: bool,

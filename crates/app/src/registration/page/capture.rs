@@ -191,13 +191,13 @@ fn next_step(order: &OrderView) -> &'static str {
 }
 
 /// A form as it came: texts, wiped when dropped, and pictures.
-struct Posted {
+pub(super) struct Posted {
     texts: BTreeMap<String, Zeroizing<String>>,
     pictures: Vec<(ImageKind, Vec<u8>)>,
 }
 
 impl Posted {
-    async fn read(mut form: Multipart) -> Result<Self> {
+    pub(super) async fn read(mut form: Multipart) -> Result<Self> {
         let mut posted = Self { texts: BTreeMap::new(), pictures: Vec::new() };
         let broken = crate::platform::edge::body::broken;
         while let Some(field) = form.next_field().await.map_err(broken)? {
@@ -215,7 +215,7 @@ impl Posted {
         Ok(posted)
     }
 
-    fn text(&self, name: &str) -> &str {
+    pub(super) fn text(&self, name: &str) -> &str {
         self.texts.get(name).map_or("", |text| text.trim())
     }
 

@@ -1,11 +1,17 @@
 //! 补登: the first screen for a number that is in use already. From the document on it is the capture of any order.
 
-use axum::{Form, Router, extract::State as Of, http::StatusCode, response::Response, routing::get};
+use axum::{
+    Router,
+    extract::{Multipart, State as Of},
+    http::StatusCode,
+    response::Response,
+    routing::get,
+};
 use chuangsha_kernel::{problem::Problem, role::Action};
 use zeroize::Zeroizing;
 
 use super::{
-    capture::{CapturePage, rules, steps},
+    capture::{CapturePage, Posted, rules, steps},
     customer_words,
 };
 use crate::{
@@ -29,15 +35,6 @@ use crate::{
 /// Routes of this file.
 pub fn pages() -> Router<App> {
     Router::new().route("/capture/existing", get(start).post(open))
-}
-
-/// What the clerk types.
-#[derive(serde::Deserialize)]
-struct Typed {
-    #[serde(default)]
-    number: Zeroizing<String>,
-    #[serde(default)]
-    customer: String,
 }
 
 async fn start(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Response> {
@@ -88,9 +85,11 @@ fn screen(shell: Shell, number: &str, customer: &str, problem: Option<&Problem>)
     }
 }
 
-async fn open(Of(app): Of<App>, actor: Actor, shell: Shell, Form(typed): Form<Typed>) -> Result<Response> {
-    let customer = if typed.customer == "group" { Customer::Group } else { Customer::Individual };
-    match reregistration::open(&app, &actor, Reregistration { number: typed.number.clone(), customer }).await {
+async fn open(Of(app): Of<App>, actor: Actor, shell: Shell, form: Multipart) -> Result<Response> {
+    let typed = Posted::read(form).await?;
+    let (number, group) = (typed.text("number").to_owned(), typed.text("customer") == "group");
+    let customer = if group { Customer::Group } else { Customer::Individual };
+    match reregistration::open(&app, &actor, Reregistration { number: Zeroizing::new(number.clone()), customer }).await {
         Ok(id) => Ok(see_other(&format!("/capture/{id}/document"))),
         Err(failure) => {
             let problem = shown(failure)?;
@@ -98,7 +97,7 @@ async fn open(Of(app): Of<App>, actor: Actor, shell: Shell, Form(typed): Form<Ty
             if problem.code.status == 403 {
                 return Err(problem.into());
             }
-            let screen = screen(shell, &typed.number, &typed.customer, Some(&problem));
+            let screen = screen(shell, &number, if group { "group" } else { "individual" }, Some(&problem));
             Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), &screen))
         }
     }
