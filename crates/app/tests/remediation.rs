@@ -193,8 +193,8 @@ story!(a_gateway_that_is_silent_stops_nobody, kit => {
 story!(the_second_campaign_is_refused_the_line_the_first_has, kit => {
     let manager = manager(&kit);
     line(&kit, 1).await;
-    let first = running(&kit, &manager, "先").await;
-    let second = desk::create(&kit.app, &manager, drive(&kit, "后")).await.unwrap();
+    let first = running(&kit, &manager, "先行批次").await;
+    let second = desk::create(&kit.app, &manager, drive(&kit, "后来批次")).await.unwrap();
     desk::turn(&kit.app, &manager, second, 1, campaign::Step::Start, String::new()).await.unwrap();
     let foretold = desk::simulate(&kit.app, &manager, second, 100).await.unwrap();
     assert_eq!((foretold.in_scope, foretold.claimed, foretold.touches), (1, 1, 0), "the simulation says so beforehand");

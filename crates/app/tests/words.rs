@@ -297,6 +297,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("hotline/warning.rs", "names of kinds and states, each in both languages on its line"),
     ("hotline/ivr.rs", "names of branches, each in both languages on its line"),
     ("figures/bulletin/mod.rs", "names of kinds, each in both languages on its line"),
+    ("screening/file.rs", "what is wrong with a whole file, in both languages on its line"),
     ("suspension/hold.rs", "names of grounds, levels and states, each in both languages on its line"),
     ("registration/desk.rs", "what is drawn on a picture of a document"),
     ("platform/images/mark.rs", "what is drawn on a picture of a document"),

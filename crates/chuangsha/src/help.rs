@@ -44,6 +44,8 @@ static CHINESE: &[(&str, &str)] = &[
     ("--part", "规则名的一部分，如 limit"),
     ("chuangsha rules list --on", "日期，如 2026-11-22 [缺省：今天]"),
     ("chuangsha bench --soak", "与 sip 同用：改为以每秒 2 万个呼叫持续若干分钟，看内存是否平稳"),
+    ("chuangsha bench --province_year", "与 remediation 同用：按一个种子模拟一个省的一年，逐日核对每项承诺"),
+    ("chuangsha bench --subscribers", "模拟的用户数"),
     ("chuangsha bench --on", "测量用数据库所在目录，应与正式数据同盘"),
     ("chuangsha bench --store", "只在这种库上测 [缺省：本机所有]"),
     ("chuangsha import", "导入既有用户"),

@@ -280,7 +280,7 @@ impl NetworkElement for Outside {
 }
 
 /// First day of the year that is lived: its holidays are known, and those of the year it ends in.
-const FIRST: Date = date(2025, 1, 6);
+const FIRST: Date = date(2025, 4, 7);
 
 /// Lives one year.
 ///

@@ -3,9 +3,9 @@
 /// A closed list with a stable name, a number in the store and words in both languages.
 macro_rules! listed {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $number:literal, $stable:literal, $zh:literal, $en:literal;)+ }) => {
-        $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "snake_case")]
+        $(#[$about])*
         pub enum $name {
             $($(#[$doc])* #[doc = $zh] $variant = $number,)+
         }

@@ -96,7 +96,7 @@ DROP INDEX base_finding_open;
 CREATE INDEX base_finding_open ON base_finding (subscription, region, kind, channel_kind, closed_at) WHERE closed_at IS NULL;
 ";
 
-super::case::listed! {
+crate::platform::listed::listed! {
     /// 批次状态
     #[schema(as = RemediationCampaignState)]
     State {
@@ -107,7 +107,7 @@ super::case::listed! {
     }
 }
 
-super::case::listed! {
+crate::platform::listed::listed! {
     /// 宣传方式 (R-CHN-17)
     #[schema(as = RemediationPublicityKind)]
     Publicity {

@@ -12,44 +12,7 @@ use chuangsha_kernel::{
 use uuid::Uuid;
 
 use super::kind::Kind;
-
-/// A closed list with a stable name, a number in the store and words in both languages.
-macro_rules! listed {
-    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $number:literal, $stable:literal, $zh:literal, $en:literal;)+ }) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        #[serde(rename_all = "snake_case")]
-        $(#[$about])*
-        pub enum $name {
-            $($(#[$doc])* #[doc = $zh] $variant = $number,)+
-        }
-
-        impl $name {
-            /// Every one, in order.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// Stable name.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $stable,)+ }
-            }
-
-            /// In words, Chinese and English.
-            pub const fn words(self) -> (&'static str, &'static str) {
-                match self { $(Self::$variant => ($zh, $en),)+ }
-            }
-
-            /// From the stable name.
-            pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.as_str() == text)
-            }
-
-            /// From the number in the store.
-            pub fn from_i64(value: i64) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| *one as i64 == value)
-            }
-        }
-    };
-}
-pub(super) use listed;
+use crate::platform::listed::listed;
 
 listed! {
     /// 工单状态 (G2): sixteen of them.
@@ -76,6 +39,7 @@ listed! {
 
 listed! {
     /// 四阶段 (R-REM-1), in order. The numbers are bits.
+    #[schema(as = RemediationStage)]
     Stage {
         Remind = 1, "remind", "催告补登期", "Remind";
         Suspend = 2, "suspend", "实施停机期", "Suspend";
@@ -97,6 +61,7 @@ listed! {
 
 listed! {
     /// 触达目的: which notice it carried.
+    #[schema(as = ContactPurpose)]
     Purpose {
         Remind = 1, "remind", "催告", "Reminder";
         Warn = 2, "warn", "停机预告", "Warning";

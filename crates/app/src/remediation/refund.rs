@@ -22,7 +22,7 @@ CREATE TABLE remediation_refund (
 CREATE INDEX remediation_refund_state ON remediation_refund (state, at, case_id);
 ";
 
-super::case::listed! {
+crate::platform::listed::listed! {
     /// 退费状态
     #[schema(as = RemediationRefundState)]
     State {

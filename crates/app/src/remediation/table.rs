@@ -313,7 +313,7 @@ pub fn delivered(tx: &mut Tx, case: Uuid) -> Result<Delivered> {
     Ok(delivered)
 }
 
-super::case::listed! {
+crate::platform::listed::listed! {
     /// 触达结果
     #[schema(as = RemediationContactResult)]
     ContactResult {

@@ -356,7 +356,14 @@ proptest! {
                 Event::Complain => Some(Step::Complain),
                 Event::Release => Some(Step::Release { by: ANN }),
                 Event::Protect => { protected = true; Some(Step::Protect) }
-                Event::Unprotect => { protected = false; case.due = case.due.min(now); None }
+                Event::Unprotect => {
+                    protected = false;
+                    // As `desk::unprotected`: only what waits for this is looked at now.
+                    if case.wait == Wait::Protected {
+                        case.due = case.due.min(now);
+                    }
+                    None
+                }
                 Event::Exempt(days) => Some(Step::Exempt { until: now.plus_ms(days * DAY_MS) }),
                 Event::Emergency(hours) => Some(Step::Emergency { until: now.plus_ms(hours * HOUR_MS), actor: ANN, approver: BOB }),
                 Event::Come => Some(Step::Come { order: ORDER }),

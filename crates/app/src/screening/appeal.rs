@@ -153,6 +153,7 @@ impl Appeal {
 /// An appeal as it is taken in: by evidence id, or else by number and time. No Debug.
 #[derive(Clone, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = MistakeIntake)]
 pub struct Intake {
     /// Evidence id, as the answer to the call gave it.
     pub evidence: String,

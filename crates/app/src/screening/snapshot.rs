@@ -419,16 +419,17 @@ pub async fn versions(app: &App, actor: &Actor) -> Result<SnapshotsView> {
         let (active, held) = active(tx)?.unwrap_or((0, false));
         let fingerprint = compile::fingerprint(tx)?;
         let rows = tx.query(
-            "SELECT s.version, s.made_at, f.number, s.words, s.hash, s.counts, s.changes, s.kept, s.revision \
-             FROM screen_snapshot s LEFT JOIN staff f ON f.id = s.made_by ORDER BY s.version DESC LIMIT 100",
+            "SELECT version, made_at, made_by, words, hash, counts, changes, kept, revision \
+             FROM screen_snapshot ORDER BY version DESC LIMIT 100",
             &[],
         )?;
         let pending = rows.first().map(|row| row.text(8)).transpose()?.is_none_or(|revision| revision != fingerprint);
-        let view = |row: &chuangsha_store::Row| {
-            Ok(VersionView {
+        let mut view = |row: &chuangsha_store::Row| {
+            let by = row.opt_uuid(2)?.map(|staff| reader.staff_number(tx, StaffId(staff))).transpose()?;
+            Ok::<_, Failure>(VersionView {
                 version: row.int(0)?,
                 made: row.timestamp(1)?.rfc3339(),
-                by: row.opt_text(2)?,
+                by,
                 words: row.text(3)?,
                 hash: row.text(4)?,
                 counts: serde_json::from_str(row.str(5)?).map_err(Failure::internal)?,

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use crate::kit::{PUBLIC, arrive, ask, operations, seat, start};
 
+/// A look that is sent as a POST, because a number never stands in an address.
+const SEARCH: &str = "/api/v1/screening/verdicts/search";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_session_nothing_but_the_public_is_answered() {
     let (_engine, kit, things, router) = start().await;
@@ -48,7 +51,7 @@ async fn the_least_of_roles_changes_nothing_and_a_leaver_is_nobody() {
             continue;
         }
         assert!(!status.is_server_error(), "{what}: {status} {code}");
-        if operation.changes() {
+        if operation.changes() && operation.path != SEARCH {
             // 404 where whoever may not see a thing does not learn that it is there.
             if !matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
                 let_through.push(format!("{what}: {status} {code}"));

@@ -3,6 +3,7 @@
 //! language; each page is loaded once and looked at from all sides.
 //!
 //! A new page is one line of [`PAGES`]; a route that is in neither list fails the test.
+// long: one row a page, and what stands on each
 
 use std::{collections::BTreeSet, path::Path};
 

@@ -7,7 +7,7 @@ use crate::{
     lists::Category,
     number::Number,
     rules::{Mode, Thresholds},
-    state::{Foreseen, Party, State, callee::Callee, caller::Caller, seconds},
+    state::{Party, State, callee::Callee, caller::Caller, seconds},
     verdict::{Action, Rule},
 };
 
@@ -28,10 +28,10 @@ struct Finding {
 }
 
 impl Hearing<'_> {
-    pub(super) fn behave(&mut self, state: &State, from: Party, to: Party, foreseen: &Foreseen) {
+    pub(super) fn behave(&mut self, state: &State, from: Party, to: Party) {
         let caller = from.number;
         let now = seconds(self.attempt.at);
-        let (called, record) = state.count(from, to, now, self.snapshot.rules.thresholds.sequential_stride, foreseen);
+        let (called, record) = state.calls(from, to, now, self.snapshot.rules.thresholds.sequential_stride);
         let immune = record.immune && record.until > now;
         if self.contract(&record) {
             return;

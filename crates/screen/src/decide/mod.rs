@@ -14,7 +14,7 @@ use crate::{
     plan::{Kind, Line, Written},
     rules::{RuleSet, inside, minute_of_day},
     snapshot::Snapshot,
-    state::{State, hash, seconds},
+    state::{State, hash},
     verdict::{Action, Effect, EvidenceId, Reason, Reasons, Redress, Rule, Verdict},
 };
 
@@ -116,14 +116,11 @@ impl<'a> Hearing<'a> {
         let to = self.callee.map(|callee| (lists.expect(callee.number), state.expect_callee(callee.number)));
         self.caller = self.attempt.pai.or(self.attempt.from).and_then(|text| plan.read(text).ok());
         let from = self.caller.map(|caller| (lists.expect(caller.number), state.expect_caller(caller.number)));
-        let mut foreseen = None;
         if let Some((listed, caller)) = from {
             let called = to.map(|(expected, callee)| (lists.reach(&expected), callee));
             let listed = lists.reach(&listed);
             if let Some((_, callee)) = called {
                 state.prefetch_records(caller, callee);
-                let stride = self.snapshot.rules.thresholds.sequential_stride;
-                foreseen = Some((caller, callee, state.foresee(caller, callee, seconds(self.attempt.at), stride)));
             }
             self.marks = [lists.marks(&listed), called.map_or_else(Marks::default, |(listed, _)| lists.marks(&listed))];
         }
@@ -148,8 +145,8 @@ impl<'a> Hearing<'a> {
         {
             return;
         }
-        if let Some((from, to, foreseen)) = &foreseen {
-            self.behave(state, *from, *to, foreseen);
+        if let (Some((_, from)), Some((_, to))) = (from, to) {
+            self.behave(state, from, to);
         }
         if caller.kind == Kind::Foreign && self.snapshot.rules.action(Rule::Overseas) != Action::Pass {
             self.say(Rule::Overseas, self.snapshot.rules.action(Rule::Overseas), u32::from(caller.country), 0);

@@ -16,7 +16,7 @@ pub(crate) use window::seconds;
 
 use callee::{Callee, Callees};
 use caller::{Caller, Callers};
-use table::{Ground, Place, Table, WORDS};
+use table::{Ground, Place, Table};
 
 use crate::{
     attempt::{Outcome, Released},
@@ -71,35 +71,6 @@ impl Side {
     fn shard(&self, hash: u64) -> Option<MutexGuard<'_, Table>> {
         self.shards.get(place(hash)).map(lock)
     }
-
-    #[inline]
-    fn foresee(&self, party: Party) -> Option<Found> {
-        let at = self.ground.find(place(party.hash), party.number.value(), party.hash)?;
-        Some(Found { at, before: self.ground.record(at)? })
-    }
-
-    /// Writes a record unless it is another by now.
-    #[inline]
-    fn exchange(&self, party: Party, found: &Found, record: &[u64; WORDS]) -> bool {
-        let Some(mut table) = self.shard(party.hash) else { return false };
-        let same = table.record(found.at) == Some(found.before);
-        if same {
-            table.store(found.at, record);
-        }
-        same
-    }
-}
-
-/// A record as it was a moment ago.
-struct Found {
-    at: usize,
-    before: [u64; WORDS],
-}
-
-/// What a call would make of the records of its two sides; none where there is no record yet.
-pub(crate) struct Foreseen {
-    called: Option<(Found, Callee)>,
-    calling: Option<(Found, Caller)>,
 }
 
 /// 一方: a number with its hash, made once for everything a decision looks up.
@@ -143,7 +114,7 @@ impl State {
     #[inline]
     fn expect(&self, side: &Side, number: Number) -> Party {
         let hash = hash(number.value(), self.seed);
-        side.ground.prefetch(place(hash), hash);
+        side.ground.prefetch_tags(place(hash), hash);
         Party { number, hash }
     }
 
@@ -154,61 +125,33 @@ impl State {
         self.callers.ground.prefetch_record(place(caller.hash), caller.hash);
     }
 
-    /// What the records of both sides will be once the call is counted. Worked out before it is known whether it will be, while the lists are still on
-    /// their way, and without a lock.
+    /// Counts a call with both sides. A callee without record is none; a caller without one is answered with what the sketch knows: how often it
+    /// called in two minutes.
     #[inline]
-    pub(crate) fn foresee(&self, caller: Party, callee: Party, now: u32, stride: u32) -> Foreseen {
-        let called = self.callees.foresee(callee).map(|found| {
-            let mut record = Callee::read(&found.before);
-            record.call(now, caller.number.value());
-            (found, record)
+    pub(crate) fn calls(&self, caller: Party, callee: Party, now: u32, stride: u32) -> (Option<Callee>, Caller) {
+        let (from, to) = (caller.hash, callee.hash);
+        let (caller, callee) = (caller.number, callee.number);
+        let unknown =
+            |seen: u32| Caller { number: caller.value(), last: now, hour: (seen.min(u32::from(u16::MAX)) as u16, 0), ..Caller::default() };
+        // One lock after the other, never both.
+        let called = self.callees.shard(to).and_then(|mut callees| {
+            let Place::At(place) = callees.find_or_insert::<Callees>(callee.value(), to, now) else { return None };
+            let mut record = Callee::read(&callees.record(place)?);
+            record.call(now, caller.value());
+            callees.store(place, &record.write());
+            Some(record)
         });
-        let calling = self.callers.foresee(caller).map(|found| {
-            let mut record = Caller::read(&found.before);
-            record.call(now, callee.number.value(), stride);
-            (found, record)
-        });
-        Foreseen { called, calling }
-    }
-
-    /// Counts a call with both sides, as foreseen where nobody was quicker, else anew.
-    #[inline]
-    pub(crate) fn count(&self, caller: Party, callee: Party, now: u32, stride: u32, foreseen: &Foreseen) -> (Option<Callee>, Caller) {
-        let called = match &foreseen.called {
-            Some((found, record)) if self.callees.exchange(callee, found, &record.write()) => Some(*record),
-            _ => self.count_callee(caller, callee, now),
-        };
-        let calling = match &foreseen.calling {
-            Some((found, record)) if self.callers.exchange(caller, found, &record.write()) => *record,
-            _ => self.count_caller(caller, callee, now, stride),
-        };
-        (called, calling)
-    }
-
-    /// A callee without record is none.
-    fn count_callee(&self, caller: Party, callee: Party, now: u32) -> Option<Callee> {
-        let mut callees = self.callees.shard(callee.hash)?;
-        let Place::At(place) = callees.find_or_insert::<Callees>(callee.number.value(), callee.hash, now) else { return None };
-        let mut record = Callee::read(&callees.record(place)?);
-        record.call(now, caller.number.value());
-        callees.store(place, &record.write());
-        Some(record)
-    }
-
-    /// A caller without a record is answered with what the sketch knows: how often it called in two minutes.
-    fn count_caller(&self, caller: Party, callee: Party, now: u32, stride: u32) -> Caller {
-        let number = caller.number.value();
-        let unknown = |seen: u32| Caller { number, last: now, hour: (seen.min(u32::from(u16::MAX)) as u16, 0), ..Caller::default() };
-        let Some(mut callers) = self.callers.shard(caller.hash) else { return unknown(1) };
-        match callers.find_or_insert::<Callers>(number, caller.hash, now) {
+        let Some(mut callers) = self.callers.shard(from) else { return (called, unknown(1)) };
+        let record = match callers.find_or_insert::<Callers>(caller.value(), from, now) {
             Place::Refused(seen) => unknown(seen),
             Place::At(place) => {
                 let mut record = Caller::read(&callers.record(place).unwrap_or_default());
-                record.call(now, callee.number.value(), stride);
+                record.call(now, callee.value(), stride);
                 callers.store(place, &record.write());
                 record
             }
-        }
+        };
+        (called, record)
     }
 
     /// What is known of a number as a callee.

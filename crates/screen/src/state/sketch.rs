@@ -13,9 +13,9 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    /// With so many counters a row, rounded up to a power of two.
-    pub fn new(width: usize) -> Self {
-        let width = width.clamp(1 << 16, 1 << 17).next_power_of_two();
+    /// Empty. As wide in a small state as in a large one: how many numbers are forged has nothing to do with how many are remembered.
+    pub fn new() -> Self {
+        let width = 1 << 17;
         Self { width, now: vec![0; width * ROWS], before: vec![0; width * ROWS], window: 0 }
     }
 
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn it_never_counts_too_few_and_forgets_after_two_minutes() {
-        let mut sketch = Sketch::new(0);
+        let mut sketch = Sketch::new();
         let hash = |key: u64| super::super::table::hash(key, 3);
         for turn in 1..=5 {
             for key in 0..500 {

@@ -1,7 +1,7 @@
 //! 记录表: exact 64-byte records in a fixed amount of memory. A number lives in one of two sets of sixteen places; a line of sixteen tags says which,
 //! so that finding a record costs two cache lines, one of which is usually there already.
 //!
-//! Two choices keep the table exact until it is more than five sixths full. Memory is asked for at once but only what is used is ever touched.
+//! Two choices keep the table exact until it is nearly nine tenths full. Memory is asked for at once but only what is used is ever touched.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
@@ -67,12 +67,11 @@ impl Ground {
         [a.load(Relaxed), b.load(Relaxed), c.load(Relaxed), d.load(Relaxed)]
     }
 
-    /// Asks for the tags of a hash, and for the two records where it would be at home: three in four are.
+    /// Asks for the tags of a hash.
     #[inline]
-    pub fn prefetch(&self, shard: usize, hash: u64) {
+    pub fn prefetch_tags(&self, shard: usize, hash: u64) {
         for set in self.sets(shard, hash) {
             self.tags.prefetch(set * TAG_WORDS);
-            self.records.prefetch((set * WAYS + home(hash)) * WORDS);
         }
     }
 
@@ -86,44 +85,12 @@ impl Ground {
             }
         }
     }
-
-    /// Where a number's record is. Without the lock of the shard it is where it was a moment ago.
-    #[inline]
-    pub fn find(&self, shard: usize, key: u64, hash: u64) -> Option<usize> {
-        for set in self.sets(shard, hash) {
-            let mut hits = machine::tags_equal(self.tags(set), tag(hash));
-            while hits != 0 {
-                let place = set * WAYS + hits.trailing_zeros() as usize;
-                let [first] = self.records.at(place * WORDS)?;
-                if first.load(Relaxed) & KEY == key {
-                    return Some(place);
-                }
-                hits &= hits - 1;
-            }
-        }
-        None
-    }
-
-    /// The record at a place. Without the lock of the shard it may be half of one and half of the next: what is made of it counts only when the whole is
-    /// found unchanged under the lock.
-    #[inline]
-    pub fn record(&self, place: usize) -> Option<[u64; WORDS]> {
-        let [a, b, c, d, e, f, g, h] = self.records.at(place * WORDS)?;
-        let [a, b, c, d] = [a.load(Relaxed), b.load(Relaxed), c.load(Relaxed), d.load(Relaxed)];
-        Some([a, b, c, d, e.load(Relaxed), f.load(Relaxed), g.load(Relaxed), h.load(Relaxed)])
-    }
 }
 
 /// Never 0, which marks a free place.
 #[inline]
 fn tag(hash: u64) -> u16 {
     (hash as u16).max(1)
-}
-
-/// The place within a set a number takes when it is free; by other bits than set, tag and shard.
-#[inline]
-const fn home(hash: u64) -> usize {
-    (hash >> 30) as usize % WAYS
 }
 
 /// 记录表 of one shard.
@@ -160,7 +127,9 @@ impl Table {
     /// The record at a place.
     #[inline]
     pub fn record(&self, place: usize) -> Option<[u64; WORDS]> {
-        self.ground.record(place)
+        let [a, b, c, d, e, f, g, h] = self.ground.records.at(place * WORDS)?;
+        let [a, b, c, d] = [a.load(Relaxed), b.load(Relaxed), c.load(Relaxed), d.load(Relaxed)];
+        Some([a, b, c, d, e.load(Relaxed), f.load(Relaxed), g.load(Relaxed), h.load(Relaxed)])
     }
 
     /// Writes the record at a place.
@@ -174,7 +143,18 @@ impl Table {
     /// Where a number's record is.
     #[inline]
     pub fn find(&self, key: u64, hash: u64) -> Option<usize> {
-        self.ground.find(self.shard, key, hash)
+        for set in self.ground.sets(self.shard, hash) {
+            let mut hits = machine::tags_equal(self.ground.tags(set), tag(hash));
+            while hits != 0 {
+                let place = set * WAYS + hits.trailing_zeros() as usize;
+                let [first] = self.ground.records.at(place * WORDS)?;
+                if first.load(Relaxed) & KEY == key {
+                    return Some(place);
+                }
+                hits &= hits - 1;
+            }
+        }
+        None
     }
 
     /// The number's record, made when it has none: a free place, else that of the longest quiet record among thirty-two, when the newcomer was seen
@@ -191,17 +171,7 @@ impl Table {
         let sets = self.ground.sets(self.shard, hash);
         let free = |set: usize| machine::tags_equal(self.ground.tags(set), 0);
         let [one, two] = sets.map(free);
-        // At home where that is free: there it is found without waiting for the tags first. In the emptier set, or in the other when it is but one fuller:
-        // more would cost the balance that keeps the table exact.
-        let (at_home, second) = (1 << home(hash), two.count_ones() > one.count_ones());
-        let (best, other) = if second { ((sets[1], two), (sets[0], one)) } else { ((sets[0], one), (sets[1], two)) };
-        let nearly = best.1.count_ones() - other.1.count_ones() <= 1;
-        let (set, places) = match (best.1 & at_home, other.1 & at_home) {
-            (0, 0) => best,
-            (0, place) if nearly => (other.0, place),
-            (0, _) => best,
-            (place, _) => (best.0, place),
-        };
+        let (set, places) = if two.count_ones() > one.count_ones() { (sets[1], two) } else { (sets[0], one) };
         if places != 0 {
             let way = places.trailing_zeros() as usize;
             self.used += 1;
@@ -213,8 +183,7 @@ impl Table {
             .filter(|(_, record)| !R::is_held(record, now))
             .map(|(place, record)| (place, R::last_seen(&record)))
             .min_by_key(|(place, last)| (*last, *place));
-        let capacity = self.capacity();
-        let sketch = self.sketch.get_or_insert_with(|| Sketch::new(capacity));
+        let sketch = self.sketch.get_or_insert_with(Sketch::new);
         let seen = sketch.count(hash, now);
         match quietest {
             Some((place, last)) if seen >= 2 || now.abs_diff(last) > QUIET_S => {
@@ -294,9 +263,9 @@ mod tests {
     }
 
     #[test]
-    fn five_sixths_of_the_places_are_filled_without_losing_anybody() {
+    fn seven_eighths_of_the_places_are_filled_without_losing_anybody() {
         let mut table = table(100_000);
-        let fill = table.capacity() as u64 * 5 / 6;
+        let fill = table.capacity() as u64 * 7 / 8;
         for key in 1..=fill {
             assert!(insert(&mut table, 8_613_800_000_000 + key * 3, 1_000).is_some());
         }

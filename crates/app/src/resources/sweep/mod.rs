@@ -25,6 +25,7 @@ pub use table::{Checked, Progress};
 
 listed! {
     /// 清查状态
+    #[schema(as = SweepStage)]
     Stage {
         Running = 1, "running", "进行中", "Running";
         Closed = 2, "closed", "已结束", "Closed";

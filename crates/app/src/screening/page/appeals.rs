@@ -13,6 +13,7 @@ use chuangsha_kernel::{
 };
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::{may, moment, parts, rule_name, trail, window};
 use crate::{
@@ -197,8 +198,20 @@ fn intake(shell: Shell, input: &Intake, problem: Option<&Problem>) -> DetailPage
     }
 }
 
-async fn take(State(app): State<App>, actor: Actor, shell: Shell, Form(mut input): Form<Intake>) -> Result<Response> {
+/// What the form sends; whatever else a browser adds is overlooked.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Typed {
+    evidence: String,
+    number: Zeroizing<String>,
+    at: String,
+    words: String,
+}
+
+async fn take(State(app): State<App>, actor: Actor, shell: Shell, Form(typed): Form<Typed>) -> Result<Response> {
     actor.reach(&app, Right::ScreeningAppeal)?;
+    let Typed { evidence, number, at, words } = typed;
+    let mut input = Intake { evidence, number, at, words };
     let typed = input.clone();
     // A browser's own field knows no zone: it is the clock of the desk.
     if input.at.len() == 16 {
