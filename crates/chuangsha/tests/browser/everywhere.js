@@ -89,7 +89,7 @@ window.checks = (() => {
     shifts: () => shifts.filter((shift) => shift.value > 0).map((shift) => `moved by ${shift.value.toFixed(4)}: ${shift.who}`),
     settle: () => { observer.takeRecords(); shifts.length = 0; },
     interactive: () => interactive(document).length,
-    dates: () => interactive(document).filter((one) => one.matches("input[type=date]")).length,
+    dates: () => interactive(document).filter((one) => one.matches("input[type=date],input[type=datetime-local]")).length,
     begin: () => { visited = []; const first = interactive(document)[0]; first.focus({ focusVisible: true }); return name(first); },
     // What the walk missed, took in another order, or reached unseen.
     walked: () => {
@@ -106,7 +106,7 @@ window.checks = (() => {
     },
     openers: () => [...document.querySelectorAll("button[commandfor]")].filter((one) => seen(one) && !one.disabled).map((one) => one.getAttribute("commandfor")),
     opener: (id) => { document.querySelector(`button[commandfor="${id}"]`).focus(); visited = []; },
-    opened: (id) => { const dialog = document.getElementById(id); return { open: dialog.open && dialog.matches(":modal"), inside: dialog.contains(document.activeElement), steps: interactive(dialog).length, dates: dialog.querySelectorAll("input[type=date]").length }; },
+    opened: (id) => { const dialog = document.getElementById(id); return { open: dialog.open && dialog.matches(":modal"), inside: dialog.contains(document.activeElement), steps: interactive(dialog).length, dates: dialog.querySelectorAll("input[type=date],input[type=datetime-local]").length }; },
     escaped: (id) => visited.filter((step) => !document.getElementById(id).contains(step.one)).map((step) => name(step.one)),
     closed: (id) => { const button = document.querySelector(`button[commandfor="${id}"]`); return !document.getElementById(id).open && document.activeElement === button; },
     // Parts that change by themselves must say so.

@@ -1,9 +1,9 @@
+// long: one row a page, and what stands on each
 //! Every page there is, held to the same rules: clean for axe in both themes and in large text, nothing cut off at three widths, every control
 //! reached and seen with the keyboard alone, dialogs that keep and give back the focus, nothing that moves by itself. Two browsers, one a
 //! language; each page is loaded once and looked at from all sides.
 //!
 //! A new page is one line of [`PAGES`]; a route that is in neither list fails the test.
-// long: one row a page, and what stands on each
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -22,7 +22,7 @@ use chuangsha_app::{
         order::{Customer, ImageKind, Mode, Product},
         table,
     },
-    remediation,
+    remediation::{self, excess, import},
     resources::{
         self, Application, Asked, Clause, Direction, Document, Industry, Kind, Paper, Purpose,
         sweep::{self, Plan},
@@ -105,6 +105,8 @@ const PAGES: &[Page] = &[
     ("/excess", "/excess", MANAGER),
     ("/imports", "/imports", MANAGER),
     ("/imports/new", "/imports/new", MANAGER),
+    ("/imports/{id}", "/imports/{import}", MANAGER),
+    ("/excess/{id}", "/excess/{excess}", MANAGER),
     ("/ledger", "/ledger", MANAGER),
     ("/ledger/new", "/ledger/new", MANAGER),
     ("/ledger/file", "/ledger/file", MANAGER),
@@ -213,6 +215,8 @@ struct Things {
     warning: Uuid,
     bulletin: Uuid,
     hold: Uuid,
+    import: Uuid,
+    excess: Uuid,
 }
 
 impl Things {
@@ -238,6 +242,8 @@ impl Things {
             ("{warning}", self.warning),
             ("{bulletin}", self.bulletin),
             ("{hold}", self.hold),
+            ("{import}", self.import),
+            ("{excess}", self.excess),
         ];
         let path = path.replace("{evidence}", &self.evidence);
         let path = named.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, &id.to_string()));
@@ -331,7 +337,31 @@ async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
         warning,
         bulletin,
         hold: hold(place, manager, claimed[0].0).await,
+        import: import_run,
+        excess: excess_case,
     }
+}
+
+/// Six numbers of one person, brought over from a file: the import, and the case of too many numbers it makes.
+async fn brought_over(place: &Place, manager: &Actor) -> (Uuid, Uuid) {
+    let app = &place.app;
+    let heading = "手机号码,机主姓名,证件类型,证件号码,地址,是否实名,使用人,单位名称,统一社会信用代码,地市,渠道类型,入网日期";
+    let holder = kit::resident_id(99);
+    let row = |number: u32| format!("1990{number:07},王小明,身份证,{holder},演示省演示一市一号,是,,,,990100,社会渠道,2013-09-01");
+    let rows: Vec<String> = (90_001..=90_006).map(row).collect();
+    let bytes = format!("{heading}\n{}\n", rows.join("\n")).into();
+    let sent = import::desk::Sent { name: "base.csv".to_owned(), bytes, mapping: String::new() };
+    let id = import::desk::send(app, manager, &sent).await.unwrap();
+    for _ in 0..400 {
+        if import::desk::find(app, manager, id).await.unwrap().state.as_str() == "done" {
+            break;
+        }
+        pause(50).await;
+    }
+    excess::find(app).await.unwrap();
+    let filter = excess::table::Filter { limit: 10, ..excess::table::Filter::default() };
+    let (cases, _) = excess::list(app, manager, filter, false).await.unwrap();
+    (id, cases.first().expect("six are too many").id)
 }
 
 /// Three complaints, which are a warning; an appeal and a refund of the first; yesterday's bulletin.
@@ -629,11 +659,11 @@ async fn press(browser: &Browser, keys: String) {
 async fn walk(browser: &Browser, page: &str, wrong: &mut Findings) {
     let count = |value: Value| usize::try_from(value.as_u64().unwrap()).unwrap();
     let controls = count(browser.run("return checks.interactive()").await);
-    // A date is three fields and a button in one.
+    // A date is three fields and a button in one, with a time up to six.
     let dates = count(browser.run("return checks.dates()").await);
     let first = browser.run("return checks.begin()").await;
     wrong.require(page, first == json!("a.skip"), &format!("begins with {first} and not with the way to its content"));
-    press(browser, TAB.repeat(controls + dates * 3)).await;
+    press(browser, TAB.repeat(controls + dates * 6)).await;
     wrong.add(page, "keyboard", &browser.run("return checks.walked()").await);
     browser.run("checks.begin()").await;
     press(browser, ENTER.to_owned()).await;
@@ -647,7 +677,7 @@ async fn walk(browser: &Browser, page: &str, wrong: &mut Findings) {
         wrong.require(page, opened["open"] == json!(true), &format!("#{id} does not open as a dialog"));
         wrong.require(page, opened["inside"] == json!(true), &format!("#{id} does not take the focus"));
         browser.run("checks.shifts()").await;
-        let steps = count(opened["steps"].clone()) + count(opened["dates"].clone()) * 3 + 2;
+        let steps = count(opened["steps"].clone()) + count(opened["dates"].clone()) * 6 + 2;
         press(browser, TAB.repeat(steps)).await;
         wrong.add(page, &format!("#{id} keeps the focus"), &browser.run(&format!("return checks.escaped('{id}').slice(1)")).await);
         press(browser, ESCAPE.to_owned()).await;

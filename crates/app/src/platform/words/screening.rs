@@ -139,7 +139,7 @@ macro_rules! screening_words {
             version_made: "编制时间", "Made";
             version_by: "编制人", "By";
             version_by_itself: "自动", "By itself";
-            version_trunks: "线路（可用/关停）", "Lines (usable/closed)";
+            version_trunks: "线路（可用/关停）", "Lines, closed";
             version_numbers: "号码", "Numbers";
             version_own: "自有设置的被叫", "Callees with own wishes";
             version_modes: "非常态规则", "Rules not simply on";
