@@ -102,6 +102,9 @@ impl std::fmt::Display for Broken {
     }
 }
 
+/// Line, finding, kind, outlet, and whether its holder misses messages and calls.
+type Line = (Uuid, Uuid, Kind, ChannelKind, (bool, bool));
+
 /// Somebody of the base, as the world knows them.
 #[derive(Debug, Clone)]
 struct Person {
@@ -367,7 +370,7 @@ impl Year {
         let now = self.now();
         for from in (0..self.plan.subscribers).step_by(1_000) {
             let until = self.plan.subscribers.min(from + 1_000);
-            let rows: Vec<(Uuid, Uuid, Kind, ChannelKind, (bool, bool))> = (from..until)
+            let rows: Vec<Line> = (from..until)
                 .map(|_| {
                     let kind = *random.pick(&Kind::ALL);
                     let channel = *random.pick(&[ChannelKind::OwnHall, ChannelKind::SocialOutlet]);
@@ -592,7 +595,8 @@ impl Year {
                     self.step(&case, Asked::Exempt { until: self.days_on(40) }).await;
                 }
                 5 => {
-                    if self.step(&case, Asked::Protect { category: "elderly".to_owned() }).await {
+                    let done = self.step(&case, Asked::Protect { category: "elderly".to_owned() }).await;
+                    if done {
                         self.outside.with(|inside, _| inside.protected.insert(who));
                     }
                 }

@@ -252,8 +252,11 @@ pub fn answered(tx: &mut Tx, since: Timestamp, until: Timestamp, region: &str) -
     tx.query(&sql, &params![since.0, until.0, region])?.iter().map(read).collect()
 }
 
+/// City, stage, kind of outlet, day since 1970 in China, complaints.
+pub type Complaints = (String, Stage, i64, i64, i64);
+
 /// Complaints by day, city, stage and kind of outlet in `from..until`; days in China.
-pub fn complaint_counts(tx: &mut Tx, from: Timestamp, until: Timestamp) -> Result<Vec<(String, Stage, i64, i64, i64)>> {
+pub fn complaint_counts(tx: &mut Tx, from: Timestamp, until: Timestamp) -> Result<Vec<Complaints>> {
     // Milliseconds of China's day: eight hours ahead, no summer time.
     let sql = format!(
         "SELECT region, stage, channel_kind, (opened_at + 28800000) / {DAY_MS}, COUNT(*) FROM ticket \

@@ -15,7 +15,7 @@ use crate::{
     App,
     platform::{
         actor::Actor,
-        failure::{Failure, Result, refuse},
+        failure::{Result, refuse},
         keys,
         reveal::{self, Budget, Reveal, Revealed, Thing},
     },
@@ -221,7 +221,7 @@ pub const FIELDS: [&str; 4] = ["number", "name", "phone", "document_number"];
 fn customer(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<(Ticket, Held)> {
     let one = seen(app, tx, actor, id)?;
     actor.require(app, Action::RevealField, &place(app, &one.region))?;
-    let held = held_of(tx, &one)?.ok_or_else(|| Failure::from(refuse(Refusal::FieldInvalid("field"))))?;
+    let held = held_of(tx, &one)?.ok_or_else(|| refuse(Refusal::FieldInvalid("field")))?;
     Ok((one, held))
 }
 
@@ -256,7 +256,7 @@ fn value(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid, asked: &Reveal) -> Res
         Some(subject) => subscription::subjects_of(tx, subject)?,
         None => Vec::new(),
     };
-    let (_, party) = subscription::holder(tx, &subjects)?.ok_or_else(|| Failure::from(refuse(Refusal::FieldInvalid("field"))))?;
+    let (_, party) = subscription::holder(tx, &subjects)?.ok_or_else(|| refuse(Refusal::FieldInvalid("field")))?;
     clear(app, tx, &party, &asked.field)
 }
 

@@ -82,7 +82,7 @@ async fn batch(app: &App, asked: Asked, campaign: Option<Campaign>) -> Result<us
 fn together(app: &App, tx: &mut Tx, asked: Asked, campaign: Option<&Campaign>, limit: i64, now: Timestamp) -> Result<usize> {
     // Paused since it was listed: nothing moves.
     if let Some(campaign) = campaign
-        && !campaign::find(tx, campaign.id)?.is_some_and(|found| found.state == Runs::Running)
+        && campaign::find(tx, campaign.id)?.is_none_or(|found| found.state != Runs::Running)
     {
         return Ok(0);
     }

@@ -120,6 +120,7 @@ fn place(app: &App, actor: &Actor, region: &str) -> Resource {
     app.resource(actor.organisation, region, None)
 }
 
+#[allow(clippy::too_many_arguments, reason = "one line per field of the entry")]
 fn note(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid, action: &str, step: &str, why: &str, article: &str, now: Timestamp) -> Result<()> {
     let entry = Entry {
         action,

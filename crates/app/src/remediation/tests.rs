@@ -406,7 +406,7 @@ proptest! {
             if step.is_none() && from >= 0 && to >= 0 {
                 prop_assert!(to <= from + 1, "no stage is skipped: {:?} to {:?}", old.state, done.case.state);
             }
-            prop_assert!(matches!(step, None) || !done.effects.contains(&Effect::Stop), "only the clock stops");
+            prop_assert!(step.is_none() || !done.effects.contains(&Effect::Stop), "only the clock stops");
             if matches!(done.case.state, State::Restored) {
                 prop_assert!(done.effects.contains(&Effect::Lift) || old.state == State::Restored, "restored means lifted");
             }

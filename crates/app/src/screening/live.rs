@@ -183,7 +183,7 @@ impl App {
         let sum = |of: fn(&Bucket) -> u32| buckets.iter().map(|bucket| u64::from(of(bucket))).sum::<u64>();
         let sums = [sum(|one| one.pass), sum(|one| one.label), sum(|one| one.challenge), sum(|one| one.block)];
         let calls = sums.iter().sum::<u64>();
-        let [pass, label, challenge, block] = sums.map(|one| if calls == 0 { 0 } else { ((one * 1_000 + calls / 2) / calls) as u32 });
+        let [pass, label, challenge, block] = sums.map(|one| (one * 1_000 + calls / 2).checked_div(calls).unwrap_or(0) as u32);
         // The last bucket is still filling.
         let full = buckets.iter().rev().nth(1).map_or(0, |one| one.pass + one.label + one.challenge + one.block);
         let mut rules: Vec<RuleRow> = Rule::ALL

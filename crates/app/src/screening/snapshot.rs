@@ -424,7 +424,7 @@ pub async fn versions(app: &App, actor: &Actor) -> Result<SnapshotsView> {
             &[],
         )?;
         let pending = rows.first().map(|row| row.text(8)).transpose()?.is_none_or(|revision| revision != fingerprint);
-        let mut view = |row: &chuangsha_store::Row| {
+        let view = |row: &chuangsha_store::Row| {
             let by = row.opt_uuid(2)?.map(|staff| reader.staff_number(tx, StaffId(staff))).transpose()?;
             Ok::<_, Failure>(VersionView {
                 version: row.int(0)?,

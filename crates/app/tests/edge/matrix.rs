@@ -86,7 +86,6 @@ enum Topic {
     Subscribers,
     Tickets,
     TicketWork,
-    TicketDecide,
     IvrTags,
     Screening,
     ScreeningManage,
@@ -142,8 +141,8 @@ fn reach(topic: Topic, role: Role) -> Reach {
         (Topic::Tickets | Topic::TicketWork, R::HotlineAgent | R::PrivacyOfficer) => Carrier,
         (Topic::Tickets, R::CityManager) => City,
         (Topic::Tickets, R::AdministrationInspector) => Province,
-        (Topic::Tickets | Topic::TicketDecide, R::ProvinceManager) => Province,
-        (Topic::Tickets | Topic::TicketDecide, R::CarrierAdministrator) => Carrier,
+        (Topic::Tickets, R::ProvinceManager) => Province,
+        (Topic::Tickets, R::CarrierAdministrator) => Carrier,
         // Its switch asks with the key of whoever runs machines or the call centre.
         (Topic::IvrTags, R::SystemAdministrator | R::CarrierAdministrator | R::CallCentreManager) => Carrier,
         // Call screening is the network's; the hotline hears who was stopped by mistake; who watches reads.

@@ -29,8 +29,11 @@ use jiff::ToSpan;
 
 use super::{Login, SEED, base, orders};
 
+/// Kind, topic, words, place, and the answer where there is one.
+type Told = (Kind, Topic, &'static str, &'static str, Option<(Outcome, &'static str)>);
+
 /// What people say, and how it ended.
-const SAID: [(Kind, Topic, &str, &str, Option<(Outcome, &str)>); 8] = [
+const SAID: [Told; 8] = [
     (Kind::Complaint, Topic::Suspension, "号码被停机，本人已补登", "S-2231", Some((Outcome::Upheld, "核实已补登，服务已恢复，向您致歉。"))),
     (Kind::Question, Topic::RealName, "补登要带什么材料", "", Some((Outcome::Informed, "请携带本人有效身份证件原件到任一自有营业厅。"))),
     (Kind::Complaint, Topic::Outlet, "网点拒绝办理补登", "S-2240", None),

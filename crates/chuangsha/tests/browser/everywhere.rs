@@ -315,6 +315,7 @@ async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
     let (campaign, case) = campaign(place, manager).await;
     let order = *orders.iter().find(|order| !claimed.contains(order)).unwrap();
     let (tickets, grievance, refund, warning, bulletin) = hotline_things(place, officer).await;
+    let (import_run, excess_case) = brought_over(place, manager).await;
     Things {
         draft,
         order,
