@@ -425,7 +425,12 @@ pub async fn versions(app: &App, actor: &Actor) -> Result<SnapshotsView> {
         )?;
         let pending = rows.first().map(|row| row.text(8)).transpose()?.is_none_or(|revision| revision != fingerprint);
         let view = |row: &chuangsha_store::Row| {
-            let by = row.opt_uuid(2)?.map(|staff| reader.staff_number(tx, StaffId(staff))).transpose()?;
+            let by = match row.opt_uuid(2)?.map(|staff| reader.staff_number(tx, StaffId(staff))) {
+                Some(Ok(number)) => Some(number),
+                // Nobody, or somebody who is not kept any more.
+                None | Some(Err(Failure::Problem(_))) => None,
+                Some(Err(failure)) => return Err(failure),
+            };
             Ok::<_, Failure>(VersionView {
                 version: row.int(0)?,
                 made: row.timestamp(1)?.rfc3339(),
