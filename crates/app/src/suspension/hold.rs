@@ -10,42 +10,9 @@ use chuangsha_kernel::{
 };
 use uuid::Uuid;
 
-/// Declares a closed list with the number the store keeps, its stable name and its words, Chinese and English.
-macro_rules! list {
-    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $number:literal, $text:literal, $zh:literal, $en:literal;)* }) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        #[serde(rename_all = "snake_case")]
-        $(#[$doc])*
-        pub enum $name { $($(#[$item_doc])* $item = $number),* }
+use crate::platform::listed::listed;
 
-        impl $name {
-            /// Every one.
-            pub const ALL: &'static [Self] = &[$(Self::$item),*];
-
-            /// From the number in the store.
-            pub fn from_i64(number: i64) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| *one as i64 == number)
-            }
-
-            /// Stable name.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$item => $text),* }
-            }
-
-            /// From the stable name.
-            pub fn parse(text: &str) -> Option<Self> {
-                match text { $($text => Some(Self::$item),)* _ => None }
-            }
-
-            /// In a sentence, Chinese and English.
-            pub const fn words(self) -> (&'static str, &'static str) {
-                match self { $(Self::$item => ($zh, $en)),* }
-            }
-        }
-    };
-}
-
-list! {
+listed! {
     /// 停机依据: for what lawful reason. The numbers are what the store keeps.
     #[schema(as = SuspensionGround)]
     Ground {
@@ -66,7 +33,7 @@ list! {
     }
 }
 
-list! {
+listed! {
     /// 限制等级: how far. Each includes the one before.
     #[schema(as = SuspensionLevel)]
     Level {
@@ -79,7 +46,7 @@ list! {
     }
 }
 
-list! {
+listed! {
     /// 状态 of a hold. The numbers are what the store keeps; `active` is never stored: no hold, no row.
     #[schema(as = SuspensionState)]
     State {
@@ -104,7 +71,7 @@ list! {
     }
 }
 
-list! {
+listed! {
     /// 风险分级 (L-REM-7): which check is asked for and what follows without it stands in the rules.
     #[schema(as = RiskTier)]
     Tier {
@@ -117,7 +84,7 @@ list! {
     }
 }
 
-list! {
+listed! {
     /// 核验方式: how the person proves themselves (L-REM-7).
     #[schema(as = RiskMethod)]
     Method {
