@@ -171,7 +171,8 @@ mod batches {
     use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, sendmsg};
 
     use super::{
-        Arc, AtomicBool, BATCH, Fields, Handle, LAST, Ordering, ROOM, Reaction, SocketAddr, Source, TOGETHER, UdpSocket, Way, Work, idle, trouble,
+        Arc, AtomicBool, BATCH, Fields, Handle, LAST, Ordering, ROOM, Reaction, SocketAddr, Source, TOGETHER, UdpSocket, Way, Work, idle,
+        trouble,
     };
 
     pub fn run<H: Handle>(socket: &Arc<UdpSocket>, handler: &Arc<H>, stop: &AtomicBool) {
