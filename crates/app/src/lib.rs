@@ -161,6 +161,8 @@ pub struct Parts {
     pub engine: Arc<chuangsha_screen::Engine>,
     /// What was decided: [`screening::Watch::new`].
     pub watch: Arc<screening::Watch>,
+    /// Who checks the identity tokens of calls; none: nothing is concluded from them.
+    pub tokens: Option<Arc<dyn chuangsha_screen::stir::Vouch>>,
 }
 
 /// The application. Clones share everything.

@@ -264,7 +264,7 @@ story!(the_same_attempt_gets_the_same_bytes_whichever_way_it_comes, kit => {
         let input: AttemptInput = serde_json::from_value(serde_json::json!({
             "call": id, "at": kit.app.clock.now().0, "trunk": 9, "ingress": "interconnect", "from": from, "callee": "19900002222",
         })).unwrap();
-        let decided = decide::one(&kit.app, &by, &input).unwrap();
+        let decided = decide::one(&kit.app, &by, &input).await.unwrap();
         let attempt = Attempt::new(id.parse().unwrap(), kit.app.clock.now(), TrunkId(9), Ingress::Interconnect, Some(from), "19900002222");
         let verdict = edge.engine.decide(&attempt);
         let line = serde_json::to_string(&VerdictLine::new(&verdict, &edge.engine.snapshot().rules)).unwrap();
@@ -273,11 +273,11 @@ story!(the_same_attempt_gets_the_same_bytes_whichever_way_it_comes, kit => {
     let inputs: Vec<AttemptInput> = (0..3).map(|index| serde_json::from_value(serde_json::json!({
         "call": format!("c-{index}"), "trunk": 9, "ingress": "retail", "from": "19900005555", "callee": if index == 1 { "" } else { "19900002222" },
     })).unwrap()).collect();
-    let answers = decide::batch(&kit.app, &by, &inputs).unwrap();
+    let answers = decide::batch(&kit.app, &by, &inputs).await.unwrap();
     assert!(matches!(&answers[0], decide::Answer::Decided(one) if one.call == "c-0") && matches!(&answers[2], decide::Answer::Decided(one) if one.call == "c-2"));
     assert!(matches!(&answers[1], decide::Answer::Refused(wrong) if wrong.field == "callee" && !wrong.title_zh.is_empty() && !wrong.title_en.is_empty()));
-    assert_eq!(refused(decide::batch(&kit.app, &by, &[])), "screening.batch_size");
-    assert_eq!(refused(decide::one(&kit.app, &hotline(&kit), &inputs[0])), "people.denied");
+    assert_eq!(refused(decide::batch(&kit.app, &by, &[]).await), "screening.batch_size");
+    assert_eq!(refused(decide::one(&kit.app, &hotline(&kit), &inputs[0]).await), "people.denied");
     let end = |call: &str| -> OutcomeInput {
         serde_json::from_value(serde_json::json!({
             "call": call, "at": kit.app.clock.now().0, "caller": "19900005555", "callee": "19900002222", "ring_ms": 900, "talk_ms": 0, "released": "caller",

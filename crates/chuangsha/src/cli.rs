@@ -174,6 +174,9 @@ pub struct BenchScreen {
     /// With `sip`: minutes at 20,000 calls a second instead, to see that memory stays flat
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(3..=1440))]
     pub soak: Option<u64>,
+    /// With `sip`: kill this program in the middle of 40,000 calls a second instead, start it again, and see that every call went on
+    #[arg(long, conflicts_with = "soak")]
+    pub kill: bool,
 }
 
 /// Looks into the engine of call screening.

@@ -43,6 +43,7 @@ static CHINESE: &[(&str, &str)] = &[
     ("chuangsha rules list", "列出现行规则：值、条款、出处"),
     ("--part", "规则名的一部分，如 limit"),
     ("chuangsha rules list --on", "日期，如 2026-11-22 [缺省：今天]"),
+    ("chuangsha bench --kill", "与 sip 同用：改为在每秒 4 万个呼叫中强杀本程序并重启，看每个呼叫是否都继续接续"),
     ("chuangsha bench --soak", "与 sip 同用：改为以每秒 2 万个呼叫持续若干分钟，看内存是否平稳"),
     ("chuangsha bench --province_year", "与 remediation 同用：按一个种子模拟一个省的一年，逐日核对每项承诺"),
     ("chuangsha bench --subscribers", "模拟的用户数"),

@@ -136,7 +136,7 @@ impl Datagrams {
 }
 
 /// Room in the kernel; beyond what it gives everybody where this process may ask for that.
-fn room(socket: &Socket, bytes: usize) -> io::Result<()> {
+pub(crate) fn room(socket: &Socket, bytes: usize) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     if nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::RcvBufForce, &bytes).is_ok()
         && nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::SndBufForce, &bytes).is_ok()

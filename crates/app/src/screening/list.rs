@@ -7,7 +7,7 @@ use chuangsha_kernel::{id::StaffId, problem::Problem, role, time::Timestamp};
 use chuangsha_screen::{
     Number,
     lists::{Category, Hours, Marks, Preference},
-    plan::{Operator, Plan},
+    plan::{Kind, Line, Operator, Plan},
 };
 use chuangsha_store::{Row, Tx, params};
 use chuangsha_vault::DataKey;
@@ -152,7 +152,13 @@ fn line(text: &str, least: usize, most: usize, field: &'static str) -> Result<St
 
 /// The number a text means, by the plan of the day.
 pub fn number(plan: &Plan, text: &str, field: &'static str) -> Result<Number> {
-    plan.read(text.trim()).map(|line| line.number).map_err(|_| Problem::new(&code::NUMBER_INVALID).field(field).into())
+    // A message code of ten digits is, with the country code, written like a line of Beijing (010 6…): listing one would list the other.
+    let somebody_elses = |line: &Line| {
+        line.kind == Kind::Message106
+            && plan.read(&format!("+{}", line.number.e164())).is_ok_and(|again| again.kind != Kind::Message106)
+    };
+    let read = plan.read(text.trim()).ok().filter(|line| !somebody_elses(line));
+    read.map(|line| line.number).ok_or_else(|| Problem::new(&code::NUMBER_INVALID).field(field).into())
 }
 
 fn window(text: &str) -> Option<(u16, u16)> {
@@ -572,6 +578,15 @@ fn say(said: &mut Said, list: List, content: &str, private: Private) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_is_also_anothers_is_on_no_list() {
+        let book = crate::rulebook::embedded(false).unwrap();
+        let plan = Plan::embedded(book.ranges(), jiff::civil::date(2026, 11, 22)).unwrap();
+        let read = |text: &str| number(&plan, text, "number").map(Number::value).ok();
+        assert_eq!((read("1061060909"), read("01061060909")), (None, Some(861_061_060_909)));
+        assert_eq!((read("10690001234"), read(" 95588 ")), (Some(8_610_690_001_234), Some(8_695_588)));
+    }
 
     #[test]
     fn windows_are_read_and_nothing_else_passes_for_one() {

@@ -35,6 +35,7 @@ pub mod page;
 pub mod rules;
 pub mod snapshot;
 mod table;
+pub mod tokens;
 pub mod watch;
 
 pub use live::LiveView;
