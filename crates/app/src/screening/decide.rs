@@ -155,8 +155,7 @@ fn decide(app: &App, input: &AttemptInput, now: Timestamp) -> Result<Decided, Pr
         roaming: input.roaming,
         identity: input.identity,
     };
-    let verdict = app.engine.decide(&attempt);
-    app.watch.decided(&attempt, &verdict);
+    let verdict = app.screen(&attempt);
     Ok(Decided { call: input.call.clone(), verdict: Written(verdict, snapshot) })
 }
 
