@@ -161,13 +161,14 @@ impl Draft {
         let reader = app.clone();
         let (newest, fingerprint, through, next_change) = app
             .read(move |tx| {
-                let newest = snapshot::newest(tx)?;
-                let newest = newest.map(|version| snapshot::fetch(&reader, tx, version)).transpose()?.flatten();
+                let newest = match snapshot::newest(tx)? {
+                    Some(version) => snapshot::fetch(&reader, tx, version)?.unwrap_or_else(|| Stored::nothing(version)),
+                    None => Stored::nothing(0),
+                };
                 let (fingerprint, through) = compile::fingerprint(tx)?;
                 Ok((newest, fingerprint, through, next_change(tx, now)?))
             })
             .await?;
-        let newest = newest.unwrap_or_else(Stored::nothing);
         let mut draft = Self {
             from: newest.version,
             base: base::load(app, newest.base).await?,

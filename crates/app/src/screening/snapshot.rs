@@ -7,7 +7,12 @@ use std::{
 };
 
 use chuangsha_kernel::{id::StaffId, problem::Problem, role, time::Timestamp};
-use chuangsha_screen::{Number, Rule, index::Index, lists::Marks, rules::RulesError};
+use chuangsha_screen::{
+    Number, Rule,
+    index::{Index, IndexError},
+    lists::Marks,
+    rules::RulesError,
+};
 use chuangsha_store::{Tx, params};
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -100,10 +105,10 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Before there was any: every change is newer.
-    pub(super) fn nothing() -> Self {
+    /// Where there was none yet, or none that can be read any more: every change is newer.
+    pub(super) fn nothing(version: i64) -> Self {
         Self {
-            version: 0,
+            version,
             content: Content::default(),
             base: 0,
             base_hash: String::new(),
@@ -145,12 +150,18 @@ pub(super) fn fetch(app: &App, tx: &mut Tx, version: i64) -> Result<Option<Store
         return Err(damaged());
     }
     let changes: Changes = serde_json::from_str(row.str(10)?).map_err(Failure::internal)?;
+    let delta = match Index::from_bytes(delta.to_vec()).and_then(Index::settle) {
+        Ok(delta) => delta,
+        // Of a program before this one: it is listed, and no longer kept.
+        Err(IndexError::Foreign) => return Ok(None),
+        Err(other) => return Err(Failure::internal(other)),
+    };
     Ok(Some(Stored {
         version,
         content: serde_json::from_slice(head).map_err(Failure::internal)?,
         base: row.int(3)?,
         base_hash,
-        delta: Index::from_bytes(delta.to_vec()).and_then(Index::settle).map_err(Failure::internal)?,
+        delta,
         fingerprint: row.text(5)?,
         through: row.int(6)?,
         seen_at: row.timestamp(7)?,
@@ -430,7 +441,7 @@ pub async fn diff(app: &App, actor: &Actor, from: i64, to: i64) -> Result<Change
         .read(move |tx| {
             let to = if to == 0 { active(tx)?.map_or(0, |(version, _)| version) } else { to };
             let mut one = |version| {
-                let found = if version == 0 { Some(Stored::nothing()) } else { fetch(&reader, tx, version)? };
+                let found = if version == 0 { Some(Stored::nothing(0)) } else { fetch(&reader, tx, version)? };
                 found.ok_or_else(|| Failure::from(Problem::new(&code::NOT_KEPT).with("version", version)))
             };
             Ok([one(from)?, one(to)?])
