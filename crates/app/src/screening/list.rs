@@ -154,8 +154,7 @@ fn line(text: &str, least: usize, most: usize, field: &'static str) -> Result<St
 pub fn number(plan: &Plan, text: &str, field: &'static str) -> Result<Number> {
     // A message code of ten digits is, with the country code, written like a line of Beijing (010 6…): listing one would list the other.
     let somebody_elses = |line: &Line| {
-        line.kind == Kind::Message106
-            && plan.read(&format!("+{}", line.number.e164())).is_ok_and(|again| again.kind != Kind::Message106)
+        line.kind == Kind::Message106 && plan.read(&format!("+{}", line.number.e164())).is_ok_and(|again| again.kind != Kind::Message106)
     };
     let read = plan.read(text.trim()).ok().filter(|line| !somebody_elses(line));
     read.map(|line| line.number).ok_or_else(|| Problem::new(&code::NUMBER_INVALID).field(field).into())
