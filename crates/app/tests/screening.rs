@@ -148,6 +148,7 @@ story!(a_call_is_lifted_or_its_callee_spared_on_the_spot_with_a_reason, kit => {
     let (app, by, other) = (&kit.app, operator(&kit), operator(&kit));
     list::add(app, &by, List::Bad, &entry("19900001111")).await.unwrap();
     list::add(app, &by, List::Category, &NewEntry { category: "property".into(), ..entry("19900005555") }).await.unwrap();
+    list::add(app, &by, List::Suspect, &entry("19900005555")).await.unwrap();
     let wishes = NewEntry { hours: "night".into(), refused: "95588".into(), refuses: "finance".into(), ..entry("19900002222") };
     list::add(app, &by, List::Preference, &wishes).await.unwrap();
     settle(app).await;
@@ -166,9 +167,9 @@ story!(a_call_is_lifted_or_its_callee_spared_on_the_spot_with_a_reason, kit => {
     assert_eq!(call(app, 4, 9, Ingress::Retail, "19900001111", "19900002222").action, Action::Pass, "at once");
     assert_eq!(list::page(app, &by, List::Bad, "", None, 10).await.unwrap().1, 0, "the entry ended with it");
 
-    assert_eq!(refused(act::do_not_call(app, &hotline(&kit), &of(&sold), "本人要求").await), "people.denied");
-    let Put::Entered(_) = act::do_not_call(app, &other, &of(&sold), "本人来电要求").await.unwrap() else { panic!("new") };
-    assert!(matches!(act::do_not_call(app, &other, &of(&sold), "再说一次").await.unwrap(), Put::Known(_)));
+    assert_eq!(refused(act::do_not_call(app, &hotline(&kit), &of(&sold), "来电甄别", "本人要求").await), "people.denied");
+    let Put::Entered(_) = act::do_not_call(app, &other, &of(&sold), "来电甄别", "本人来电要求").await.unwrap() else { panic!("new") };
+    assert!(matches!(act::do_not_call(app, &other, &of(&sold), "来电甄别", "再说一次").await.unwrap(), Put::Known(_)));
     settle(app).await;
     assert!(call(app, 5, 9, Ingress::Interconnect, "19900005555", "19900002222").reasons.of(Rule::RefusedCategory).is_some());
     assert!(call(app, 6, 9, Ingress::Interconnect, "95588", "19900002222").reasons.of(Rule::RefusedNumber).is_some(), "what it wished before stays");

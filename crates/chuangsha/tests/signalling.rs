@@ -66,14 +66,9 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_chuangsha"));
         command.args(["--json", "--lang", "en", "--data"]).arg(folder.path().join("data")).current_dir(folder.path()).env_remove("LANG");
-        for setting in [
-            "server.listen=127.0.0.1:0",
-            "server.tls=off",
-            "admin.listen=127.0.0.1:0",
-            "sip.listen=udp:127.0.0.1:0",
-            "screening.log_passes=10000",
-            "log.file=server.log",
-        ] {
+        for setting in
+            ["server.listen=127.0.0.1:0", "server.tls=off", "admin.listen=127.0.0.1:0", "screening.log_passes=10000", "log.file=server.log"]
+        {
             command.args(["--set", setting]);
         }
         Self::run(command.args(["serve", "--demo", "--plain-http"]), folder)

@@ -106,22 +106,21 @@ pub async fn lift(app: &App, actor: &Actor, evidence: &str, words: &str) -> Resu
 }
 
 /// 加禁呼: the callee of this call takes no commercial calls any more, whatever it wished besides; said by the callee, written down by whoever heard it.
+/// `source` is where it was heard, as the list shows it.
 ///
 /// # Errors
 /// `screening.not_found`, `.field_invalid`; `people.denied`
-pub async fn do_not_call(app: &App, actor: &Actor, evidence: &str, words: &str) -> Result<Put> {
+pub async fn do_not_call(app: &App, actor: &Actor, evidence: &str, source: &str, words: &str) -> Result<Put> {
     actor.reach(app, role::Action::ScreeningManage)?;
     let (id, now, words) = (log::evidence_of(evidence)?, app.clock.now(), reason(words)?);
     let snapshot = app.engine.snapshot();
     let article = snapshot.rules.clause(Rule::RefusedCategory).map_or_else(String::new, |clause| clause.article.chars().take(20).collect());
-    let (writer, actor) = (app.clone(), actor.clone());
+    let (writer, actor, source) = (app.clone(), actor.clone(), source.to_owned());
     app.write(move |tx| {
         let call = call(&writer, tx, id)?;
         let callee = call.callee.ok_or_else(|| Failure::from(Problem::new(&code::NUMBER_INVALID)))?;
         let wish =
-            list::Wish {
-                number: callee, source: "来话甄别", reason: &words, article: &article, evidence: &call.id.simple().to_string()
-            };
+            list::Wish { number: callee, source: &source, reason: &words, article: &article, evidence: &call.id.simple().to_string() };
         let put = list::refuse_all(&writer, tx, &actor, &wish, now)?;
         if let Put::Entered(_) = put {
             record(&writer, tx, &actor, "screening.do_not_call", &call, ("refuse", &article, &words), now)?;

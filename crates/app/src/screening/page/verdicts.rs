@@ -198,7 +198,7 @@ async fn do_not_call(
     Path(evidence): Path<String>,
     Form(why): Form<Why>,
 ) -> Result<Response> {
-    let done = act::do_not_call(&app, &actor, &evidence, &why.words).await.map(drop);
+    let done = act::do_not_call(&app, &actor, &evidence, shell.w.menu_screening, &why.words).await.map(drop);
     acted(&app, &actor, shell, &evidence, ("do-not-call", &why.words), done).await
 }
 
