@@ -79,6 +79,9 @@ enum Touched {
 /// Where a page ends: the ordered column's value, and the row.
 type Mark = (i64, Uuid);
 
+/// Numbers with what is said of them, and where the page ends.
+type Page = (Vec<(Number, Said)>, Option<Mark>);
+
 impl Touched {
     /// Column of the order, the rows meant, and from after which value up to which.
     fn parts(self) -> (&'static str, &'static str, i64, i64) {
@@ -90,7 +93,7 @@ impl Touched {
     }
 
     /// One page of the numbers touched, each with everything all lists say of it now; and where the page ends.
-    fn page(self, app: &App, tx: &mut Tx, after: Option<Mark>, now: Timestamp) -> Result<(Vec<(Number, Said)>, Option<Mark>)> {
+    fn page(self, app: &App, tx: &mut Tx, after: Option<Mark>, now: Timestamp) -> Result<Page> {
         let (column, which, first, last) = self.parts();
         // Revisions and moments are whole numbers: the highest id of the last one before.
         let (value, id) = after.unwrap_or((first, Uuid::max()));

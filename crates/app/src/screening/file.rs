@@ -93,6 +93,7 @@ fn unreadable(error: std::io::Error) -> Failure {
 }
 
 /// The rows of a file, one after the other; never more than one of a CSV file is in memory.
+#[allow(clippy::large_enum_variant, reason = "there is one of them for a whole file")]
 enum Rows {
     Csv { text: Box<dyn BufRead + Send>, places: [Option<usize>; COLUMNS.len()], width: usize, row: u64, line: Vec<u8> },
     Json { entries: std::iter::Enumerate<std::vec::IntoIter<serde_json::Value>> },

@@ -32,6 +32,8 @@ const PUBLIC_PAGES: [&str; 24] = [
     "/tickets/{id}/second",
     "/screening/verdicts/{evidence}/reveal",
     "/screening/verdicts/{evidence}/second",
+    "/screening/verdicts/{evidence}/lift",
+    "/screening/verdicts/{evidence}/do-not-call",
     "/second/{id}/approval",
     "/second/{id}/refusal",
     "/static/{name}",
