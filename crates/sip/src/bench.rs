@@ -15,8 +15,8 @@ use std::{
 use chuangsha_kernel::{Rulebook, time::SystemClock};
 use chuangsha_screen::{Engine, StateConfig, replay::SnapshotSpec, rules::PACKS};
 use nix::{
-    sched::{CpuSet, sched_setaffinity},
     cmsg_space,
+    sched::{CpuSet, sched_setaffinity},
     sys::{
         socket::{ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt},
         time::TimeSpec,
@@ -28,6 +28,7 @@ use crate::{
     datagram::{Datagrams, Handle},
     decide::Decide,
     edge::{Edge, Reaction, Source, Work},
+    message::Fields,
     screening::Screening,
     trunk::Trunks,
     watch::Monotonic,
@@ -96,7 +97,15 @@ impl Handle for Echo {
         0
     }
 
-    fn receive(&self, bytes: &[u8], source: Source, _: u64, work: &mut Work) -> Reaction {
+    type Seen<'a> = &'a [u8];
+
+    fn glance<'a>(&self, bytes: &'a [u8], _: &'a mut Fields) -> &'a [u8] {
+        bytes
+    }
+
+    fn reach(&self, _: &&[u8]) {}
+
+    fn take(&self, bytes: &&[u8], source: Source, _: u64, work: &mut Work) -> Reaction {
         work.out.clear();
         work.out.extend_from_slice(bytes);
         Reaction::Answer(source.address)
