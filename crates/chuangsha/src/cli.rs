@@ -187,6 +187,26 @@ pub enum ScreenCommand {
         /// File of snapshots, attempts and outcomes; - reads standard input
         file: PathBuf,
     },
+    /// Take a file of millions of numbers into a list, beside a running server or without one
+    List(ListFile),
+}
+
+/// A file for a list.
+#[derive(Debug, Args)]
+pub struct ListFile {
+    /// Which list: bad, suspect, category, ported, preference
+    pub list: String,
+    /// CSV file with the columns of the list file page, or a JSON array
+    pub file: PathBuf,
+    /// How many rows it has; with another number nothing is taken
+    #[arg(long, value_name = "ROWS")]
+    pub rows: Option<u64>,
+    /// Only say what would become of it
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where refused rows go; FILE.rejects.csv otherwise
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
 }
 
 /// Options of `serve`.

@@ -194,8 +194,7 @@ fn decide(app: &App, input: &AttemptInput, identity: Identity, now: Timestamp) -
         roaming: input.roaming,
         identity,
     };
-    let verdict = app.engine.decide(&attempt);
-    app.watch.decided(&attempt, &verdict);
+    let verdict = app.screen(&attempt);
     Ok(Decided { call: input.call.clone(), verdict: Written(verdict, snapshot) })
 }
 

@@ -287,6 +287,13 @@ pub static KEYS: &[Key] = &[
         "Verdicts that may wait for the store; beyond that they are only counted",
     ),
     key(
+        "screening.beside",
+        Shape::Number(1_024, 16_777_216),
+        "65536",
+        "名单可与底本不同的号码数（底本的 1/128 更大时按后者）；超出即重建底本",
+        "Numbers of the lists that may differ from their base, or the 128th part of the base where that is more; beyond it the base is built anew",
+    ),
+    key(
         "verification.url",
         HTTP,
         r#""""#,

@@ -221,6 +221,7 @@ fn screening_config(settings: &Settings) -> ScreeningConfig {
         callees: number("screening.callees"),
         passes_in_ten_thousand: u32::try_from(number("screening.log_passes")).unwrap_or(10_000),
         waiting: number("screening.log_waiting"),
+        beside: settings.number("screening.beside"),
     }
 }
 

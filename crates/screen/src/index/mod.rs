@@ -23,7 +23,7 @@ mod build;
 
 use std::path::Path;
 
-pub use build::{Builder, write};
+pub use build::{Builder, merge, write};
 
 use crate::{lists::Marks, machine, number::Number};
 
@@ -343,15 +343,25 @@ impl Index {
 
     /// Every number with its marks, page by page in no particular order: to build the next index from this one and a delta.
     pub fn iter(&self) -> impl Iterator<Item = (Number, Marks)> {
-        (0..self.slots).flat_map(move |slot| self.page_entries(slot))
+        self.pages().flat_map(|(page, _)| self.page_entries(page))
     }
 
-    fn page_entries(&self, slot: usize) -> Vec<(Number, Marks)> {
+    /// Pages by their own numbers, in no particular order, with how many entries each has.
+    fn pages(&self) -> impl Iterator<Item = (u32, usize)> {
         let all = self.bytes.all();
-        let held = u32_at(all, HEADER + slot * SLOT).unwrap_or(0);
-        let Some((page, found)) = held.checked_sub(1).and_then(|page| Some((page, self.page(page)?))) else {
+        (0..self.slots).filter_map(move |slot| {
+            let page = u32_at(all, HEADER + slot * SLOT)?.checked_sub(1)?;
+            Some((page, self.page(page)?.entries))
+        })
+    }
+
+    /// The entries of a page, in order.
+    fn page_entries(&self, page: u32) -> Vec<(Number, Marks)> {
+        let all = self.bytes.all();
+        if self.entries == 0 {
             return Vec::new();
-        };
+        }
+        let Some(found) = self.page(page) else { return Vec::new() };
         let Page { entries, shift, start, directory, .. } = found;
         let base = u64::from(page) << PAGE_BITS;
         let entry = |rest: u32, marks: u16| Some((Number::new(base | u64::from(rest))?, Marks(marks)));
