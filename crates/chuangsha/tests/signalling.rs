@@ -253,7 +253,7 @@ fn the_same_call_gets_the_same_verdict_and_reasons_over_sip_and_over_http() {
     let session = server.sign_in("D0051");
     let caller = Caller::to(&server);
     // Group, class, caller as signalled, callee, and how the redirect server says it: ordinary, listed, suspected, refused by the callee, unknown on
-    // an enterprise trunk, one of its own, +86 from abroad, malformed, 400 calling out, emergency.
+    // an enterprise trunk, one of its own, +86 from abroad, the other operator's own, malformed, 400 calling out, emergency.
     let calls = [
         ("demo-own", "retail", "19900012001", "19900009101", 404),
         ("demo-own", "retail", "19900009001", "19900009102", 603),
@@ -262,6 +262,7 @@ fn the_same_call_gets_the_same_verdict_and_reasons_over_sip_and_over_http() {
         ("9901-T01", "enterprise", "95588", "19900009105", 603),
         ("9901-T01", "enterprise", "959001", "19900009106", 404),
         ("demo-abroad", "international", "+8619900007777", "19900009107", 0),
+        ("demo-peer", "interconnect", "19900012002", "19900009110", 404),
         ("demo-peer", "interconnect", "0000012", "19900009108", 603),
         ("demo-peer", "interconnect", "4009909906", "19900009109", 603),
         ("demo-own", "retail", "19900009002", "110", 404),

@@ -214,15 +214,15 @@ mod batches {
                     Some((message.iovs().next().unwrap_or_default(), source))
                 });
                 loop {
-                    let mut seen: [Option<(H::Seen<'_>, &[u8], Source)>; TOGETHER] = std::array::from_fn(|_| None);
-                    for (place, ((bytes, source), fields)) in seen.iter_mut().zip(messages.by_ref().zip(&mut fields)) {
-                        *place = Some((handler.glance(bytes, fields), bytes, source));
+                    let mut held: [Option<Held<'_, H>>; TOGETHER] = std::array::from_fn(|_| None);
+                    for (place, ((bytes, source), fields)) in held.iter_mut().zip(messages.by_ref().zip(&mut fields)) {
+                        *place = Some(Held { seen: handler.glance(bytes, fields), bytes, source });
                     }
-                    if matches!(seen.first(), None | Some(None)) {
+                    if matches!(held.first(), None | Some(None)) {
                         break;
                     }
-                    seen.iter().flatten().for_each(|(seen, ..)| handler.reach(seen));
-                    for (seen, bytes, source) in seen.iter().flatten() {
+                    held.iter().flatten().for_each(|held| handler.reach(&held.seen));
+                    for Held { seen, bytes, source } in held.iter().flatten() {
                         match handler.take(seen, *source, moment, &mut work) {
                             Reaction::Quiet => {}
                             Reaction::Later => handler.later(bytes, *source, Way::Socket(Arc::clone(socket))),
@@ -234,6 +234,13 @@ mod batches {
             }
             outbox.send(socket, H::BUNDLES);
         }
+    }
+
+    /// A message between its glance and its turn.
+    struct Held<'a, H: Handle> {
+        seen: H::Seen<'a>,
+        bytes: &'a [u8],
+        source: Source,
     }
 
     /// What one batch is answered with.

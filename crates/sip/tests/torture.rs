@@ -438,6 +438,17 @@ fn every_invalid_message_is_refused_as_the_standard_asks() {
     }
 }
 
+/// Found by fuzzing against another parser, which reads them otherwise: the grammar is on our side.
+#[test]
+fn what_another_parser_reads_otherwise_is_read_by_the_grammar() {
+    for (from, user) in [("<sir:+8619900001234@gw.example>", ""), ("<sip:+8619900001234.!@le>", "+8619900001234.!")] {
+        let bytes = wire(&message(INVITE, &[&format!("From: {from};tag=a1")], ""));
+        let mut fields = Fields::default();
+        let head = Head::read(&bytes, &mut fields).unwrap();
+        assert_eq!(head.request().unwrap().from.uri.user, user.as_bytes(), "{from}");
+    }
+}
+
 #[test]
 fn the_refusal_of_an_extension_names_it() {
     let answer = rig().send(&message(OPTIONS, &["Require: nothingSupportsThis, timer, nothingSupportsThisEither"], ""));

@@ -74,7 +74,7 @@ pub async fn seed(app: &App, logins: &[Login]) -> Result<()> {
     let manager = orders::who(app, logins, Role::ProvinceManager, 0, false)?;
     for (code, class) in trunks::NETWORKS {
         let class = Ingress::ALL.iter().copied().find(|one| one.as_str() == class).unwrap_or(Ingress::Retail);
-        let peer = if class == Ingress::Interconnect { "china_unicom" } else { "" };
+        let peer = if class == Ingress::Interconnect { "china_telecom" } else { "" };
         let input = rules::TrunkInput { code: code.to_owned(), class, number: None, peer: peer.to_owned(), transit: false, canary: false };
         rules::put_trunk(app, &operator, input).await?;
     }

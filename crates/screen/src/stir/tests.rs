@@ -252,14 +252,14 @@ fn a_chain_holds_as_far_as_its_authorities_reach() {
     };
     let one = below(&root, IsCa::Ca(BasicConstraints::Constrained(0)), sign.clone(), None);
     assert_eq!(keep(&chain(&one, provider()).1), Ok(()));
-    let two = below(&one, free.clone(), sign.clone(), None);
+    let two = below(&one, free, sign.clone(), None);
     assert_eq!(keep(&chain(&two, provider()).1), Err(CertificateError::NotAuthority), "one level more than it may have below it");
-    let other = below(&root, free.clone(), vec![rcgen::KeyUsagePurpose::DigitalSignature], None);
+    let other = below(&root, free, vec![rcgen::KeyUsagePurpose::DigitalSignature], None);
     assert_eq!(keep(&chain(&other, provider()).1), Err(CertificateError::NotAuthority), "its key is for something else");
 
     let list = |digits: &[u8; 13]| Some([&[0x30, 17, 0xA2, 15, 0x16, 13][..], digits].concat());
     for (theirs, identity) in [(b"8619900001234", Identity::Full), (b"8619900009999", Identity::Invalid)] {
-        let delegate = below(&root, free.clone(), sign.clone(), list(theirs));
+        let delegate = below(&root, free, sign.clone(), list(theirs));
         let (key, pem) = chain(&delegate, provider());
         keep(&pem).unwrap();
         let header = signed(&key, Attestation::Full, NOW);

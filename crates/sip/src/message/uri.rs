@@ -186,7 +186,7 @@ mod tests {
             "sip:user@host;;lr",
             "sip:user@host?",
             "sip:2001:db8::10",
-            "sip:user@[2001:db8:::192.0.2.1]",
+            "sip:user@[2001:db8:::1]",
             "tel:",
             "tel:+",
             "tel:hello",
