@@ -11,7 +11,7 @@ use chuangsha_kernel::role::Role;
 use crate::kit::{addresses, arrive, browse, form, operations, pages, send, start};
 
 /// What is public among the pages; everything else sends a stranger to sign-in.
-const PUBLIC_PAGES: [&str; 24] = [
+const PUBLIC_PAGES: [&str; 26] = [
     "/api",
     "/api/openapi.json",
     "/language/{language}",

@@ -188,6 +188,8 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/screening/stream", "events for the live page"),
     ("/screening/verdicts/{evidence}/reveal", "leads back to the verdict"),
     ("/screening/verdicts/{evidence}/second", "leads back to the verdict"),
+    ("/screening/verdicts/{evidence}/lift", "leads back to the verdict"),
+    ("/screening/verdicts/{evidence}/do-not-call", "leads back to the verdict"),
     ("/second/{id}/approval", "leads back to the request"),
     ("/second/{id}/refusal", "leads back to the request"),
 ];
