@@ -216,6 +216,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "remediation", version: 4, sql: remediation::campaign::DDL_2 },
     Migration { module: "excess", version: 1, sql: remediation::excess::DDL },
     Migration { module: "bulletin", version: 1, sql: figures::bulletin::DDL },
+    Migration { module: "subscription", version: 1, sql: registration::DDL_2 },
     Migration { module: "screening", version: 2, sql: screening::DDL_2 },
 ];
 

@@ -103,6 +103,22 @@ macro_rules! story {
     };
 }
 
+// What one import looked up beforehand the other has written by then: the tables refuse it, and it looks again.
+story!(two_files_with_the_same_numbers_at_once_land_each_number_once, kit => {
+    let app = &kit.app;
+    let numbers: Vec<u32> = (0..6_000).collect();
+    let file = |numbers: &mut dyn Iterator<Item = &u32>| {
+        let rows: Vec<String> = numbers.map(|number| good(*number, u16::try_from(number % 40).unwrap())).collect();
+        Request { batch: 1_000, ..request(format!("{HEADING}\n{}\n", rows.join("\n"))) }
+    };
+    let (up, down) = (file(&mut numbers.iter()), file(&mut numbers.iter().rev()));
+    let (one, two) = futures_util::future::join(take(app, &up), take(app, &down)).await;
+    assert_eq!((one.landed + two.landed, one.known + two.known, one.rejected + two.rejected), (6_000, 6_000, 0));
+    assert_eq!(count(app, "SELECT COUNT(*) FROM subscription").await, 6_000);
+    assert_eq!(count(app, "SELECT COUNT(*) FROM person").await, 40);
+    assert_eq!(kit.broken().await, Vec::<&str>::new());
+});
+
 story!(each_row_lands_with_its_kind_and_the_reason, kit => {
     let app = &kit.app;
     let row = |number: u32, rest: &str| format!("{},{rest},990100,社会渠道,2013-09-01", phone(number));

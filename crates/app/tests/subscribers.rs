@@ -23,7 +23,7 @@ use chuangsha_kernel::{
     rulebook::ChannelKind,
     time::{DAY_MS, HOUR_MS, MINUTE_MS},
 };
-use chuangsha_store::testkit;
+use chuangsha_store::{params, testkit};
 use chuangsha_world::kit::{self, Kit};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -346,3 +346,53 @@ story!(when_the_log_cannot_be_written_nothing_is_shown, kit => {
     kit.app.write(|tx| Ok(tx.batch("ALTER TABLE audit_entry_away RENAME TO audit_entry")?)).await.unwrap();
     assert_eq!(view::reveal(&kit.app, &agent, id, ask("name")).await.unwrap().value, "测试甲");
 });
+
+/// What was recorded before the tables changed is found after it: by number, by person, by an identity card and by any other document.
+#[tokio::test]
+async fn a_record_of_the_older_tables_is_found_in_the_newer() {
+    use chuangsha_app::{MIGRATIONS, registration::subscription};
+    use chuangsha_kernel::document::DocumentKind;
+    for engine in chuangsha_store::testkit::engines().await {
+        let before: Vec<_> = MIGRATIONS.iter().take_while(|step| step.module != "subscription").copied().collect();
+        engine.store.migrate(&before).await.unwrap();
+        let bytes = |byte: u8| vec![byte; 16];
+        let (line, number, index, subject, person, card, passport) = (bytes(1), bytes(2), bytes(3), bytes(4), bytes(5), bytes(6), bytes(7));
+        let sealed = b"sealed".to_vec();
+        let fill = move |tx: &mut chuangsha_store::Tx<'_>| {
+            tx.execute(
+                "INSERT INTO number_pool (id, number_index, number_sealed, region, product, state, holder) VALUES ($1, $2, $3, '990100', 1, 3, $4)",
+                &params![&number, &index, &sealed, &line],
+            )?;
+            tx.execute(
+                "INSERT INTO subscription (id, number_id, number_index, subject, person_key, region, channel_kind, product, real_name, state, \
+                 since) VALUES ($1, $2, $3, $4, $5, '990100', 2, 1, 1, 1, 0)",
+                &params![&line, &number, &index, &subject, &person],
+            )?;
+            tx.execute("INSERT INTO person (person_key, subject, created_at) VALUES ($1, $2, 0)", &params![&person, &subject])?;
+            for (order, document, index) in [(8_u8, "resident_id", &card), (9, "passport", &passport)] {
+                tx.execute(
+                    "INSERT INTO registration_party (order_id, role, subject, document, number_index, name, number, address) \
+                     VALUES ($1, 'holder', $2, $3, $4, $5, $5, $5)",
+                    &params![&vec![order; 16], &subject, document, index, &sealed],
+                )?;
+            }
+            Ok::<_, chuangsha_store::StoreError>(())
+        };
+        engine.store.write(fill).await.unwrap();
+        engine.store.migrate(MIGRATIONS).await.unwrap();
+        let found = engine
+            .store
+            .read(move |tx| {
+                let line = subscription::standing_of_number(tx, &[3; 16])?.map(|found| *found.id.as_bytes());
+                let held = subscription::of_person(tx, &[5; 16])?.len();
+                let by_card = subscription::of_document(tx, DocumentKind::ResidentId, &[6; 16], &[5; 16])?;
+                let by_passport = subscription::of_document(tx, DocumentKind::Passport, &[7; 16], &[0; 16])?;
+                let nobody = subscription::of_document(tx, DocumentKind::ResidentId, &[6; 16], &[0; 16])?;
+                Ok::<_, chuangsha_app::platform::failure::Failure>((line, held, by_card, by_passport, nobody))
+            })
+            .await
+            .unwrap();
+        let subject = Some(chuangsha_kernel::id::SubjectId(uuid::Uuid::from_bytes([4; 16])));
+        assert_eq!(found, (Some([1; 16]), 1, subject, subject, None), "{}", engine.name);
+    }
+}

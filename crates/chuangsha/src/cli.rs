@@ -102,9 +102,12 @@ pub enum Command {
         /// Live a province-year of remediation from one seed instead, and check every promise daily
         #[arg(long)]
         province_year: bool,
-        /// Subscribers of that year
-        #[arg(long, default_value_t = 20_000)]
+        /// Subscribers of that year, who live it through the rules
+        #[arg(long, default_value_t = 1_000_000)]
         subscribers: u32,
+        /// Of them so many go the whole way, through the record and every adapter
+        #[arg(long, default_value_t = 2_000)]
+        through: u32,
         /// Seed of that year
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -151,7 +154,7 @@ pub enum ImportCommand {
         #[arg(long, value_name = "FILE")]
         rejects: Option<PathBuf>,
         /// Rows of one transaction
-        #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
         rows_per_batch: u64,
     },
 }

@@ -68,8 +68,8 @@ fn run(say: &Say, cli: Cli) -> Outcome {
         Command::Audit(AuditCommand::Witness(options)) => audit::witness(say, &options),
         Command::World(command) => world::run(say, &command),
         Command::Import(command) => import::run(say, &settings()?, command),
-        Command::Bench { group: cli::Group::Remediation, on, seed, subscribers, province_year: true, .. } => {
-            bench::province_year(say, &on, seed, subscribers)
+        Command::Bench { group: cli::Group::Remediation, on, seed, subscribers, through, province_year: true, .. } => {
+            bench::province_year(say, &on, seed, subscribers, through)
         }
         Command::Bench { group, on, seconds, orders, store, screen, .. } => bench::run(say, group, &on, (seconds, orders), store, screen),
         Command::Screen(cli::ScreenCommand::Replay { file }) => screen::replay(say, &file),

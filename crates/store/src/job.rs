@@ -70,13 +70,16 @@ where
     }
 
     fn settle(self: Box<Self>, outcome: Result<()>) {
-        let result = match (outcome, self.result) {
+        let Self { work, result, reply } = *self;
+        // What the closure holds goes before the caller hears: who shares it with the closure has it alone from then on.
+        drop(work);
+        let result = match (outcome, result) {
             (Ok(()), Some(result)) => result,
             (Ok(()), None) => Err(E::from(StoreError::Closed)),
             (Err(fault), _) => Err(E::from(fault)),
         };
         // The caller may have gone away; its work stays as decided.
-        drop(self.reply.send(result));
+        drop(reply.send(result));
     }
 
     fn is_abandoned(&self) -> bool {

@@ -65,6 +65,9 @@ pub struct Config {
     /// Memory in which SQLite's writer keeps pages it has read or changed, in MiB: a large transaction writes a page once, however often it
     /// changed while it was there.
     pub writer_cache_mib: u32,
+    /// SQLite: pages are carried from the log into the file by a thread of its own, while the next transaction is at work. For millions of rows
+    /// at a stretch; the log may grow to 2 GiB then.
+    pub checkpoint_apart: bool,
     /// How long a write waits for another process on the same SQLite file, in milliseconds.
     pub busy_timeout_ms: u64,
     /// How long a lost PostgreSQL connection is tried again before the caller hears of it, in milliseconds.
@@ -78,6 +81,7 @@ impl Default for Config {
             readers: 4,
             writers: 16,
             writer_cache_mib: 64,
+            checkpoint_apart: false,
             busy_timeout_ms: 5_000,
             connect_timeout_ms: 5_000,
         }
@@ -188,7 +192,17 @@ impl Store {
                 let writer = sqlite::open_writer(&path, &config)?;
                 let readers = (0..config.readers.max(1)).map(|_| sqlite::open_reader(&path, &config)).collect::<Result<Vec<_>>>()?;
                 let queue = Arc::clone(&writes);
-                threads.push(spawn("store-writer", move || sqlite::write_loop(&writer, &queue))?);
+                let mut bell = None;
+                if config.checkpoint_apart {
+                    let carrier = sqlite::open_carrier(&path, &config)?;
+                    let (ring, rung) = std::sync::mpsc::sync_channel(1);
+                    bell = Some(ring);
+                    let mut log = path.clone().into_os_string();
+                    log.push("-wal");
+                    let log = PathBuf::from(log);
+                    threads.push(spawn("store-checkpoint", move || sqlite::carry_loop(&carrier, &log, &rung))?);
+                }
+                threads.push(spawn("store-writer", move || sqlite::write_loop(&writer, &queue, bell.as_ref()))?);
                 for reader in readers {
                     let queue = Arc::clone(&reads);
                     threads.push(spawn("store-reader", move || sqlite::read_loop(&reader, &queue))?);

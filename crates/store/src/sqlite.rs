@@ -1,6 +1,14 @@
 //! SQLite: one writer thread that joins waiting writes into one durable commit, and a few readers with snapshots of their own.
 
-use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender},
+    },
+    time::Duration,
+};
 
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, Statement, ToSql,
@@ -18,6 +26,10 @@ use crate::{
 
 /// Writes joined into one commit at most: bounds how long the first of them waits for the last.
 const BATCH_LIMIT: usize = 256;
+/// Length of the log from which the thread apart carries pages over.
+const LOG_BYTES: u64 = 512 << 20;
+/// Pages the log may hold before the writer carries them over itself: 2 GiB.
+const LOG_PAGES: u32 = 524_288;
 /// Prepared statements kept by each connection.
 const STATEMENTS: usize = 512;
 
@@ -31,7 +43,31 @@ pub(crate) fn open_writer(path: &Path, config: &Config) -> Result<Connection> {
         .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;")
         .map_err(fault)?;
     connection.execute_batch(&format!("PRAGMA cache_size = -{}", u64::from(config.writer_cache_mib) * 1024)).map_err(fault)?;
+    if config.checkpoint_apart {
+        // Should the thread that carries pages over fall behind, the writer does it after all.
+        connection.execute_batch(&format!("PRAGMA wal_autocheckpoint = {LOG_PAGES}")).map_err(fault)?;
+    }
     Ok(connection)
+}
+
+/// Opens the connection that carries pages from the log into the file.
+pub(crate) fn open_carrier(path: &Path, config: &Config) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(fault)?;
+    prepare(&connection, config)?;
+    connection.execute_batch("PRAGMA synchronous = FULL;").map_err(fault)?;
+    Ok(connection)
+}
+
+/// Its life: after a commit that leaves a long log, whatever nobody reads any more is carried over. A page that changes in every transaction is
+/// carried once for several. It waits for nobody; what it could not do is done the next time, or by the last connection that closes.
+pub(crate) fn carry_loop(connection: &Connection, log: &Path, rung: &Receiver<()>) {
+    while rung.recv().is_ok() {
+        if std::fs::metadata(log).is_ok_and(|log| log.len() < LOG_BYTES) {
+            continue;
+        }
+        drop(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
+    }
 }
 
 /// Opens one connection that reads.
@@ -50,9 +86,15 @@ fn prepare(connection: &Connection, config: &Config) -> Result<()> {
 }
 
 /// The writer thread's life.
-pub(crate) fn write_loop(connection: &Connection, queue: &Arc<Queue<Box<dyn Job>>>) {
+pub(crate) fn write_loop(connection: &Connection, queue: &Arc<Queue<Box<dyn Job>>>, bell: Option<&SyncSender<()>>) {
     while let Some(first) = queue.pop() {
-        write_batch(connection, first, queue);
+        let Some(bell) = bell else {
+            write_batch(connection, first, queue);
+            continue;
+        };
+        write_alone(connection, first);
+        // Full: it is about to look anyway.
+        bell.try_send(()).unwrap_or_default();
     }
 }
 
@@ -86,16 +128,40 @@ fn write_batch(connection: &Connection, first: Box<dyn Job>, queue: &Queue<Box<d
     }
 }
 
+/// Runs one job in a transaction of its own. Without a savepoint no page is kept a second time in memory: for transactions of millions of rows.
+fn write_alone(connection: &Connection, mut job: Box<dyn Job>) {
+    if job.is_abandoned() {
+        return;
+    }
+    if let Err(fault) = command(connection, "BEGIN IMMEDIATE") {
+        return job.settle(Err(fault));
+    }
+    let ran = job.run(&mut Tx::new(tx::Session::Sqlite(Session { connection })));
+    let outcome = match ran {
+        _ if connection.is_autocommit() => given_up(ran),
+        Ran::Done => command(connection, "COMMIT"),
+        Ran::Failed(_) | Ran::Refused => command(connection, "ROLLBACK"),
+    };
+    if outcome.is_err() && !connection.is_autocommit() {
+        drop(command(connection, "ROLLBACK"));
+    }
+    job.settle(outcome);
+}
+
+/// SQLite gave up the whole transaction (disk full, I/O error): what was written in it is gone.
+fn given_up(ran: Ran) -> Result<()> {
+    Err(match ran {
+        Ran::Failed(fault) => fault,
+        Ran::Done | Ran::Refused => StoreError::Io("the transaction was given up".into()),
+    })
+}
+
 /// Runs one job of a batch so that its failure undoes its own work only. An error here means the whole batch is lost.
 fn run_alone(connection: &Connection, job: &mut dyn Job) -> Result<()> {
     command(connection, "SAVEPOINT job")?;
     let ran = job.run(&mut Tx::new(tx::Session::Sqlite(Session { connection })));
     if connection.is_autocommit() {
-        // SQLite gave up the whole transaction (disk full, I/O error): what the others wrote is gone too.
-        return Err(match ran {
-            Ran::Failed(fault) => fault,
-            Ran::Done | Ran::Refused => StoreError::Io("the transaction was given up".into()),
-        });
+        return given_up(ran);
     }
     if !matches!(ran, Ran::Done) {
         command(connection, "ROLLBACK TO job")?;

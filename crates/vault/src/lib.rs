@@ -34,7 +34,7 @@ pub use error::VaultError;
 pub use local::LocalAgent;
 pub use sealed::{Grant, Masked, Personal, RevealError, Revealed, Sealed};
 pub use suite::{Algorithm, Suite, signature_is_good};
-pub use vault::{DataKey, Vault};
+pub use vault::{DataKey, Draw, Vault};
 
 /// 密钥域: what a data key protects. One person has one data key per domain, so that a domain is destroyed without the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -48,8 +48,13 @@ impl Vault {
 
     /// A new random data key for a person's data of one domain, and its wrapped form for the store.
     pub fn new_key(&self, subject: Uuid, domain: Domain) -> Result<(DataKey, Vec<u8>), VaultError> {
+        self.new_key_of(subject, domain, &mut Draw::single())
+    }
+
+    /// The same for one of many: its randomness is part of the batch's.
+    pub fn new_key_of(&self, subject: Uuid, domain: Domain, draw: &mut Draw) -> Result<(DataKey, Vec<u8>), VaultError> {
         let mut secret = Secret::default();
-        random(secret.as_mut_slice())?;
+        draw.fill(secret.as_mut_slice())?;
         let wrapped = self.agent.wrap(&self.owner(subject, domain), &secret)?;
         Ok((self.data_key(subject, domain, secret)?, wrapped))
     }
@@ -180,13 +185,18 @@ impl DataKey {
 
     /// Seals a value for one column: suite(1) | schema(4) | nonce(12) | ciphertext | tag(16).
     pub fn seal(&self, place: Place, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
+        self.seal_of(place, plain, &mut Draw::single())
+    }
+
+    /// The same for one value of many: its nonce is part of the batch's randomness.
+    pub fn seal_of(&self, place: Place, plain: &[u8], draw: &mut Draw) -> Result<Vec<u8>, VaultError> {
         let mut sealed = Vec::with_capacity(plain.len().saturating_add(OVERHEAD));
         sealed.push(self.suite.byte());
         sealed.extend_from_slice(&SCHEMA.to_be_bytes());
         let aad = self.associated(place, &sealed);
         let key = column_key(&self.kdf, self.suite, place)?;
         let mut nonce = [0; NONCE];
-        random(&mut nonce)?;
+        draw.fill(&mut nonce)?;
         sealed.extend_from_slice(&nonce);
         let start = sealed.len();
         sealed.extend_from_slice(plain);
@@ -228,6 +238,47 @@ impl DataKey {
             .part(self.subject.as_bytes())
             .part(place.table.as_bytes())
             .part(place.column.as_bytes())
+    }
+}
+
+/// Bytes asked of the operating system at a time for a batch.
+const DRAWN: usize = 4_096;
+
+/// 随机批: randomness of one batch of values, asked of the operating system in few calls, each byte given out once. It belongs to whoever seals
+/// the batch, lives no longer than that, and is cleared as it goes.
+pub struct Draw {
+    bytes: Zeroizing<Vec<u8>>,
+    at: usize,
+    most: usize,
+}
+
+impl Draw {
+    /// For many values.
+    #[must_use]
+    pub fn batch() -> Self {
+        Self { bytes: Zeroizing::new(Vec::new()), at: 0, most: DRAWN }
+    }
+
+    /// For one: nothing is kept.
+    fn single() -> Self {
+        Self { bytes: Zeroizing::new(Vec::new()), at: 0, most: 0 }
+    }
+
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), VaultError> {
+        if self.most < out.len() {
+            return random(out);
+        }
+        if self.bytes.len() - self.at < out.len() {
+            self.bytes.resize(self.most, 0);
+            random(&mut self.bytes)?;
+            self.at = 0;
+        }
+        let end = self.at + out.len();
+        let drawn = self.bytes.get_mut(self.at..end).ok_or(VaultError::Random)?;
+        out.copy_from_slice(drawn);
+        drawn.fill(0);
+        self.at = end;
+        Ok(())
     }
 }
 

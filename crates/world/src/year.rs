@@ -48,6 +48,7 @@ use uuid::Uuid;
 
 use crate::{
     kit::{CITY, Kit},
+    promise,
     random::Random,
 };
 
@@ -90,6 +91,8 @@ pub struct Told {
 pub struct Broken {
     /// The seed, for a test of its own.
     pub seed: u64,
+    /// Whose life it was; none where the whole province was looked at.
+    pub subscriber: Option<u64>,
     /// Day of the year, from 0.
     pub day: i32,
     /// What was promised.
@@ -98,7 +101,10 @@ pub struct Broken {
 
 impl std::fmt::Display for Broken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "seed {} day {}: {}", self.seed, self.day, self.promise)
+        match self.subscriber {
+            Some(subscriber) => write!(f, "seed {} subscriber {subscriber} day {}: {}", self.seed, self.day, self.promise),
+            None => write!(f, "seed {} day {}: {}", self.seed, self.day, self.promise),
+        }
     }
 }
 
@@ -152,12 +158,6 @@ impl Outside {
     }
 }
 
-/// People rest from 12 to 14 and from 21 to 9.
-fn rest(now: Timestamp) -> bool {
-    let hour = now.civil().hour();
-    hour < 9 || (12..14).contains(&hour) || hour >= 21
-}
-
 impl Inside {
     fn think(&mut self, who: usize, permille: u64, within: u64) {
         if self.random.permille(permille) {
@@ -178,11 +178,9 @@ impl Sms for Outside {
             let Some(&who) = inside.by_digits.get(message.to.digits()) else { return SmsOutcome::Rejected { code: "unknown".to_owned() } };
             inside.told.messages += 1;
             let ours = message.idempotency_key.starts_with("remediation:");
-            if ours && rest(now) {
-                inside.broken.push("a message came while people rest".to_owned());
-            }
-            if ours && inside.people.get(who).is_some_and(|person| person.gone) {
-                inside.broken.push("a message went to whoever has the number now".to_owned());
+            let gone = inside.people.get(who).is_some_and(|person| person.gone);
+            if ours && let Some(broken) = promise::contacted(now, gone) {
+                inside.broken.push(broken.to_owned());
             }
             let lost = inside.random.permille(80);
             if !lost && ours {
@@ -215,10 +213,11 @@ impl Dialler for Outside {
             inside.made += 1;
             inside.told.calls += 1;
             let id = format!("C{:09}", inside.made);
-            if rest(now) {
-                inside.broken.push("a call came while people rest".to_owned());
-            }
             let Some(&who) = inside.by_digits.get(call.to.digits()) else { return CallOutcome::Rejected { code: "unknown".to_owned() } };
+            let gone = inside.people.get(who).is_some_and(|person| person.gone);
+            if let Some(broken) = promise::contacted(now, gone) {
+                inside.broken.push(broken.to_owned());
+            }
             let answers = inside.random.permille(600);
             match inside.people.get_mut(who) {
                 Some(person) if answers && !person.deaf.1 => {
@@ -247,19 +246,10 @@ impl NetworkElement for Outside {
             if stops {
                 let again = inside.element.get(command.number.as_str()).is_some_and(|action| *action != NetworkAction::Activate);
                 let (reached, gone) = inside.people.get(who).map_or((0, true), |person| (person.reached, person.gone));
-                if reached.count_ones() < 2 {
-                    inside.broken.push("somebody was stopped whom two media never reached".to_owned());
-                }
-                if gone {
-                    inside.broken.push("somebody was stopped who only has the number now".to_owned());
-                }
-                if inside.protected.contains(&who) {
-                    inside.broken.push("somebody protected was stopped".to_owned());
-                }
-                let hour = now.civil().hour();
-                let returns = inside.interrupted.remove(&who);
-                if !returns && (!(9..16).contains(&hour) || !self.rules.is_working_day(now.day())) {
-                    inside.broken.push(format!("somebody was stopped at {}", now.display()));
+                let (protected, returns) = (inside.protected.contains(&who), inside.interrupted.remove(&who));
+                let working = self.rules.is_working_day(now.day());
+                if let Some(broken) = promise::stopped(&promise::Stop { now, reached, gone, protected, returns, working }) {
+                    inside.broken.push(format!("{broken} ({})", now.display()));
                 }
                 if !command.reachable.iter().any(|number| number == "110") {
                     inside.broken.push("a stop without the emergency numbers".to_owned());
@@ -283,7 +273,17 @@ impl NetworkElement for Outside {
 }
 
 /// First day of the year that is lived: its holidays are known, and those of the year it ends in.
-const FIRST: Date = date(2025, 4, 7);
+pub(crate) const FIRST: Date = date(2025, 4, 7);
+
+/// The gateway fails three times a year, once for three days.
+pub(crate) const fn gateway_down(day: usize) -> bool {
+    matches!(day, 40 | 121..124 | 260)
+}
+
+/// Outlets are offline for a week: whoever comes then goes away again.
+pub(crate) const fn outlets_offline(day: usize) -> bool {
+    200 <= day && day < 207
+}
 
 /// Lives one year.
 ///
@@ -470,8 +470,7 @@ impl Year {
 
     async fn day(&mut self, day: i32) -> Result<(), Broken> {
         let midnight = Timestamp::start_of(FIRST.saturating_add(jiff::Span::new().days(day)));
-        // The gateway fails three times a year, once for three days.
-        let down = matches!(day, 40 | 121..124 | 260);
+        let down = gateway_down(usize::try_from(day).unwrap_or(0));
         self.outside.with(|inside, _| {
             inside.day = day;
             inside.gateway_down = down;
@@ -557,8 +556,7 @@ impl Year {
 
     /// What people do this morning.
     async fn happen(&mut self, day: i32) {
-        // Outlets are offline for a week: whoever comes then goes away again.
-        let offline = (200..207).contains(&day);
+        let offline = outlets_offline(usize::try_from(day).unwrap_or(0));
         let visits = self.outside.with(|inside, _| inside.visits.remove(&day).unwrap_or_default());
         for who in visits {
             let (line, app) = (self.line(who), self.app.clone());
@@ -709,7 +707,7 @@ impl Year {
 
     /// Everything that was promised, from outside and from the record.
     async fn check(&self, day: i32) -> Result<(), Broken> {
-        let broken = |promise: String| Broken { seed: self.plan.seed, day, promise };
+        let broken = |promise: String| Broken { seed: self.plan.seed, subscriber: None, day, promise };
         if let Some(first) = self.outside.with(|inside, _| inside.broken.first().cloned()) {
             return Err(broken(first));
         }
@@ -763,19 +761,7 @@ impl Year {
             let action = person.and_then(|person| inside.element.get(&person.digits)).copied();
             (matches!(action, Some(NetworkAction::StopOut | NetworkAction::StopBoth)), person.is_none_or(|person| person.gone))
         });
-        let may_be = case.state.is_stopped()
-            || matches!(case.state, State::Cancelled | State::Refunding | State::Quarantined | State::Closed)
-            || case.before.is_some_and(State::is_stopped);
-        if stopped && !may_be && !gone {
-            return Some("stopped at the element without a case that stops it: restored too late");
-        }
-        if case.state == State::EmergencyRestored && stopped {
-            return Some("an emergency restoration did not open the line");
-        }
-        if case.state.is_stopped() && case.first_at.is_none_or(|first| case.since.0 - first.0 < 33 * DAY_MS) {
-            return Some("stopped before its deadlines");
-        }
-        None
+        promise::stands(case, stopped, gone)
     }
 
     async fn told(&self) -> Told {

@@ -23,15 +23,20 @@ pub async fn load(app: &App, count: u32, now: Timestamp, mut done: impl FnMut(u3
         let until = count.min(from + BATCH);
         let writer = app.clone();
         app.write(move |tx| {
-            for nth in from..until {
-                let index = writer.vault.blind(Field::Phone, &format!("86{}", number(nth)))?.0;
-                tx.push(
-                    "INSERT INTO subscription (id, number_id, number_index, region, channel_kind, product, real_name, state, since) \
-                     VALUES ($1, $2, $3, '990100', 2, 1, 0, 1, $4)",
-                    &params![&writer.ids.next(now), &writer.ids.next(now), &index, now.0],
-                )?;
-            }
-            Ok(())
+            let row = |nth: u32| {
+                Ok((writer.ids.next(now), writer.ids.next(now), writer.vault.blind(Field::Phone, &format!("86{}", number(nth)))?.0))
+            };
+            let rows = (from..until).map(row).collect::<Result<Vec<_>>>()?;
+            let (region, sealed) = ("990100", [7_u8; 44]);
+            let pool = rows
+                .iter()
+                .flat_map(|(line, number, index)| params![number, index.as_slice(), sealed.as_slice(), region, 1_i64, 3_i64, line]);
+            tx.bulk("number_pool", "id, number_index, number_sealed, region, product, state, holder", &pool.collect::<Vec<_>>())?;
+            let lines = rows
+                .iter()
+                .flat_map(|(line, number, index)| params![line, number, index.as_slice(), region, 2_i64, 1_i64, 0_i64, 1_i64, now]);
+            let columns = "id, number_id, number_index, region, channel_kind, product, real_name, state, since";
+            Ok(tx.bulk("subscription", columns, &lines.collect::<Vec<_>>())?)
         })
         .await?;
         done(until - from);

@@ -140,8 +140,10 @@ pub async fn load_log(app: &App, count: u32, now: Timestamp, mut done: impl FnMu
 
 /// Name and statement of each index of the loaded tables that constrains nothing.
 fn indexes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let statements = table::DDL.split(';').filter_map(|sql| Some((sql.trim().strip_prefix("CREATE INDEX ")?, sql.trim())));
-    statements.filter_map(|(rest, create)| rest.split_once(' ').map(|(name, _)| (name, create)))
+    let dropped = |name: &str| table::DDL_2.contains(&format!("DROP INDEX {name};"));
+    let made = |text: &'static str| text.split(';').filter_map(|sql| Some((sql.trim().strip_prefix("CREATE INDEX ")?, sql.trim())));
+    let named = |(rest, create): (&'static str, &'static str)| rest.split_once(' ').map(|(name, _)| (name, create));
+    made(table::DDL).filter_map(named).filter(move |(name, _)| !dropped(name)).chain(made(table::DDL_2).filter_map(named))
 }
 
 fn person(app: &App, tx: &mut Tx<'_>, now: Timestamp) -> Result<Person> {

@@ -22,4 +22,4 @@ pub mod view;
 mod tests;
 
 pub use refusal::Refusal;
-pub use table::DDL;
+pub use table::{DDL, DDL_2};

@@ -132,7 +132,11 @@ fn merge(app: &App, tx: &mut Tx, target: &[u8; 16], source: &[u8; 16], now: Time
          slot = COALESCE((SELECT q.slot FROM quota_slot q WHERE q.holder = registration_order.id), slot) WHERE person_key = $2",
         &params![target.as_slice(), source.as_slice()],
     )?;
-    tx.push("UPDATE subscription SET person_key = $1 WHERE person_key = $2", &params![target.as_slice(), source.as_slice()])?;
+    tx.push(
+        "UPDATE subscription SET person_key = $1 WHERE person_key = $2 AND subject IN (SELECT p.subject FROM person p \
+         WHERE p.person_key = $2 OR p.person_key IN (SELECT l.from_key FROM person_link l WHERE l.to_key = $2))",
+        &params![target.as_slice(), source.as_slice()],
+    )?;
     tx.push(
         "UPDATE person SET listed_until = (SELECT MAX(p.listed_until) FROM person p WHERE p.person_key IN ($1, $2)) WHERE person_key = $1",
         &params![target.as_slice(), source.as_slice()],

@@ -1,6 +1,7 @@
 //! 在网用户: reading subscriptions and the persons behind them. What a subscriber's page needs of the registration tables.
 
 use chuangsha_kernel::{
+    document::DocumentKind,
     id::{OrderId, SubjectId},
     time::Timestamp,
 };
@@ -98,7 +99,7 @@ pub fn in_service(tx: &mut Tx, ids: &[Uuid]) -> Result<std::collections::HashSet
 
 /// The subscription with this number, by its blind index.
 pub fn of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<Held>> {
-    let row = tx.query_opt(&format!("SELECT {COLUMNS} WHERE s.number_index = $1"), &params![index])?;
+    let row = tx.query_opt(&format!("SELECT {COLUMNS} WHERE n.number_index = $1"), &params![index])?;
     row.as_ref().map(held).transpose()
 }
 
@@ -115,7 +116,10 @@ pub struct NumberStanding {
 
 /// Indexed reads, and none of what is sealed.
 pub fn standing_of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<NumberStanding>> {
-    let row = tx.query_opt("SELECT id, real_name, state FROM subscription WHERE number_index = $1", &params![index])?;
+    let row = tx.query_opt(
+        "SELECT s.id, s.real_name, s.state FROM number_pool n JOIN subscription s ON s.number_id = n.id WHERE n.number_index = $1",
+        &params![index],
+    )?;
     row.map(|row| {
         let id = row.uuid(0)?;
         let stopped = row.int(2)? != 1 || crate::suspension::standing(tx, id)?.level.is_some();
@@ -124,12 +128,22 @@ pub fn standing_of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<NumberStan
     .transpose()
 }
 
-/// The holder of a document, by its blind index.
-pub fn of_document(tx: &mut Tx, kind: &str, index: &[u8]) -> Result<Option<SubjectId>> {
-    let row = tx.query_opt(
-        "SELECT subject FROM registration_party WHERE number_index = $1 AND document = $2 AND role = 'holder' ORDER BY order_id DESC LIMIT 1",
-        &params![index, kind],
-    )?;
+/// The holder of a document, by its blind indexes: that of the number, that of the person. An identity card is one person's, whoever wrote it
+/// down; other documents are found by their number, which another country may have given out too.
+pub fn of_document(tx: &mut Tx, kind: DocumentKind, index: &[u8], person: &[u8]) -> Result<Option<SubjectId>> {
+    let row = if kind == DocumentKind::ResidentId {
+        tx.query_opt(
+            "SELECT p.subject FROM person p WHERE p.person_key = $1 AND EXISTS (SELECT 1 FROM registration_party r WHERE r.subject = p.subject \
+             AND r.role = 'holder' AND r.document = 'resident_id')",
+            &params![person],
+        )?
+    } else {
+        tx.query_opt(
+            "SELECT subject FROM registration_party WHERE number_index = $1 AND document = $2 AND document <> 'resident_id' \
+             AND role = 'holder' ORDER BY order_id DESC LIMIT 1",
+            &params![index, kind.as_str()],
+        )?
+    };
     Ok(row.map(|row| row.uuid(0)).transpose()?.map(SubjectId))
 }
 
@@ -159,7 +173,10 @@ pub fn subjects_of(tx: &mut Tx, subject: SubjectId) -> Result<Vec<SubjectId>> {
 
 /// The numbers of a person, the longest held first.
 pub fn of_person(tx: &mut Tx, key: &[u8; 16]) -> Result<Vec<Held>> {
-    let sql = format!("SELECT {COLUMNS} WHERE s.person_key = $1 ORDER BY s.state, s.since, s.id LIMIT 500");
+    let sql = format!(
+        "SELECT {COLUMNS} WHERE s.person_key = $1 AND s.subject IN (SELECT p.subject FROM person p WHERE p.person_key = $1 OR p.person_key IN \
+         (SELECT l.from_key FROM person_link l WHERE l.to_key = $1)) ORDER BY s.state, s.since, s.id LIMIT 500"
+    );
     tx.query(&sql, &params![key.as_slice()])?.iter().map(held).collect()
 }
 

@@ -160,7 +160,7 @@ async fn found(app: &App, templates: &Templates, message: &Leased) -> Result<Opt
 }
 
 /// The notice still fits where the case stands.
-fn stands(case: &Case, purpose: Purpose) -> bool {
+pub fn stands(case: &Case, purpose: Purpose) -> bool {
     match purpose {
         Purpose::Remind => matches!(case.state, State::SmsSent | State::Called),
         Purpose::Warn => case.state == State::Warned,

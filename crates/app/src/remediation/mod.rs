@@ -38,7 +38,7 @@ pub mod excess;
 pub mod http;
 pub mod import;
 pub mod kind;
-mod ladder;
+pub mod ladder;
 pub mod page;
 pub mod refund;
 pub mod table;

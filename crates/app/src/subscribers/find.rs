@@ -42,7 +42,7 @@ pub struct Search {
 /// The blind index of what is looked up.
 enum Index {
     Number([u8; 16]),
-    Document(DocumentKind, [u8; 16]),
+    Document(DocumentKind, [u8; 16], [u8; 16]),
 }
 
 /// A subscriber as the role table sees them: of this carrier, where they live.
@@ -100,14 +100,15 @@ fn index(app: &App, search: &Search) -> Result<Index> {
     }
     let kind = DocumentKind::parse(&search.by).ok_or_else(|| Problem::new(&code::KIND_UNKNOWN).field("by"))?;
     let document = Document::parse(kind, &search.value, app.rules.provinces()).map_err(|error| at(&error))?;
-    Ok(Index::Document(kind, app.vault.blind(Field::DocumentNumber, document.number())?.0))
+    let person = app.vault.blind(Field::PersonKey, document.person_key().as_str())?.0;
+    Ok(Index::Document(kind, app.vault.blind(Field::DocumentNumber, document.number())?.0, person))
 }
 
 /// Page and subject of what the index finds, when this person may see it. Who may not learns no more than when nobody is there.
 fn look_up(app: &App, tx: &mut Tx, actor: &Actor, index: &Index) -> Result<Option<(Uuid, Option<SubjectId>)>> {
     let found = match index {
         Index::Number(index) => subscription::of_number(tx, index)?.map(|held| (held.id, held.subject, held.region)),
-        Index::Document(kind, index) => match subscription::of_document(tx, kind.as_str(), index)? {
+        Index::Document(kind, index, person) => match subscription::of_document(tx, *kind, index, person)? {
             Some(subject) => Some((subject.0, Some(subject), super::view::home(tx, subject)?)),
             None => None,
         },

@@ -13,7 +13,7 @@ use chuangsha_app::{
     App,
     remediation::import::{
         read::Source,
-        run::{self, BATCH, Request},
+        run::{self, BULK, Request},
     },
 };
 use chuangsha_store::{
@@ -46,15 +46,15 @@ pub async fn run(say: &Say, on: &Path, rows: u32, store: Option<BenchStore>, tel
     let (making, to) = (say.progress(u64::from(rows), "造数据", "making the file"), file.clone());
     tokio::task::spawn_blocking(move || make(&to, rows, &making)).await.map_err(failed)?.map_err(failed)?;
     if store != Some(BenchStore::Postgres) {
-        tell(vec![measure(say, on, &file, rows, None, "import/subscribers").await?]);
+        tell(measure(say, on, &file, rows, None, "").await?);
     }
     if store != Some(BenchStore::Sqlite) {
         let parent = on.to_owned();
         let cluster = tokio::task::spawn_blocking(move || Cluster::start_in(&parent, true).map(Arc::new)).await.map_err(failed)?;
         if let Some(cluster) = cluster {
-            let measured = measure(say, on, &file, rows, Some(&cluster), "import/subscribers_postgres").await;
+            let measured = measure(say, on, &file, rows, Some(&cluster), "_postgres").await;
             tokio::task::spawn_blocking(move || drop(cluster)).await.map_err(failed)?;
-            tell(vec![measured?]);
+            tell(measured?);
         }
     }
     Ok(())
@@ -99,18 +99,26 @@ async fn application(on: &Path, cluster: Option<&Arc<Cluster>>) -> Result<(App, 
     Ok((parts::bulk(&settings, true).await?, directory))
 }
 
-async fn measure(say: &Say, on: &Path, file: &Path, rows: u32, cluster: Option<&Arc<Cluster>>, name: &str) -> Result<Figure> {
+async fn measure(say: &Say, on: &Path, file: &Path, rows: u32, cluster: Option<&Arc<Cluster>>, suffix: &str) -> Result<Vec<Figure>> {
     let (app, directory) = application(on, cluster).await?;
     let bar = say.progress(u64::from(rows), "导入", "importing");
     let request = Request {
         source: Source::Path(file.to_owned()),
         file_name: "base.csv".into(),
         mapping: String::new(),
-        batch: BATCH,
+        batch: BULK,
         most_batches: 0,
     };
+    let (mut early, mut most) = (0.0_f64, 0.0_f64);
+    let mut told = |progress: run::Progress| {
+        bar.set_position(progress.rows);
+        most = most.max(resident_mib());
+        if progress.rows <= u64::from(rows) / 4 {
+            early = most;
+        }
+    };
     let started = Instant::now();
-    let taken = run::take(&app, &request, "terminal", &mut |progress| bar.set_position(progress.rows)).await.map_err(parts::failed)?;
+    let taken = run::take(&app, &request, "terminal", &mut told).await.map_err(parts::failed)?;
     let ours = f64::from(rows) / started.elapsed().as_secs_f64();
     bar.finish_and_clear();
     if taken.landed != u64::from(rows) || taken.rejected > 0 {
@@ -124,7 +132,17 @@ async fn measure(say: &Say, on: &Path, file: &Path, rows: u32, cluster: Option<&
     let bare = f64::from(loaded) / started.elapsed().as_secs_f64();
     app.store.close().await;
     drop(directory);
-    Ok(Figure::new(name, ours, "rows/s", bare))
+    Ok(vec![
+        Figure::new(format!("import/subscribers{suffix}"), ours, "rows/s", bare),
+        Figure::new(format!("import/memory{suffix}"), most, "MiB", early),
+    ])
+}
+
+/// What this process holds in memory; 0 where the system does not say.
+fn resident_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|text| text.trim().trim_end_matches(" kB").parse::<f64>().ok()).map_or(0.0, |kib| kib / 1_024.0)
 }
 
 /// One row of the file in clear, with the ids it needs.
@@ -145,7 +163,7 @@ async fn bare(app: &App, file: PathBuf, bar: indicatif::ProgressBar) -> Result<u
     loop {
         let now = app.clock.now();
         let mut rows = Vec::new();
-        for cells in records.by_ref().take(usize::try_from(BATCH).unwrap_or(50_000)) {
+        for cells in records.by_ref().take(usize::try_from(BULK).unwrap_or(50_000)) {
             let cells = cells.map_err(failed)?;
             let person = cells.get(3).filter(|text| !text.is_empty()).map(|text| text.as_bytes().to_vec());
             let mut subject = app.ids.next(now);

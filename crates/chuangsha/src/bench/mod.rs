@@ -132,8 +132,8 @@ fn measure(
 }
 
 /// `chuangsha bench remediation --province-year`: lives one year of the old base and says what came of it, or which promise broke on which day.
-pub fn province_year(say: &Say, on: &Path, seed: u64, subscribers: u32) -> Outcome {
-    Ok(serve::runtime()?.block_on(remediation::year(say, on, seed, subscribers))?)
+pub fn province_year(say: &Say, on: &Path, seed: u64, subscribers: u32, through: u32) -> Outcome {
+    Ok(serve::runtime()?.block_on(remediation::year(say, on, seed, subscribers, through))?)
 }
 
 /// Repeats for about half a second and gives the best of five rounds in seconds a turn: the least disturbed one.

@@ -80,7 +80,7 @@ pub async fn run(say: &Say, on: &Path, count: u32, tell: &mut dyn FnMut(Vec<Figu
     Ok(())
 }
 
-async fn ask(who: &Client, path: &str) -> Result<(Vec<Duration>, usize)> {
+pub(super) async fn ask(who: &Client, path: &str) -> Result<(Vec<Duration>, usize)> {
     let mut spent = Vec::new();
     let mut bytes = 0;
     for _ in 0..LOOKS {

@@ -33,7 +33,7 @@ use chuangsha_world::city::DemoSubscriber;
 use futures_util::future::{join_all, try_join_all};
 use reqwest::{
     Method,
-    header::{ACCEPT_ENCODING, CONTENT_TYPE, COOKIE, SET_COOKIE},
+    header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, SET_COOKIE},
 };
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinSet};
@@ -188,8 +188,9 @@ impl Rig {
 pub(super) struct Client {
     http: reqwest::Client,
     address: String,
-    region: String,
-    cookie: String,
+    pub(super) region: String,
+    /// Header and value it is known by: a session, or a key.
+    known_by: (HeaderName, String),
 }
 
 impl Client {
@@ -202,11 +203,18 @@ impl Client {
         let cookies = answer.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
         let cookie = cookies.filter_map(|cookie| cookie.split(';').next()).find(|cookie| cookie.starts_with("__Host-session="));
         let cookie = cookie.ok_or_else(|| failed("no session"))?.to_owned();
-        Ok(Self { http: rig.client.clone(), address: rig.address.clone(), region: login.region().to_owned(), cookie })
+        Ok(Self { http: rig.client.clone(), address: rig.address.clone(), region: login.region().to_owned(), known_by: (COOKIE, cookie) })
+    }
+
+    /// Another system with a key of these actions, made by this person.
+    pub(super) async fn with_key(&self, actions: &[&str]) -> Result<Self> {
+        let made = self.must(Method::POST, "/api-keys", json!({ "name": "bench", "actions": actions, "days": 1 })).await?;
+        let key = made["key"].as_str().ok_or_else(|| failed("no key"))?;
+        Ok(Self { known_by: (AUTHORIZATION, format!("Bearer {key}")), ..self.clone() })
     }
 
     pub(super) async fn send(&self, method: Method, path: &str, kind: &str, body: Vec<u8>) -> Result<(u16, Vec<u8>)> {
-        let mut request = self.http.request(method, format!("{}{path}", self.address)).header(COOKIE, &self.cookie);
+        let mut request = self.http.request(method, format!("{}{path}", self.address)).header(&self.known_by.0, &self.known_by.1);
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, kind).body(body);
         } else if !path.starts_with("/api/") {
@@ -229,7 +237,7 @@ impl Client {
         }
     }
 
-    async fn must(&self, method: Method, path: &str, body: Value) -> Result<Value> {
+    pub(super) async fn must(&self, method: Method, path: &str, body: Value) -> Result<Value> {
         self.ask(method, path, body).await?.ok_or_else(|| failed(format!("{path} was refused")))
     }
 

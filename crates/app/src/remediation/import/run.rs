@@ -11,6 +11,7 @@ use std::{
 
 use chuangsha_kernel::problem::Problem;
 use chuangsha_store::StoreError;
+use futures_util::future::join;
 use ring::digest::{SHA256, digest};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -22,7 +23,7 @@ use super::{
     row::Reject,
     seal::{Batch, Chunk, Sealer},
     table::{self, Run, State},
-    write::{self, Landed},
+    write::{self, Landed, Seen},
 };
 use crate::{
     App,
@@ -35,8 +36,10 @@ use crate::{
 
 /// Rows handed from thread to thread at a time.
 const CHUNK: usize = 1_000;
-/// Rows of one transaction, unless asked otherwise.
+/// Rows of one transaction beside a server that works.
 pub const BATCH: u64 = 50_000;
+/// The same at the terminal, unless asked otherwise: a page of an index that many rows fall into is written once for all of them.
+pub const BULK: u64 = 100_000;
 /// Threads that check and seal, at most.
 const SEALERS: usize = 8;
 
@@ -176,15 +179,24 @@ pub async fn take(app: &App, request: &Request, by: &'static str, told: &mut (dy
     let mut flow = Flow::start(app, request, &looked, mapping, behind).await?;
     let mut batches = 0;
     let mut whole = true;
-    while let Some(next) = flow.next(request.batch).await? {
-        let step = Step::of(&next);
-        run = commit(app, run, next, step, by).await?;
-        told(flow.progress(&step, run.rows.unsigned_abs()));
+    let mut next = flow.next(request.batch).await?.map(|rows| (Arc::new(rows), None));
+    while let Some((rows, seen)) = next {
+        let step = Step::of(&rows);
         batches += 1;
-        if batches == request.most_batches {
-            whole = false;
-            break;
-        }
+        whole = batches != request.most_batches;
+        // While one transaction is written, the rows of the next are looked for in the record.
+        let coming = async {
+            let Some(coming) = (if whole { flow.next(request.batch).await? } else { None }).map(Arc::new) else { return Ok(None) };
+            let (after, before) = (Arc::clone(&coming), Arc::clone(&rows));
+            let seen = app.read(move |tx| write::foresee(tx, &after, &before)).await?;
+            Ok::<_, Failure>(Some((coming, Some(Arc::new(seen)))))
+        };
+        let (done, coming) = join(commit(app, run, Arc::clone(&rows), step, seen, by), coming).await;
+        run = done?;
+        told(flow.progress(&step, run.rows.unsigned_abs()));
+        // Millions of small pieces: not on the thread that writes.
+        drop(tokio::task::spawn_blocking(move || drop(rows)));
+        next = coming?;
     }
     if whole {
         run = end(app, run, State::Done, "", by).await?;
@@ -317,11 +329,20 @@ pub(super) fn audit(app: &App, tx: &mut chuangsha_store::Tx, by: By<'_>, run: Uu
 }
 
 /// One transaction: rows, cursor, rejects, figures and one entry of the log, all or nothing.
-async fn commit(app: &App, run: Run, batches: Vec<Batch>, step: Step, by: &'static str) -> Result<Run> {
-    let (writer, batches, now) = (app.clone(), Arc::new(batches), app.clock.now());
+async fn commit(app: &App, run: Run, rows: Arc<Vec<Batch>>, step: Step, seen: Option<Arc<Seen>>, by: &'static str) -> Result<Run> {
+    let foreseen = seen.is_some();
+    match commit_as(app, &run, Arc::clone(&rows), step, seen, by).await {
+        // Somebody wrote a number or a person in between that was new a moment ago.
+        Err(Failure::Store(StoreError::Duplicate { .. })) if foreseen => commit_as(app, &run, rows, step, None, by).await,
+        done => done,
+    }
+}
+
+async fn commit_as(app: &App, run: &Run, rows: Arc<Vec<Batch>>, step: Step, seen: Option<Arc<Seen>>, by: &'static str) -> Result<Run> {
+    let (writer, run, now) = (app.clone(), run.clone(), app.clock.now());
     let (id, error) = (run.id, contended(&run));
     let done = app.write(move |tx| {
-        let landed = write::land(&writer, tx, &batches, Some(id), now)?;
+        let landed = write::land(&writer, tx, &rows, seen.as_deref(), Some(id), now)?;
         let next = run.after(&step, &landed, now);
         table::advance(tx, &run, &next)?;
         table::put_rejects(tx, id, &landed.rejects)?;
@@ -380,8 +401,8 @@ impl Flow {
         let writer = app.clone();
         let pool = app.write(move |tx| writer.pool_key(tx)).await?;
         let sealer = Arc::new(Sealer::new(app, Arc::new(pool), app.clock.now()));
-        // One transaction's rows wait while those before them are written.
-        let waiting = usize::try_from(request.batch).unwrap_or(CHUNK).div_ceil(CHUNK).max(2);
+        // Some rows wait while a transaction is written and the next one is looked for.
+        let waiting = usize::try_from(request.batch).unwrap_or(CHUNK).div_ceil(CHUNK * 2).max(2);
         let (raw, taken) = sync_channel::<(u64, Arc<Plan>, Chunk)>(4);
         let (made, ready) = mpsc::channel(waiting);
         let taken = Arc::new(Mutex::new(taken));

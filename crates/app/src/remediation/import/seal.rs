@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chuangsha_kernel::{Timestamp, id::SubjectId};
-use chuangsha_vault::{DataKey, Domain, Field};
+use chuangsha_vault::{DataKey, Domain, Draw, Field, Place};
 use jiff::civil::Date;
 use uuid::Uuid;
 
@@ -13,11 +13,10 @@ use super::{
     read::Cells,
     row::{self, Holder, Reject, Subscriber},
 };
-use crate::{
-    App,
-    platform::{failure::Result, keys},
-    registration::desk::place,
-};
+use crate::{App, platform::failure::Result, registration::desk::place};
+
+/// Ids made at a time.
+const IDS: usize = 512;
 
 /// Rows of a file as they were read.
 pub struct Chunk {
@@ -106,14 +105,14 @@ impl Sealer {
     /// The vault fails. A row that cannot be right is a reject, not an error.
     pub fn chunk(&self, plan: &Plan, chunk: Chunk) -> Result<Batch> {
         let mut batch = Batch { rows: chunk.rows.len() as u64, through: chunk.through, position: chunk.position, ..Batch::default() };
-        let mut known = HashMap::new();
+        let mut stock = self.stock();
         for (row, cells) in chunk.rows {
             let read = match cells {
                 Ok(cells) => row::read(plan, row, &cells, self.app.rules.provinces(), self.today),
                 Err(code) => Err(Reject { row, field: "", code, data: std::collections::BTreeMap::new() }),
             };
             match read {
-                Ok(subscriber) => self.seal(&mut batch, &mut known, subscriber)?,
+                Ok(subscriber) => self.seal(&mut batch, &mut stock, subscriber)?,
                 Err(reject) => batch.rejects.push(reject),
             }
         }
@@ -126,31 +125,36 @@ impl Sealer {
     /// The vault fails.
     pub fn rows(&self, subscribers: Vec<Subscriber>) -> Result<Batch> {
         let mut batch = Batch { rows: subscribers.len() as u64, ..Batch::default() };
-        let mut known = HashMap::new();
+        let mut stock = self.stock();
         for subscriber in subscribers {
-            self.seal(&mut batch, &mut known, subscriber)?;
+            self.seal(&mut batch, &mut stock, subscriber)?;
         }
         Ok(batch)
     }
 
-    fn seal(&self, batch: &mut Batch, known: &mut HashMap<[u8; 16], usize>, subscriber: Subscriber) -> Result<()> {
+    fn stock(&self) -> Stock<'_> {
+        Stock { app: &self.app, now: self.now, ids: Vec::new().into_iter(), draw: Draw::batch(), known: HashMap::new() }
+    }
+
+    fn seal(&self, batch: &mut Batch, stock: &mut Stock<'_>, subscriber: Subscriber) -> Result<()> {
         let vault = &self.app.vault;
         let number_index = vault.blind(Field::Phone, &subscriber.number.e164())?.0;
-        let (id, number_id) = (self.app.ids.next(self.now), self.app.ids.next(self.now));
-        let number_sealed = keys::seal(&self.pool, place::POOL, &format!("{number_id}{}", subscriber.number.digits()))?;
+        let (id, number_id) = (stock.id(), stock.id());
+        let text = format!("{number_id}{}", subscriber.number.digits());
+        let number_sealed = self.pool.seal_of(place::POOL, text.as_bytes(), &mut stock.draw)?;
         let mut recorded = Vec::with_capacity(subscriber.holders.len());
         for holder in &subscriber.holders {
             let key = holder.document.as_ref().map(|document| vault.blind(Field::PersonKey, document.person_key().as_str())).transpose()?;
             let key = key.map(|index| index.0);
-            let person = match key.and_then(|key| known.get(&key).copied()) {
+            let person = match key.and_then(|key| stock.known.get(&key).copied()) {
                 Some(person) => person,
                 None => {
-                    let subject = SubjectId(self.app.ids.next(self.now));
-                    let (data, wrapped) = vault.new_key(subject.0, Domain::Identity)?;
+                    let subject = SubjectId(stock.id());
+                    let (data, wrapped) = vault.new_key_of(subject.0, Domain::Identity, &mut stock.draw)?;
                     batch.persons.push(Person { key, subject, data, wrapped });
                     let person = batch.persons.len() - 1;
                     if let Some(key) = key {
-                        known.insert(key, person);
+                        stock.known.insert(key, person);
                     }
                     person
                 }
@@ -160,19 +164,41 @@ impl Sealer {
                 None => Vec::new(),
             };
             let Some(data) = batch.persons.get(person).map(|person| &person.data) else { continue };
-            recorded.push(Recorded { person, sealed: sealed(data, holder)?, holder: holder.clone(), index });
+            recorded.push(Recorded { person, sealed: sealed_of(data, holder, &mut stock.draw)?, holder: holder.clone(), index });
         }
         batch.ready.push(Ready { subscriber, id, number_id, number_index, number_sealed, recorded });
         Ok(())
     }
 }
 
+/// What the rows of one batch are given: ids and randomness by the hundred, and who was named before.
+struct Stock<'a> {
+    app: &'a App,
+    now: Timestamp,
+    ids: std::vec::IntoIter<Uuid>,
+    draw: Draw,
+    known: HashMap<[u8; 16], usize>,
+}
+
+impl Stock<'_> {
+    fn id(&mut self) -> Uuid {
+        match self.ids.next() {
+            Some(id) => id,
+            None => {
+                self.ids = self.app.ids.many(self.now, IDS).into_iter();
+                self.ids.next().unwrap_or_else(|| self.app.ids.next(self.now))
+            }
+        }
+    }
+}
+
 /// Name, number and address of a holder under a key; what is not known is sealed as nothing.
 pub fn sealed(data: &DataKey, holder: &Holder) -> Result<[Vec<u8>; 3]> {
+    sealed_of(data, holder, &mut Draw::batch())
+}
+
+fn sealed_of(data: &DataKey, holder: &Holder, draw: &mut Draw) -> Result<[Vec<u8>; 3]> {
     let number = holder.document.as_ref().map_or("", |document| document.number());
-    Ok([
-        keys::seal(data, place::NAME, &holder.name)?,
-        keys::seal(data, place::NUMBER, number)?,
-        keys::seal(data, place::ADDRESS, &holder.address)?,
-    ])
+    let mut seal = |place: Place, text: &str| data.seal_of(place, text.as_bytes(), draw);
+    Ok([seal(place::NAME, &holder.name)?, seal(place::NUMBER, number)?, seal(place::ADDRESS, &holder.address)?])
 }

@@ -3,7 +3,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
 };
 
 use chuangsha_kernel::{Timestamp, id::SubjectId, time::DAY_MS};
@@ -68,6 +68,51 @@ fn look_up(
     Ok(())
 }
 
+/// 预查: keys of a transaction's rows that may stand in the record: what a look beforehand found, and what the transaction before it names. Only
+/// those are asked for again inside it. Any other is new; should somebody have written it in between, a unique key of the tables refuses the
+/// whole transaction, and it is decided anew with every key asked for.
+#[derive(Debug, Default)]
+pub struct Seen {
+    numbers: HashSet<[u8; 16]>,
+    persons: HashSet<[u8; 16]>,
+}
+
+fn number_keys(batches: &[Batch]) -> impl Iterator<Item = [u8; 16]> {
+    batches.iter().flat_map(|batch| batch.ready.iter().map(|ready| ready.number_index))
+}
+
+fn person_keys(batches: &[Batch]) -> impl Iterator<Item = [u8; 16]> {
+    batches.iter().flat_map(|batch| batch.persons.iter().filter_map(|person| person.key))
+}
+
+/// In the order of the index: what lies beside each other is read once.
+fn in_order(keys: impl Iterator<Item = [u8; 16]>) -> Vec<[u8; 16]> {
+    let mut keys: Vec<_> = keys.collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// Looks beforehand, while the transaction before is written.
+///
+/// # Errors
+/// The record fails.
+pub fn foresee(tx: &mut Tx, batches: &[Batch], before: &[Batch]) -> Result<Seen> {
+    let (numbers, persons) = (in_order(number_keys(batches)), in_order(person_keys(batches)));
+    let mut seen = Seen::default();
+    look_up(tx, &numbers, "SELECT w.k FROM wanted w CROSS JOIN number_pool p WHERE p.number_index = w.k", None, |key, _| {
+        seen.numbers.insert(key);
+        Ok(())
+    })?;
+    look_up(tx, &persons, "SELECT w.k FROM wanted w CROSS JOIN person p WHERE p.person_key = w.k", None, |key, _| {
+        seen.persons.insert(key);
+        Ok(())
+    })?;
+    seen.numbers.extend(number_keys(before).filter(|key| numbers.binary_search(key).is_ok()));
+    seen.persons.extend(person_keys(before).filter(|key| persons.binary_search(key).is_ok()));
+    Ok(seen)
+}
+
 /// A number the record knows.
 struct Number {
     pool: Uuid,
@@ -119,15 +164,15 @@ struct Decided<'a> {
 /// # Errors
 /// The record or the vault fails.
 pub fn weigh(app: &App, tx: &mut Tx, batches: &[Batch]) -> Result<Landed> {
-    Ok(decide(app, tx, batches, false)?.landed)
+    Ok(decide(app, tx, batches, None, false)?.landed)
 }
 
-/// Lands what may land. `import` is the run that brought it, for the findings.
+/// Lands what may land. `import` is the run that brought it, for the findings; `seen` is what [`foresee`] found, where somebody looked.
 ///
 /// # Errors
-/// The record or the vault fails; nothing of the transaction stays then.
-pub fn land(app: &App, tx: &mut Tx, batches: &[Batch], import: Option<Uuid>, now: Timestamp) -> Result<Landed> {
-    let decided = decide(app, tx, batches, true)?;
+/// The record or the vault fails; nothing of the transaction stays then. A key that was new when it was looked for is taken by now.
+pub fn land(app: &App, tx: &mut Tx, batches: &[Batch], seen: Option<&Seen>, import: Option<Uuid>, now: Timestamp) -> Result<Landed> {
+    let decided = decide(app, tx, batches, seen, true)?;
     write(app, tx, &decided, import, now)?;
     Ok(decided.landed)
 }
@@ -139,15 +184,16 @@ pub fn land(app: &App, tx: &mut Tx, batches: &[Batch], import: Option<Uuid>, now
 pub fn bring(app: &App, tx: &mut Tx, subscribers: Vec<super::row::Subscriber>, now: Timestamp) -> Result<Landed> {
     let pool = std::sync::Arc::new(app.pool_key(tx)?);
     let batch = seal::Sealer::new(app, pool, now).rows(subscribers)?;
-    let landed = land(app, tx, &[batch], None, now)?;
+    let landed = land(app, tx, &[batch], None, None, now)?;
     match landed.rejects.first() {
         None => Ok(landed),
         Some(reject) => Err(Failure::internal(format!("a made-up number was refused: {}", reject.code.id))),
     }
 }
 
-fn decide<'a>(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seal_again: bool) -> Result<Decided<'a>> {
-    let numbers: Vec<[u8; 16]> = batches.iter().flat_map(|batch| batch.ready.iter().map(|ready| ready.number_index)).collect();
+fn decide<'a>(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seen: Option<&Seen>, seal_again: bool) -> Result<Decided<'a>> {
+    let rows = batches.iter().map(|batch| batch.ready.len()).sum();
+    let numbers = in_order(number_keys(batches).filter(|key| seen.is_none_or(|seen| seen.numbers.contains(key))));
     let mut taken: HashMap<[u8; 16], Number> = HashMap::new();
     look_up(
         tx,
@@ -165,9 +211,9 @@ fn decide<'a>(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seal_again: bool)
             Ok(())
         },
     )?;
-    let mut persons = Persons::of(app, tx, batches)?;
+    let mut persons = Persons::of(app, tx, batches, seen)?;
     let mut hash = Context::new(&SHA256);
-    let (mut landings, mut landed) = (Vec::with_capacity(numbers.len()), Landed::default());
+    let (mut landings, mut landed) = (Vec::with_capacity(rows), Landed::default());
     for batch in batches {
         landed.rejects.extend(batch.rejects.iter().cloned());
         for ready in &batch.ready {
@@ -212,10 +258,8 @@ fn decide<'a>(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seal_again: bool)
 }
 
 impl<'a> Persons<'a> {
-    fn of(app: &'a App, tx: &mut Tx, batches: &'a [Batch]) -> Result<Self> {
-        let mut keys: Vec<[u8; 16]> = batches.iter().flat_map(|batch| batch.persons.iter().filter_map(|person| person.key)).collect();
-        keys.sort_unstable();
-        keys.dedup();
+    fn of(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seen: Option<&Seen>) -> Result<Self> {
+        let keys = in_order(person_keys(batches).filter(|key| seen.is_none_or(|seen| seen.persons.contains(key))));
         let mut known = HashMap::new();
         look_up(
             tx,
@@ -326,7 +370,9 @@ fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, no
     }
     tx.bulk("data_key", "subject, domain, wrapped, bucket, kek_version", &values)?;
     let persons = decided.new.iter().filter_map(|person| person.key.as_ref().map(|key| (key, person.subject)));
-    let persons: Vec<_> = persons.collect();
+    // A blind index falls anywhere: in its own order a page of its tree is written once and not once a row.
+    let mut persons: Vec<_> = persons.collect();
+    persons.sort_unstable();
     let values: Vec<Param<'_>> = persons.iter().flat_map(|(key, subject)| params![key.as_slice(), subject.as_bytes(), now]).collect();
     tx.bulk("person", "person_key, subject, created_at", &values)?;
 
@@ -336,7 +382,9 @@ fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, no
         crate::registration::table::move_number(tx, pool, NumberState::Free, NumberState::InUse, Some(id))?;
     }
     let mut values = Vec::with_capacity(landings.len() * 11);
-    for landing in landings.iter().filter(|landing| landing.pool.is_none()) {
+    let mut fresh: Vec<&Landing<'_>> = landings.iter().filter(|landing| landing.pool.is_none()).collect();
+    fresh.sort_unstable_by_key(|landing| landing.ready.number_index);
+    for landing in fresh {
         let (ready, of) = (landing.ready, &landing.ready.subscriber);
         values.extend(params![
             &ready.number_id,
@@ -369,9 +417,13 @@ fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, no
     let columns = "id, number_id, number_index, subject, person_key, region, channel_kind, product, real_name, state, since";
     tx.bulk("subscription", columns, &values)?;
     values.clear();
-    for landing in landings {
-        let (Some(key), Some(slot)) = (&landing.person_key, landing.slot) else { continue };
-        values.extend(params![operator, key.as_slice(), landing.ready.subscriber.product.quota_class(), slot, &landing.ready.id, 1_i64]);
+    let counted = |landing: &'_ Landing<'_>| {
+        Some((landing.person_key?, landing.ready.subscriber.product.quota_class(), landing.slot?, landing.ready.id))
+    };
+    let mut slots: Vec<_> = landings.iter().filter_map(counted).collect();
+    slots.sort_unstable();
+    for (key, class, slot, holder) in &slots {
+        values.extend(params![operator, key.as_slice(), *class, *slot, holder, 1_i64]);
     }
     tx.bulk("quota_slot", "operator, person_key, class, slot, holder, posted", &values)?;
     write_parties(tx, landings)?;
