@@ -5,14 +5,14 @@
 //! how full the page is: 256 numbers and one byte of rest when it is full, wider and two bytes when it is not, a plain list when there are a few. So an
 //! entry costs 3 to 6 bytes whatever the list's size, and a look-up always three steps: table, directory, block.
 //!
-//! The directories of full pages are so coarse, and stand so close together, that they stay in the processor's cache: only the last step waits for
-//! memory, for the few neighbouring lines of one stretch of 4,096 numbers, asked for together.
+//! The directories of full pages stand close together: what is asked for often stays in the processor's cache. The last step waits for one or two
+//! neighbouring lines of memory, those of a stretch of 1,024 numbers, asked for together.
 //!
 //! ```text
-//! header 64 bytes: "CSINDEX2", entries, table slots, length, CRC of table, CRC of body, CRC of the header
+//! header 64 bytes: "CSINDEX3", entries, table slots, length, CRC of table, CRC of body, CRC of the header
 //! table:  16 bytes a slot: page + 1 (0 = free), entries | shift << 24, place in the body / 64, place of the directory in the body
-//! body:   directories of the pages of shift 8: 257 × u32, entries before each stretch; then pages, each beginning at a multiple of 64
-//!   shift 8:        256 stretches: 16 × u16, entries before each block of the stretch; its rests (u8 each), then its marks (u16 each)
+//! body:   directories of the pages of shift 8: 1025 × u32, entries before each stretch; then pages, each beginning at a multiple of 64
+//!   shift 8:        1024 stretches: 4 × u16, entries before each block of the stretch; its rests (u8 each), then its marks (u16 each)
 //!   shift 12, 16:   257 or 17 × u16 directory; an entry: rest u16, marks u16
 //!   shift 20:       no directory; an entry: rest u32, marks u16
 //! ```
@@ -34,7 +34,7 @@ pub enum IndexError {
     #[error("the index file cannot be used: {0}")]
     Io(#[from] std::io::Error),
     /// No index file, or of another version.
-    #[error("this is no number index of version 2")]
+    #[error("this is no number index of version 3")]
     Foreign,
     /// Shorter or longer than its header says: copied in part, or still being written.
     #[error("the index file has {found} bytes where its header says {expected}: truncated or not yet complete")]
@@ -55,17 +55,19 @@ pub enum IndexError {
     TooMany,
 }
 
-const MAGIC: &[u8; 8] = b"CSINDEX2";
+const MAGIC: &[u8; 8] = b"CSINDEX3";
 const HEADER: usize = 64;
 const SLOT: usize = 16;
 const PAGE_BITS: u32 = 20;
 const ALIGN: usize = 64;
 /// Bits of a number within a stretch of a full page.
-const STRETCH_BITS: u32 = 12;
+const STRETCH_BITS: u32 = 10;
+/// Blocks of a stretch.
+const STRETCH_BLOCKS: usize = 1 << (STRETCH_BITS - 8);
 /// Bytes of a full page's directory.
 const DIRECTORY: usize = ((1 << (PAGE_BITS - STRETCH_BITS)) + 1) * 4;
 /// Bytes before the entries of a stretch.
-const BLOCKS: usize = 16 * 2;
+const BLOCKS: usize = STRETCH_BLOCKS * 2;
 
 enum Bytes {
     Owned(Vec<u8>),
@@ -281,9 +283,9 @@ impl Index {
         let &Block { rest, shift, start, count } = block;
         let found = match shift {
             8 => {
-                let block = (rest >> 8 & 15) as usize;
+                let block = (rest >> 8) as usize % STRETCH_BLOCKS;
                 let first = usize::from(u16_at(all, start + block * 2)?);
-                let end = if block == 15 { count } else { usize::from(u16_at(all, start + block * 2 + 2)?) };
+                let end = if block == STRETCH_BLOCKS - 1 { count } else { usize::from(u16_at(all, start + block * 2 + 2)?) };
                 let (rests, length) = (start + BLOCKS + first, end.checked_sub(first)?);
                 let at = match all.get(rests..).and_then(|rests| rests.first_chunk::<16>()) {
                     // The usual block: one load, one comparison, no loop; what follows the rests is masked away.
