@@ -230,7 +230,15 @@ story!(a_protected_person_is_seen_by_two, kit, sound => {
 
 story!(the_pictures_of_a_protected_person_are_seen_by_two_and_by_whoever_audits, kit, sound => {
     let (agent, officer) = people(&kit).await;
-    let other = employed(&kit, "P-2", Role::PrivacyOfficer, OrganisationKind::CallCentre, agent.organisation).await;
+    let province = OrganisationId(kit.app.ids.next(kit::start()));
+    let hq = kit.hq;
+    let found = move |tx: &mut chuangsha_store::Tx<'_>| {
+        let kind = OrganisationKind::Province;
+        let new = organisation::NewOrganisation { id: province, kind, parent: Some(hq), region: "99", zh: "省公司", en: "Province" };
+        organisation::create(tx, &new, kit::start())
+    };
+    kit.app.write(found).await.unwrap();
+    let other = employed(&kit, "P-2", Role::PrivacyOfficer, OrganisationKind::Province, province).await;
     let subscription = subscribed(&kit, 1, 1, 1).await[0];
     let id = chuangsha_kernel::id::OrderId(subscription);
     let look = async |by: &Actor, kind| picture::show(&kit.app, by, id, kind).await;

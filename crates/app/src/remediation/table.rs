@@ -510,8 +510,11 @@ pub fn counts(tx: &mut Tx, campaign: Option<Uuid>, days: Option<(&str, &str)>) -
         .collect()
 }
 
-/// Customers touched on the days `from ..= until`: day, city, the state they came into, kind of outlet, how many. The unfolded ones included.
-pub fn touched(tx: &mut Tx, from: Date, until: Date) -> Result<Vec<(Date, String, State, i64, i64)>> {
+/// Day, city, the state they came into, kind of outlet, customers.
+pub type Touched = (Date, String, State, i64, i64);
+
+/// Customers touched on the days `from ..= until`, the unfolded ones included.
+pub fn touched(tx: &mut Tx, from: Date, until: Date) -> Result<Vec<Touched>> {
     let (from, until) = (from.to_string(), until.to_string());
     let states: Vec<String> =
         State::ALL.iter().filter(|one| one.touches()).map(|one| (metric::ENTERED + *one as i64).to_string()).collect();

@@ -9,12 +9,11 @@ use axum::{
 use chuangsha_kernel::{
     problem::{Language, Problem},
     role::Action,
-    time::Timestamp,
 };
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Pairs, Plain, filter, narrowing, read_id, said, step_dialogs, value, words_of};
+use super::{Pairs, Plain, by, filter, narrowing, read_id, said, step_dialogs, value, words_of};
 use crate::{
     App,
     hotline::{
@@ -103,8 +102,8 @@ fn state_tag(language: Language, state: State) -> Tag {
 /// The end of the clock that runs now.
 fn due(w: &Words, one: &Appeal) -> String {
     match one.state {
-        State::Received => one.accept_by.map_or_else(|| w.ticket_clock_held.to_owned(), Timestamp::display),
-        State::Accepted => one.settle_by.map_or_else(|| "—".to_owned(), Timestamp::display),
+        State::Received => one.accept_by.map_or_else(|| w.ticket_clock_held.to_owned(), by),
+        State::Accepted => one.settle_by.map_or_else(|| "—".to_owned(), by),
         _ => "—".to_owned(),
     }
 }
@@ -149,9 +148,9 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         fact(w.appeal_happened, one.happened_on.to_string()),
         code(w.appeal_reference, if one.reference.is_empty() { "—".to_owned() } else { one.reference.clone() }),
         fact(w.appeal_received, one.received_at.display()),
-        fact(w.appeal_accept_by, one.accept_by.map_or_else(|| w.ticket_clock_held.to_owned(), Timestamp::display)),
+        fact(w.appeal_accept_by, one.accept_by.map_or_else(|| w.ticket_clock_held.to_owned(), by)),
     ];
-    facts.extend(one.settle_by.map(|at| fact(w.appeal_settle_by, at.display())));
+    facts.extend(one.settle_by.map(|at| fact(w.appeal_settle_by, by(at))));
     if one.hold.is_some() {
         facts.push(status(w.appeal_stop, Tag::new(Tone::Warning, w.appeal_stop_lead)));
     }

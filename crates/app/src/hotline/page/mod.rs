@@ -4,7 +4,10 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use chuangsha_kernel::problem::{Language, Problem};
+use chuangsha_kernel::{
+    problem::{Language, Problem},
+    time::Timestamp,
+};
 use uuid::Uuid;
 
 use super::filed::Filter;
@@ -75,6 +78,12 @@ fn words_of(form: &Pairs) -> String {
 
 fn read_id(text: &str, missing: impl Fn() -> Failure) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| missing())
+}
+
+/// The end of a clock as people say it: a day that ends at midnight ends on that day, not on the next.
+fn by(end: Timestamp) -> String {
+    let midnight = Timestamp::start_of(end.day()) == end;
+    (if midnight { end.plus_ms(-1_000) } else { end }).display()
 }
 
 /// State and city: what the lists of this module are narrowed by.

@@ -255,6 +255,11 @@ pub(super) async fn new(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<
 fn intake(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Option<&Problem>) -> DetailPage {
     let (w, language) = (shell.w, shell.language);
     let of = |name: &str| value(form, name).to_owned();
+    // A list is of all cities; a ticket is of one.
+    let mut cities = city_choices(app, language, w, &actor.region);
+    if let Some(first) = cities.first_mut() {
+        *first = Choice::new("", w.choose);
+    }
     let fields: Vec<Input> = [
         Input::new("number", w.number, Field::Line("tel")).longest(20).hint(w.ticket_number_hint).first().value(of("number")),
         Input::select("kind", w.kind, choices(Kind::ALL, Some(w.choose), Kind::as_str, |one| said(language, one.words())))
@@ -264,7 +269,7 @@ fn intake(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Option<
             .required()
             .value(of("topic")),
         Input::text("place", w.ticket_place).longest(20).hint(w.ticket_place_hint).value(of("place")),
-        Input::select("region", w.region, city_choices(app, language, w, &actor.region)).hint(w.ticket_region_hint).value(of("region")),
+        Input::select("region", w.region, cities).hint(w.ticket_region_hint).value(of("region")),
         Input::new("words", w.ticket_words, Field::Area).required().longest(500).wide().value(of("words")),
     ]
     .into_iter()

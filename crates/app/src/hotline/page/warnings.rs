@@ -171,7 +171,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         facts.push(fact(w.warning_chance, if one.chance_ppb == 0 { "<1 × 10⁻⁹".to_owned() } else { format!("{} × 10⁻⁹", one.chance_ppb) }));
         facts.push(fact(w.warning_promise, fill(w.warning_promise_lead, promise)));
     }
-    facts.push(fact(w.ticket_opened, one.opened_at.display()));
+    facts.push(fact(w.warning_opened, one.opened_at.display()));
     if one.state == State::Acknowledged {
         facts.push(fact(w.by, one.ended_by.clone()));
     }

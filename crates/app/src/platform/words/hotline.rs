@@ -89,6 +89,7 @@ macro_rules! hotline_words {
             warning_chance: "偶然出现的概率", "Chance by accident";
             warning_promise: "误报率承诺", "Stated false alarms";
             warning_promise_lead: "每 100 格·年至多 {} 次", "At most {} in 100 cell-years";
+            warning_opened: "预警时间", "Raised";
             warning_end: "处置", "Deal with it";
             warning_end_lead: "写明原因与处置；被暂停的批次由其负责人恢复。", "Say the cause and what was done. Whoever runs a paused campaign sets it going again.";
             warning_cause: "原因与处置", "Cause and what was done";
