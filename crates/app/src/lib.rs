@@ -97,8 +97,8 @@ pub struct AppConfig {
     pub images: ImageLimits,
     /// Capture app.
     pub capture: CaptureConfig,
-    /// 外呼: the switch that calls the old base.
-    pub call: remediation::dialler::CallConfig,
+    /// 外呼: the switch that calls the old base; without an address calls wait in the outbox.
+    pub call: platform::notify::HttpCallSettings,
     /// Call screening.
     pub screening: screening::ScreeningConfig,
 }
@@ -110,7 +110,7 @@ impl Default for AppConfig {
             log_origin: "chuangsha.local/audit".into(),
             images: ImageLimits::default(),
             capture: CaptureConfig::default(),
-            call: remediation::dialler::CallConfig::default(),
+            call: platform::notify::HttpCallSettings::default(),
             screening: screening::ScreeningConfig::default(),
         }
     }
@@ -218,6 +218,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "bulletin", version: 1, sql: figures::bulletin::DDL },
     Migration { module: "subscription", version: 1, sql: registration::DDL_2 },
     Migration { module: "screening", version: 2, sql: screening::DDL_2 },
+    Migration { module: "early_warning", version: 2, sql: hotline::warning::DDL_2 },
+    Migration { module: "remediation", version: 5, sql: remediation::table::DDL_2 },
 ];
 
 /// The subject whose key seals the numbers of the pool.

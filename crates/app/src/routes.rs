@@ -135,3 +135,56 @@ pub fn list_at(path: &str) -> Option<&'static dyn Listing> {
 async fn missing() -> impl IntoResponse {
     Failure::from(Problem::new(&failure::code::NOT_FOUND))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that fails stops")]
+
+    use std::{collections::BTreeMap, fs, path::Path};
+
+    /// Every type the interface may describe, by the name it has there, with where it stands. Two types of one name would be one schema, and the
+    /// document would say of the one what holds for the other.
+    fn schemas(folder: &Path, found: &mut BTreeMap<String, Vec<String>>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                schemas(&path, found);
+                continue;
+            }
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let (text, mut described, mut named, mut listed) = (fs::read_to_string(&path).unwrap(), false, None, false);
+            for line in text.lines().map(str::trim) {
+                listed |= line.ends_with("listed! {");
+                described |= line.starts_with("#[derive(") && line.contains("ToSchema") || listed;
+                if let Some((_, rest)) = line.split_once("schema(as = ") {
+                    named = rest.split([')', ',']).next().map(str::to_owned);
+                }
+                let word = ["pub struct ", "pub enum ", "pub(crate) struct ", "pub(super) struct ", "struct ", "enum "]
+                    .iter()
+                    .find_map(|keyword| line.strip_prefix(keyword))
+                    .or_else(|| line.strip_suffix(" {").filter(|word| listed && word.chars().all(char::is_alphanumeric)));
+                let Some(word) = word else { continue };
+                let name: String = word.chars().take_while(|letter| letter.is_alphanumeric()).collect();
+                if described {
+                    found.entry(named.take().unwrap_or(name)).or_default().push(path.display().to_string());
+                }
+                (described, named, listed) = (false, None, false);
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_types_of_the_interface_have_one_name() {
+        let mut found = BTreeMap::new();
+        schemas(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        let twice: Vec<_> = found.iter().filter(|(_, places)| places.len() > 1).collect();
+        assert!(twice.is_empty(), "name one of them by #[schema(as = …)]: {twice:#?}");
+        // What the document holds was found, or this test looks past something.
+        let document = serde_json::to_value(super::openapi()).unwrap();
+        let unknown: Vec<_> =
+            document["components"]["schemas"].as_object().unwrap().keys().filter(|name| !found.contains_key(*name)).collect();
+        assert!(unknown.is_empty() && found.len() > 100, "{unknown:?}");
+    }
+}

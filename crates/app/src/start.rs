@@ -18,7 +18,7 @@ use crate::{
         failure::{Failure, Result},
         jobs,
         network::{Handler, Worker, WorkerSettings, http_client},
-        notify::Templates,
+        notify::{HttpCall, Templates},
     },
     registration::{
         carry::{Because, carry},
@@ -42,8 +42,8 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
     // Without a switch the calls of the old base wait: nobody is stopped for one that was never placed.
     if !app.config.call.url.is_empty() {
         let client = http_client().map_err(Failure::internal)?;
-        let dialler = Arc::new(remediation::dialler::HttpDialler::new(client, app.config.call.clone()));
-        handlers.push(("call", Arc::new(remediation::contact::CallHandler { app: app.clone(), templates, dialler })));
+        let calls = Arc::new(HttpCall::new(client, app.config.call.clone()));
+        handlers.push(("call", Arc::new(remediation::contact::CallHandler { app: app.clone(), templates, calls })));
     }
     for (topic, handler) in handlers {
         let worker = Worker {

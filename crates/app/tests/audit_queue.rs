@@ -4,7 +4,6 @@
 use chuangsha_app::{
     platform::{
         actor::Actor,
-        failure::Failure,
         people::staff::NewStaff,
         web::list::{Asked, Fields, Listing, Look, Window},
         words::Words,
@@ -26,14 +25,7 @@ use chuangsha_kernel::{
     time::{HOUR_MS, MINUTE_MS},
 };
 use chuangsha_store::{params, testkit};
-use chuangsha_world::kit::{self, Kit};
-
-fn code<T: std::fmt::Debug>(result: Result<T, Failure>) -> &'static str {
-    match result.expect_err("refused") {
-        Failure::Problem(problem) => problem.code.id,
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
+use chuangsha_world::kit::{self, Kit, refused as code};
 
 /// Somebody with an account: the number others may hand work to, and who they are.
 async fn hired(kit: &Kit, number: &'static str, role: Role, organisation: OrganisationId) -> Actor {

@@ -12,7 +12,7 @@ use chuangsha_app::{
     App,
     platform::{
         actor::Actor,
-        failure::{Failure, Result},
+        failure::Result,
         jobs::{self, Job, State, batch, batch::Started, run},
         people::{OrganisationKind, staff},
         web::list::{Asked, Fields, Listing, Look},
@@ -21,22 +21,10 @@ use chuangsha_app::{
     routes,
 };
 use chuangsha_kernel::{id::StaffId, problem::Language, role::Role, time::Timestamp};
-use chuangsha_store::{outbox, params, testkit};
-use chuangsha_world::kit::Kit;
+use chuangsha_store::{outbox, params};
+use chuangsha_world::kit::{Kit, hired, refused as code};
+use chuangsha_world::story;
 use uuid::Uuid;
-
-fn code<T: std::fmt::Debug>(result: Result<T>) -> String {
-    match result.expect_err("refused") {
-        Failure::Problem(problem) => problem.code.id.to_owned(),
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
-
-/// Somebody with an account: a job works for nobody else.
-async fn hired(kit: &Kit, number: &'static str, role: Role) -> Actor {
-    let staff = kit.staff(number, role).await;
-    Actor { staff, ..kit.actor(role, OrganisationKind::CarrierHq, kit.hq, "") }
-}
 
 fn look(app: &App, actor: &Actor) -> Look {
     Look { app: app.clone(), actor: actor.clone(), language: Language::English, w: Words::of(Language::English) }
@@ -108,19 +96,6 @@ impl Now for Kit {
     fn clock_now(&self) -> Timestamp {
         self.app.clock.now()
     }
-}
-
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                eprintln!("{} on {}", stringify!($name), engine.name);
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-            }
-        }
-    };
 }
 
 story!(a_few_lines_are_done_at_once_and_what_is_refused_is_told, kit => {

@@ -18,15 +18,8 @@ use chuangsha_kernel::{
     role::{Role, RoleSet},
     rulebook::ChannelKind,
 };
-use chuangsha_store::testkit;
-use chuangsha_world::kit::{self, Kit};
-
-fn code<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-    match result.expect_err("refused") {
-        Failure::Problem(problem) => problem.code.id.to_owned(),
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
+use chuangsha_world::kit::{self, Kit, refused as code};
+use chuangsha_world::story;
 
 fn manager(kit: &Kit) -> Actor {
     kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY)
@@ -71,19 +64,6 @@ async fn hire(kit: &Kit, outlet: OrganisationId) -> StaffId {
         .await
         .unwrap();
     id
-}
-
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                eprintln!("{} on {}", stringify!($name), engine.name);
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-            }
-        }
-    };
 }
 
 story!(an_outlet_is_admitted_step_by_step_and_what_is_missing_is_named, kit => {

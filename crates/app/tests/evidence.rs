@@ -25,28 +25,9 @@ use chuangsha_kernel::{
 };
 use chuangsha_store::{Engine, Store, backup, copy, params, testkit};
 use chuangsha_vault::{Domain, Month, Place, log_export, merkle::leaf_hash, proof::LogProof};
-use chuangsha_world::kit::{self, Kit};
+use chuangsha_world::kit::{self, Kit, refused as code};
+use chuangsha_world::story;
 use uuid::Uuid;
-
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                eprintln!("{} on {}", stringify!($name), engine.name);
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-            }
-        }
-    };
-}
-
-fn code<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-    match result.expect_err("refused") {
-        Failure::Problem(problem) => problem.code.id.to_owned(),
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
 
 async fn fresh(like: &Store) -> testkit::TestStore {
     match like.engine() {

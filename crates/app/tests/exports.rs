@@ -24,7 +24,7 @@ use chuangsha_app::{
             Format, Wish, make,
             page::{self, Made},
         },
-        failure::{Failure, Result},
+        failure::Result,
         jobs::{self, State, run},
         people::{OrganisationKind, organisation, staff},
         second,
@@ -34,20 +34,9 @@ use chuangsha_app::{
 };
 use chuangsha_kernel::{id::OrganisationId, problem::Language, role::Role, rulebook::ChannelKind, time::HOUR_MS};
 use chuangsha_store::{Config, Store, params, testkit};
-use chuangsha_world::kit::{self, Kit};
+use chuangsha_world::kit::{self, Kit, hired, refused as code};
+use chuangsha_world::story;
 use uuid::Uuid;
-
-fn code<T>(result: Result<T>) -> String {
-    match result.err().expect("refused") {
-        Failure::Problem(problem) => problem.code.id.to_owned(),
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
-
-async fn hired(kit: &Kit, number: &'static str, role: Role) -> Actor {
-    let staff = kit.staff(number, role).await;
-    Actor { staff, ..kit.actor(role, OrganisationKind::CarrierHq, kit.hq, "") }
-}
 
 fn look(app: &App, actor: &Actor) -> Look {
     Look { app: app.clone(), actor: actor.clone(), language: Language::Chinese, w: Words::of(Language::Chinese) }
@@ -133,19 +122,6 @@ async fn work(app: &App) {
         }
     }
     panic!("a job does not end");
-}
-
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                eprintln!("{} on {}", stringify!($name), engine.name);
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-            }
-        }
-    };
 }
 
 story!(a_list_is_taken_away_as_it_is_shown_in_every_form, kit => {

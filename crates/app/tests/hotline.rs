@@ -2,45 +2,48 @@
 //! of a caller, and the bulletins that count it all (R-HOT, L-HOT).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test that fails stops")]
 
+use calamine::{Reader, Xlsx};
 use chuangsha_app::{
     figures::{
         self,
-        bulletin::{self, BulletinKind},
+        bulletin::{self, BulletinKind, sheet},
     },
     hotline::{
         self, Asked, Filter, Intake, Kind, Outcome, Stage, Ticket, Topic,
         appeal::{self, About, AppealState, AppealStep, NewAppeal},
+        filed,
         http::NewTicket,
         ivr::{self, IvrBranch},
         refund::{self, RefundState, RefundStep},
         view,
         warning::{self, WarningState},
     },
-    platform::{actor::Actor, audit::By, failure::Failure, people::OrganisationKind, reveal::Reveal},
+    platform::{actor::Actor, audit::By, failure::Failure, people::OrganisationKind, reveal::Reveal, words::Words},
     registration::{
         order::Product,
         table::{self, Subscription},
     },
+    remediation::{
+        self,
+        campaign::{State as Runs, Step as Turn},
+        desk::NewCampaign,
+    },
+    start,
     suspension::{self, Ground, Level, Notice, Stop},
 };
 use chuangsha_kernel::{
     id::StaffId,
+    problem::Language,
     role::Role,
     rulebook::ChannelKind,
     time::{Clock, DAY_MS, HOUR_MS, Timestamp},
 };
-use chuangsha_store::{params, testkit};
-use chuangsha_vault::Field;
-use chuangsha_world::kit::{self, Kit};
+use chuangsha_store::params;
+use chuangsha_vault::{Field, checkpoint::Checkpoint, note::VerifierKey};
+use chuangsha_world::kit::{self, Kit, refused};
+use chuangsha_world::story;
 use jiff::civil::date;
 use uuid::Uuid;
-
-fn refused<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-    match result.expect_err("refused") {
-        Failure::Problem(problem) => problem.code.id.to_owned(),
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
 
 /// Somebody of the hotline, hired, so that a ticket can be theirs.
 async fn agent(kit: &Kit, number: &'static str) -> Actor {
@@ -100,18 +103,6 @@ async fn held(kit: &Kit, subscription: Uuid) -> bool {
 
 async fn entries(kit: &Kit, action: &'static str) -> i64 {
     kit.app.read(move |tx| Ok(tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE action = $1", &params![action])?.int(0)?)).await.unwrap()
-}
-
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-            }
-        }
-    };
 }
 
 story!(a_complaint_holds_its_case_until_it_is_answered, kit => {
@@ -255,52 +246,116 @@ story!(two_people_pay_back, kit => {
     assert_eq!(refused(decide(&agent, &one, RefundStep::Pay).await), "refund.out_of_order");
     let one = decide(&manager(&kit), &one, RefundStep::Approve).await.unwrap();
     let one = decide(&agent, &one, RefundStep::CloseAccount).await.unwrap();
+    let one = decide(&agent, &one, RefundStep::Unclaim).await.unwrap();
+    let listed = refund::ledger(&kit.app, &agent, filed::Filter { limit: 10, ..filed::Filter::default() }, None).await.unwrap();
+    assert_eq!(listed.iter().map(|row| (row.id, row.state)).collect::<Vec<_>>(), [(one.id, RefundState::Unclaimed)]);
     let one = decide(&agent, &one, RefundStep::Pay).await.unwrap();
     assert_eq!(one.state, RefundState::Paid);
 });
 
-story!(many_complaints_raise_one_warning_and_it_pauses_the_waves_of_its_cell, kit => {
+/// A campaign of the city, running.
+async fn campaign(kit: &Kit) -> Uuid {
+    let by = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY);
+    let day = |after: i64| kit.clock.now().plus_ms(after * DAY_MS).day().to_string();
+    let drive = NewCampaign {
+        name: "存量整治".into(),
+        region: kit::CITY.into(),
+        kinds: Vec::new(),
+        channels: Vec::new(),
+        numbers: Vec::new(),
+        from: day(0),
+        until: day(300),
+        stops_per_day: 0,
+        auto_pause: true,
+        stages: remediation::desk::stages([0, 30, 45, 110].map(day).each_ref().map(String::as_str), &day(300)),
+        targets: Vec::new(),
+    };
+    let id = remediation::desk::create(&kit.app, &by, drive).await.unwrap();
+    remediation::desk::turn(&kit.app, &by, id, 1, Turn::Start, String::new()).await.unwrap();
+    id
+}
+
+async fn paused(kit: &Kit, campaign: Uuid) -> bool {
+    kit.app.read(move |tx| remediation::campaign::find(tx, campaign)).await.unwrap().unwrap().state == Runs::Paused
+}
+
+async fn warnings(kit: &Kit) -> Vec<warning::Warning> {
+    kit.app.read(|tx| warning::list(tx, &warning::Filter { limit: 10, ..warning::Filter::default() })).await.unwrap()
+}
+
+story!(many_complaints_raise_one_warning_and_it_pauses_the_campaign_by_itself, kit => {
     let numbers = base(&kit, 6).await;
     let agent = agent(&kit, "H0001").await;
-    let paused = async || kit.app.read(|tx| warning::pauses(tx, kit::CITY, Stage::None, 2)).await.unwrap();
+    let campaign = campaign(&kit).await;
     for number in &numbers[..2] {
         hotline::open(&kit.app, &agent, Intake { topic: Topic::Other, ..complaint(*number) }).await.unwrap();
     }
     assert_eq!(hotline::turn(&kit.app).await.unwrap(), 0, "two are no warning");
     hotline::open(&kit.app, &agent, Intake { topic: Topic::Fee, ..complaint(numbers[2]) }).await.unwrap();
-    assert!(!paused().await);
+    assert!(!paused(&kit, campaign).await);
     assert_eq!(hotline::turn(&kit.app).await.unwrap(), 1);
     assert_eq!(hotline::turn(&kit.app).await.unwrap(), 0, "once");
-    assert!(paused().await);
-    let filter = || warning::Filter { limit: 10, ..warning::Filter::default() };
-    let open = kit.app.read(move |tx| warning::list(tx, &filter())).await.unwrap();
-    assert_eq!((open.len(), open[0].observed, open[0].expected_milli), (1, 3, 0));
+    assert!(paused(&kit, campaign).await);
+    let open = warnings(&kit).await;
+    assert_eq!((open.len(), open[0].observed, open[0].touched, open[0].expected_milli), (1, 3, 0, 0));
     assert_eq!(refused(warning::acknowledge(&kit.app, &agent, open[0].id, "核查".into()).await), "people.denied");
     let manager = manager(&kit);
     assert_eq!(refused(warning::acknowledge(&kit.app, &manager, open[0].id, " ".into()).await), "warning.words_missing");
     warning::acknowledge(&kit.app, &manager, open[0].id, "短信内容有误，已更正".into()).await.unwrap();
     assert_eq!(refused(warning::acknowledge(&kit.app, &manager, open[0].id, "再次".into()).await), "warning.acknowledged");
-    assert!(!paused().await);
+    assert!(paused(&kit, campaign).await, "people set it going again");
+    let by = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY);
+    let version = kit.app.read(move |tx| remediation::campaign::find(tx, campaign)).await.unwrap().unwrap().version;
+    remediation::desk::turn(&kit.app, &by, campaign, version, Turn::Resume, String::new()).await.unwrap();
     // Five different people about one outlet: a group incident; the same one five times is not.
     let outlet = |number: Uuid| Intake { place: "S-2231".into(), topic: Topic::Outlet, ..complaint(number) };
     for _ in 0..5 {
         hotline::open(&kit.app, &agent, outlet(numbers[0])).await.unwrap();
     }
-    assert!(!paused().await);
+    assert!(!paused(&kit, campaign).await);
     for number in &numbers[1..5] {
         hotline::open(&kit.app, &agent, outlet(*number)).await.unwrap();
     }
-    assert!(paused().await);
-    let open = kit.app.read(move |tx| warning::list(tx, &filter())).await.unwrap();
+    assert!(paused(&kit, campaign).await);
+    let open = warnings(&kit).await;
     assert_eq!(open.iter().filter(|one| one.state == WarningState::Open).count(), 1, "R-HOT-5");
     assert_eq!(open[0].place, "S-2231");
+});
+
+story!(a_large_wave_may_have_more_complaints_than_a_small_one, kit => {
+    let numbers = base(&kit, 4).await;
+    let agent = agent(&kit, "H0001").await;
+    // Put aside in the first stage by the complaint itself; what they complain of is the message of today's wave.
+    let wave = async |customers: i64| {
+        let (app, now) = (kit.app.clone(), kit.clock.now());
+        let write = move |tx: &mut chuangsha_store::Tx<'_>| {
+            let metric = remediation::table::metric::ENTERED + remediation::State::SmsSent as i64;
+            let sql = "INSERT INTO remediation_delta (id, campaign, day, region, kind, channel_kind, metric, delta) VALUES ($1, $2, $3, $4, 1, 2, $5, $6)";
+            let (id, campaign, day) = (app.ids.next(now), app.ids.next(now), now.day().to_string());
+            Ok::<_, Failure>(tx.push(sql, &params![&id, &campaign, &day, kit::CITY, metric, customers])?)
+        };
+        kit.app.write(write).await.unwrap();
+    };
+    for number in &numbers {
+        let ticket = hotline::open(&kit.app, &agent, Intake { topic: Topic::Other, ..complaint(*number) }).await.unwrap();
+        let staged = move |tx: &mut chuangsha_store::Tx<'_>| {
+            Ok::<_, Failure>(tx.push_one("UPDATE ticket SET stage = 1 WHERE id = $1", &params![&ticket.id])?)
+        };
+        kit.app.write(staged).await.unwrap();
+    }
+    wave(100_000).await;
+    assert_eq!(hotline::turn(&kit.app).await.unwrap(), 0, "four of a hundred thousand are what may be");
+    wave(-99_000).await;
+    assert_eq!(hotline::turn(&kit.app).await.unwrap(), 1, "four of a thousand are not");
+    let open = warnings(&kit).await;
+    assert_eq!((open[0].observed, open[0].touched, open[0].stage), (4, 1_000, Stage::First));
 });
 
 story!(the_switch_is_told_the_branch_and_nothing_of_the_caller, kit => {
     let number = base(&kit, 1).await.remove(0);
     let digits = digits(&kit, number).await;
     let switch = kit.actor(Role::SystemAdministrator, OrganisationKind::CarrierHq, kit.hq, "");
-    let ask = async |number: &str| ivr::find(&kit.app, &switch, ivr::TagQuery { number: zeroize::Zeroizing::new(number.to_owned()) }).await;
+    let ask = async |number: &str| ivr::find(&kit.app, &switch, ivr::TagQuery { number: zeroize::Zeroizing::new(number.to_owned()), language: None }).await;
     let tag = ask(&digits).await.unwrap();
     assert_eq!((tag.branch, tag.real_name, tag.recording), (IvrBranch::RealName, Some(false), "register"));
     let told = serde_json::to_string(&tag).unwrap();
@@ -308,11 +363,14 @@ story!(the_switch_is_told_the_branch_and_nothing_of_the_caller, kit => {
     assert_eq!(ask("19900009876").await.unwrap().branch, IvrBranch::Stranger);
     assert_eq!(refused(ask("12").await), "phone.length");
     let clerk = kit.clerk(kit.outlet("Z-1", ChannelKind::OwnHall).await);
-    let asked = ivr::TagQuery { number: zeroize::Zeroizing::new(digits.clone()) };
+    let asked = ivr::TagQuery { number: zeroize::Zeroizing::new(digits.clone()), language: None };
     assert!(matches!(ivr::find(&kit.app, &clerk, asked).await, Err(Failure::Problem(problem)) if problem.code.id == "people.denied"));
     let open = ivr::reachable(&kit.app, &switch, kit.clock.now()).unwrap();
-    assert!(["110", "119", "120", "122"].iter().all(|number| open.emergency.iter().any(|one| one == number)));
-    assert_eq!((open.hotline.as_str(), open.referral.as_str()), ("10000", "12381"));
+    assert_eq!(open.numbers, ["110", "119", "120", "122", "10000"]);
+    assert_eq!((open.hotline.as_str(), open.registration.as_str(), open.referral.as_str()), ("10000", "10000", "12381"));
+    let english = ivr::TagQuery { number: zeroize::Zeroizing::new(digits.clone()), language: Some(ivr::IvrLanguage::En) };
+    let told = serde_json::to_value(ivr::find(&kit.app, &switch, english).await.unwrap()).unwrap();
+    assert_eq!((&told["language"], &told["recording"]), (&"en".into(), &"register".into()));
 });
 
 async fn digits(kit: &Kit, subscription: Uuid) -> String {
@@ -412,4 +470,37 @@ story!(a_bulletin_is_made_at_its_hour_once_and_never_again, kit => {
     assert_eq!(own.content.rows.iter().map(|row| row.region.as_str()).collect::<Vec<_>>(), [kit::CITY]);
     let before = bulletin::before(&kit.app, &manager, one).await.unwrap().unwrap();
     assert_eq!(before.content.until, "2026-11-20");
+});
+
+story!(a_bulletin_opens_as_a_sheet_and_its_checkpoint_is_signed_by_the_published_key, kit => {
+    let numbers = base(&kit, 1).await;
+    let agent = agent(&kit, "H0001").await;
+    hotline::open(&kit.app, &agent, complaint(numbers[0])).await.unwrap();
+    start::integrate(&kit.app).await.unwrap();
+    kit.clock.advance_ms(DAY_MS);
+    bulletin::turn(&kit.app).await.unwrap();
+    let manager = kit.actor(Role::CarrierAdministrator, OrganisationKind::CarrierHq, kit.hq, "");
+    let filter = bulletin::Filter { kind: Some(BulletinKind::Daily), limit: 1, ..bulletin::Filter::default() };
+    let one = bulletin::list(&kit.app, &manager, filter).await.unwrap().remove(0);
+    let note = one.content.checkpoint.clone().unwrap();
+    // Whoever has the paper needs the printed keys and nothing else of ours.
+    let published = kit.app.vault.verifier_keys(&kit.app.config.origin()).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let known: Vec<VerifierKey> = published.iter().map(|key| VerifierKey::parse(key).unwrap()).collect();
+    let signed = Checkpoint::verify(&note, &known).unwrap();
+    assert!(signed.size > 0);
+    let other = note.replacen(&format!("\n{}\n", signed.size), &format!("\n{}\n", signed.size + 1), 1);
+    assert!(other != note && Checkpoint::verify(&other, &known).is_err(), "a changed one is not signed");
+    // The file opens in what reads spreadsheets: every promised figure has its column, and the checkpoint stands in it whole.
+    let w = Words::of(Language::English);
+    let bytes = sheet::xlsx(&kit.app, w, Language::English, &one);
+    let mut book: Xlsx<_> = Xlsx::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut cells = Vec::new();
+    for name in book.sheet_names() {
+        cells.extend(book.worksheet_range(&name).unwrap().rows().flatten().map(ToString::to_string));
+    }
+    for head in sheet::heads(w).into_iter().chain([w.region, w.channel, w.rank]) {
+        assert!(cells.iter().any(|cell| cell == head), "{head}");
+    }
+    let told = |cell: &String| cell.replace('\r', "").trim() == note.trim();
+    assert!(cells.iter().any(told), "the checkpoint: {cells:?}");
 });

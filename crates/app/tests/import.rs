@@ -33,6 +33,7 @@ use chuangsha_kernel::{Phone, id::Ids, role::Role, rulebook::ChannelKind};
 use chuangsha_store::{Config, Store, StoreError, params, testkit};
 use chuangsha_vault::Field;
 use chuangsha_world::kit::{self, Kit};
+use chuangsha_world::story;
 
 const HEADING: &str = "手机号码,机主姓名,证件类型,证件号码,地址,是否实名,使用人,单位名称,统一社会信用代码,地市,渠道类型,入网日期";
 
@@ -89,18 +90,6 @@ async fn finding(app: &App, number: u32) -> Option<Finding> {
 
 async fn count(app: &App, sql: &'static str) -> i64 {
     app.read(move |tx| Ok(tx.query_one(sql, &[])?.int(0)?)).await.unwrap()
-}
-
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-            }
-        }
-    };
 }
 
 // What one import looked up beforehand the other has written by then: the tables refuse it, and it looks again.

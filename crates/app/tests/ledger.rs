@@ -10,15 +10,9 @@ use chuangsha_app::{
     },
 };
 use chuangsha_kernel::{OrganisationCode, problem::Language, role::Role, rulebook::ChannelKind, time::DAY_MS};
-use chuangsha_store::{params, testkit};
-use chuangsha_world::kit::{self, Kit};
-
-fn refused<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-    match result.expect_err("refused") {
-        Failure::Problem(problem) => problem.code.id.to_owned(),
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
+use chuangsha_store::params;
+use chuangsha_world::kit::{self, Kit, refused};
+use chuangsha_world::story;
 
 fn manager(kit: &Kit) -> Actor {
     kit.actor(Role::ProvinceManager, OrganisationKind::Province, kit.city, kit::CITY)
@@ -61,18 +55,6 @@ async fn running(kit: &Kit, by: &Actor, code: &str) -> Resource {
     let line = resources::apply(&kit.app, by, application(code)).await.unwrap();
     let line = step(kit, by, &line, Asked::Vet).await.unwrap();
     step(kit, by, &line, open()).await.unwrap()
-}
-
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-            }
-        }
-    };
 }
 
 story!(only_organisations_ask_and_only_own_halls_take_it, kit => {

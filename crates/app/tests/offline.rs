@@ -17,7 +17,6 @@ use chuangsha_app::{
     platform::{
         actor::Actor,
         edge::EdgeConfig,
-        failure::Failure,
         people::{Credentials, Origin, extract::SESSION_COOKIE, password, staff::NewStaff, totp},
     },
     registration::{
@@ -34,34 +33,14 @@ use chuangsha_kernel::{
     time::{DAY_MS, HOUR_MS, MINUTE_MS},
 };
 use chuangsha_store::testkit;
+use chuangsha_world::story;
 use chuangsha_world::{
-    kit::{self, Kit},
+    kit::{self, Kit, refused as code},
     pictures,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
-
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                eprintln!("{} on {}", stringify!($name), engine.name);
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-                assert_eq!($kit.broken().await, Vec::<&str>::new(), "on {}", engine.name);
-            }
-        }
-    };
-}
-
-fn code<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-    match result.expect_err("refused") {
-        Failure::Problem(problem) => problem.code.id.to_owned(),
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
 
 fn shots() -> Vec<(ImageKind, Vec<u8>)> {
     let card = pictures::Card { name: "TEST", number: "990101", address: "DEMO", valid: "2020-01-01 - 2040-01-01", seed: 1 };
@@ -107,7 +86,7 @@ async fn desk_of(kit: &Kit, kind: ChannelKind) -> (Actor, OrganisationId) {
     (kit.clerk(outlet), outlet)
 }
 
-story!(an_order_captured_offline_arrives_whole_and_once, kit => {
+story!(an_order_captured_offline_arrives_whole_and_once, kit, sound => {
     let (clerk, _) = desk_of(&kit, ChannelKind::SocialOutlet).await;
     let number = kit.numbers(1, 1).await[0];
     let first = offline::take(&kit.app, &clerk, sending(&kit, &[number], 1)).await.unwrap();
@@ -133,7 +112,7 @@ story!(an_order_captured_offline_arrives_whole_and_once, kit => {
     assert_eq!(offline::take(&kit.app, &clerk, late).await.unwrap().order, first.order);
 });
 
-story!(two_tabs_that_send_at_once_make_one_order, kit => {
+story!(two_tabs_that_send_at_once_make_one_order, kit, sound => {
     let (clerk, _) = desk_of(&kit, ChannelKind::OwnHall).await;
     let numbers = kit.numbers(1, 4).await;
     let send = || offline::take(&kit.app, &clerk, sending(&kit, &numbers, 1));
@@ -149,7 +128,7 @@ story!(two_tabs_that_send_at_once_make_one_order, kit => {
     assert_eq!(left, 3, "one number is held");
 });
 
-story!(an_upload_that_broke_off_goes_on_where_it_stood, kit => {
+story!(an_upload_that_broke_off_goes_on_where_it_stood, kit, sound => {
     let (clerk, _) = desk_of(&kit, ChannelKind::OwnHall).await;
     let number = kit.numbers(1, 1).await[0];
     let mut broken = sending(&kit, &[number], 1);
@@ -163,7 +142,7 @@ story!(an_upload_that_broke_off_goes_on_where_it_stood, kit => {
     assert_eq!(orders(&kit).await, 1);
 });
 
-story!(what_comes_too_late_or_from_an_impossible_clock_is_refused_and_leaves_nothing, kit => {
+story!(what_comes_too_late_or_from_an_impossible_clock_is_refused_and_leaves_nothing, kit, sound => {
     let (clerk, _) = desk_of(&kit, ChannelKind::OwnHall).await;
     let number = kit.numbers(1, 1).await[0];
     let spoilt = |spoil: fn(&mut Sending)| {
@@ -197,7 +176,7 @@ story!(what_comes_too_late_or_from_an_impossible_clock_is_refused_and_leaves_not
     }
 });
 
-story!(a_clock_that_is_off_changes_no_answer_and_both_times_are_kept, kit => {
+story!(a_clock_that_is_off_changes_no_answer_and_both_times_are_kept, kit, sound => {
     let (clerk, _) = desk_of(&kit, ChannelKind::OwnHall).await;
     let number = kit.numbers(1, 1).await[0];
     let mut sending = sending(&kit, &[number], 1);
@@ -212,7 +191,7 @@ story!(a_clock_that_is_off_changes_no_answer_and_both_times_are_kept, kit => {
     assert_eq!(clocks.received_at, kit.app.clock.now().rfc3339());
 });
 
-story!(one_id_is_one_order_of_one_clerk, kit => {
+story!(one_id_is_one_order_of_one_clerk, kit, sound => {
     let (clerk, outlet) = desk_of(&kit, ChannelKind::OwnHall).await;
     let numbers = kit.numbers(1, 2).await;
     offline::take(&kit.app, &clerk, sending(&kit, &numbers, 1)).await.unwrap();
@@ -225,7 +204,7 @@ story!(one_id_is_one_order_of_one_clerk, kit => {
     assert_eq!(orders(&kit).await, 1);
 });
 
-story!(the_limit_of_five_holds_at_the_upload_and_frees_what_it_took, kit => {
+story!(the_limit_of_five_holds_at_the_upload_and_frees_what_it_took, kit, sound => {
     let (clerk, _) = desk_of(&kit, ChannelKind::OwnHall).await;
     let numbers = kit.numbers(1, 6).await;
     for number in &numbers[..5] {
@@ -242,7 +221,7 @@ story!(the_limit_of_five_holds_at_the_upload_and_frees_what_it_took, kit => {
     assert!(free(&kit, numbers[5]).await);
 });
 
-story!(the_number_is_chosen_at_the_upload_by_the_customers_wishes, kit => {
+story!(the_number_is_chosen_at_the_upload_by_the_customers_wishes, kit, sound => {
     let (clerk, _) = desk_of(&kit, ChannelKind::OwnHall).await;
     let numbers = kit.numbers(1, 4).await;
     kit.reserved(&clerk, numbers[0], 9).await.unwrap();
@@ -259,7 +238,7 @@ story!(the_number_is_chosen_at_the_upload_by_the_customers_wishes, kit => {
     assert_eq!(code(offline::take(&kit.app, &clerk, many).await), "registration.field_invalid");
 });
 
-story!(a_device_is_told_the_dated_limits_and_what_this_outlet_takes, kit => {
+story!(a_device_is_told_the_dated_limits_and_what_this_outlet_takes, kit, sound => {
     let (clerk, outlet) = desk_of(&kit, ChannelKind::SocialOutlet).await;
     kit.numbers(1, 3).await;
     let told = limits::of(&kit.app, &clerk).await.unwrap();

@@ -13,8 +13,9 @@ use chuangsha_app::{
     },
 };
 use chuangsha_kernel::{id::OrderId, rulebook::ChannelKind};
-use chuangsha_store::{params, testkit};
+use chuangsha_store::params;
 use chuangsha_world::kit::{self, Kit};
+use chuangsha_world::story;
 use tokio::sync::Barrier;
 
 const CLIENTS: usize = 64;
@@ -56,21 +57,6 @@ fn tally<const N: usize>(expected: [(&str, usize); N]) -> BTreeMap<String, usize
     expected.into_iter().map(|(answer, count)| (answer.to_owned(), count)).collect()
 }
 
-/// Runs a story on each engine.
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                eprintln!("{} on {}", stringify!($name), engine.name);
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-                assert_eq!($kit.broken().await, Vec::<&str>::new(), "on {}", engine.name);
-            }
-        }
-    };
-}
-
 /// How many slots anybody fills at most, and how many there are.
 async fn slots(kit: &Kit) -> (i64, i64) {
     kit.app
@@ -85,7 +71,7 @@ async fn slots(kit: &Kit) -> (i64, i64) {
         .unwrap()
 }
 
-story!(sixty_four_clients_race_for_the_fifth_slot, kit => {
+story!(sixty_four_clients_race_for_the_fifth_slot, kit, sound => {
     let outlet = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
     for round in 0_u16..5 {
         let person = round + 1;
@@ -111,7 +97,7 @@ story!(sixty_four_clients_race_for_the_fifth_slot, kit => {
     }
 });
 
-story!(sixty_four_clients_race_for_one_number, kit => {
+story!(sixty_four_clients_race_for_one_number, kit, sound => {
     let outlet = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
     let number = kit.numbers(1, 1).await[0];
     let runners = (0..CLIENTS).map(|_| {
@@ -123,7 +109,7 @@ story!(sixty_four_clients_race_for_one_number, kit => {
     assert_eq!(answers, tally([("ok", 1), ("registration.number_taken", CLIENTS - 1)]));
 });
 
-story!(sixty_four_auditors_race_for_one_order, kit => {
+story!(sixty_four_auditors_race_for_one_order, kit, sound => {
     let outlet = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
     let clerk = kit.clerk(outlet);
     let numbers = kit.numbers(1, 9).await;
@@ -152,7 +138,7 @@ story!(sixty_four_auditors_race_for_one_order, kit => {
     assert_eq!(claimed, waiting);
 });
 
-story!(an_order_is_approved_once_however_often_it_is_said, kit => {
+story!(an_order_is_approved_once_however_often_it_is_said, kit, sound => {
     let outlet = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
     let (clerk, auditor) = (kit.clerk(outlet), kit.auditor());
     for (number, person) in kit.numbers(1, 4).await.into_iter().zip(1..) {
@@ -174,7 +160,7 @@ story!(an_order_is_approved_once_however_often_it_is_said, kit => {
     assert_eq!(twice, 0);
 });
 
-story!(approving_and_rejecting_at_once_do_one_of_the_two, kit => {
+story!(approving_and_rejecting_at_once_do_one_of_the_two, kit, sound => {
     let outlet = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
     let (clerk, auditor) = (kit.clerk(outlet), kit.auditor());
     for (number, person) in kit.numbers(1, 4).await.into_iter().zip(1..) {
@@ -200,7 +186,7 @@ story!(approving_and_rejecting_at_once_do_one_of_the_two, kit => {
     }
 });
 
-story!(cancelling_and_submitting_at_once_do_one_of_the_two, kit => {
+story!(cancelling_and_submitting_at_once_do_one_of_the_two, kit, sound => {
     let outlet = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
     let clerk = kit.clerk(outlet);
     for (number, person) in kit.numbers(1, 6).await.into_iter().zip(1..) {

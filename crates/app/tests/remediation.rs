@@ -1,12 +1,20 @@
 //! The old base on every store: from a finding to a true name, with everything that can go wrong on the way (R-REM, L-REM, G2).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test that fails stops")]
 
+use std::sync::Arc;
+
 use chuangsha_app::{
+    hotline::{
+        self,
+        filed::Filter as Page,
+        refund::{RefundOrigin, RefundState},
+    },
     platform::{
         actor::Actor,
         audit::By,
         failure::Failure,
-        notify::{Receipt, ReceiptState, record::Noted},
+        network::{Worker, WorkerSettings, http_client},
+        notify::{HttpCall, HttpCallSettings, Receipt, ReceiptState, Templates, record::Noted},
         people::OrganisationKind,
     },
     registration::{
@@ -15,6 +23,7 @@ use chuangsha_app::{
     },
     remediation::{
         self, State, campaign, clock,
+        contact::CallHandler,
         desk::{self, Asked, NewCampaign},
         kind::{self, Finding, Kind},
         table,
@@ -23,21 +32,16 @@ use chuangsha_app::{
 use chuangsha_kernel::{
     id::OrderId,
     role::Role,
-    time::{DAY_MS, HOUR_MS, Timestamp},
+    time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp},
 };
 use chuangsha_store::{params, testkit};
+use chuangsha_world::story;
 use chuangsha_world::{
-    kit::{self, Kit},
+    dialler::{Behaviour, CallPlatform},
+    kit::{self, Kit, refused},
     year,
 };
 use uuid::Uuid;
-
-fn refused<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-    match result.expect_err("refused") {
-        Failure::Problem(problem) => problem.code.id.to_owned(),
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
 
 fn manager(kit: &Kit) -> Actor {
     kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY)
@@ -145,18 +149,6 @@ async fn days(kit: &Kit, count: i64, arrive: bool) {
     }
 }
 
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-            }
-        }
-    };
-}
-
 story!(a_line_climbs_the_ladder_and_is_restored_at_once, kit => {
     let manager = manager(&kit);
     let line = line(&kit, 1).await;
@@ -188,6 +180,104 @@ story!(a_gateway_that_is_silent_stops_nobody, kit => {
     let case = case_of(&kit, line).await;
     assert_eq!((case.state, case.hold), (State::Called, None), "messages and calls went out, and nothing says that they arrived");
     assert!(case.contacts >= 4);
+});
+
+story!(calls_go_over_real_http_through_every_fault_and_each_counts_once, kit => {
+    let switch = CallPlatform::start("token").await.unwrap();
+    // Not now, unreadable, broken off, silent; then what becomes of people: heard, not at home, engaged, hung up at once, refused.
+    use Behaviour::{Answer, Busy, Garbage, Lost, NoAnswer, Refuse, Slow, Status, Underway};
+    switch.script([Status(503), Garbage, Status(429), Lost, Slow(60_000), Underway, NoAnswer, Busy, Answer(0, None), Refuse]);
+    let settings = HttpCallSettings { url: switch.url(), token: "token".into(), source: "10000".into(), timeout_ms: 300 };
+    let handler = Arc::new(CallHandler {
+        app: kit.app.clone(),
+        templates: Arc::new(Templates::embedded().unwrap()),
+        calls: Arc::new(HttpCall::new(http_client().unwrap(), settings)),
+    });
+    let worker = Worker {
+        store: kit.app.store.clone(),
+        settings: WorkerSettings { parallel: 1, ..WorkerSettings::new("call", "test") },
+        handler,
+        clock: Arc::clone(&kit.app.clock),
+        ids: Arc::clone(&kit.app.ids),
+        wake: Arc::default(),
+    };
+    let manager = manager(&kit);
+    let mut lines = Vec::new();
+    for index in 1..=7 {
+        lines.push(line(&kit, index).await);
+    }
+    running(&kit, &manager, "一波").await;
+    // The messages arrive; the calls wait for the switch.
+    while case_of(&kit, lines[0]).await.state != State::Called {
+        days(&kit, 1, false).await;
+        let now = kit.app.clock.now();
+        let sql = "UPDATE remediation_contact SET result = 2, result_at = $1 WHERE medium = 1 AND result IN (0, 1)";
+        kit.app.write(move |tx| Ok(tx.push(sql, &params![now.0])?)).await.unwrap();
+    }
+    for _ in 0..40 {
+        worker.turn().await.unwrap();
+        kit.clock.advance_ms(2 * MINUTE_MS);
+    }
+    assert_eq!(switch.placed().len(), lines.len(), "each rang once, however often it was asked about");
+    let first = &switch.placed()[0];
+    assert_eq!((first.from.as_str(), first.announcement.as_str(), first.language.as_str()), ("10000", "remediation_remind", "zh"));
+    assert!(first.text.contains("10000"), "{}", first.text);
+    let results = || async {
+        let sql = "SELECT result, COUNT(*) FROM remediation_contact WHERE medium = 2 GROUP BY result ORDER BY result";
+        kit.app.read(move |tx| tx.query(sql, &[])?.iter().map(|row| Ok((row.int(0)?, row.int(1)?))).collect::<Result<Vec<_>, Failure>>()).await.unwrap()
+    };
+    let after = results().await;
+    assert_eq!(after, [(table::ContactResult::Delivered as i64, 3), (table::ContactResult::Failed as i64, 4)], "heard is what counts");
+    // The outbox delivers at least once: what it brings again is a call that was made, and changes nothing.
+    let again = |tx: &mut chuangsha_store::Tx<'_>| {
+        Ok::<_, Failure>(tx.execute("UPDATE outbox SET state = 'waiting', settled_at = NULL, attempts = 0 WHERE topic = 'call'", &[])?)
+    };
+    assert_eq!(kit.app.write(again).await.unwrap(), 7);
+    worker.turn().await.unwrap();
+    assert_eq!((results().await, switch.placed().len()), (after, 7));
+});
+
+story!(money_a_closed_account_sends_back_is_paid_when_somebody_comes_for_it, kit => {
+    // A year whose holidays are known to its end, and those of the next.
+    kit.clock.set(Timestamp::start_of(jiff::civil::date(2025, 4, 7)).plus_ms(9 * HOUR_MS));
+    let manager = manager(&kit);
+    let line = line(&kit, 1).await;
+    running(&kit, &manager, "一波").await;
+    let id = case_of(&kit, line).await.id;
+    let now_is = async || kit.app.read(move |tx| table::find(tx, id)).await.unwrap().unwrap();
+    let step = async |asked: Asked| {
+        let version = now_is().await.version;
+        desk::step(&kit.app, &manager, id, version, asked, "核实".into()).await
+    };
+    step(Asked::Balance { amount: 1_250 }).await.unwrap();
+    for _ in 0..80 {
+        if now_is().await.state == State::Refunding {
+            break;
+        }
+        days(&kit, 4, true).await;
+    }
+    assert_eq!(now_is().await.state, State::Refunding);
+    let rest = |reference: &str, account_closed| Asked::Settle { reference: reference.into(), account_closed };
+    step(rest("", true)).await.unwrap();
+    let closed = now_is().await;
+    assert_eq!(closed.state, State::Quarantined, "the number rests all the same");
+    let owed = async || kit.app.read(move |tx| remediation::refund::find(tx, id)).await.unwrap().unwrap();
+    assert_eq!(owed().await.state, remediation::refund::State::AccountClosed);
+    assert_eq!(refused(step(rest("", true)).await), "remediation.out_of_order", "it cannot come back twice");
+    step(rest("P-2026-77", false)).await.unwrap();
+    let paid = owed().await;
+    assert_eq!((paid.state, paid.amount, paid.reference.as_str()), (remediation::refund::State::Settled, 1_250, "P-2026-77"));
+    assert_eq!(now_is().await, closed, "the case has gone on without it");
+    assert_eq!(refused(step(rest("P-2026-78", false)).await), "remediation.out_of_order", "nor is it paid twice");
+    // It stands in the one ledger beside what complaints are paid.
+    let agent = kit.actor(Role::HotlineAgent, OrganisationKind::CarrierHq, kit.hq, "");
+    let of = |origin| hotline::refund::ledger(&kit.app, &agent, Page { limit: 10, ..Page::default() }, origin);
+    let all = of(None).await.unwrap();
+    let told = |one: &hotline::refund::Entered| (one.id, one.origin, one.state, one.amount_fen);
+    assert_eq!(all.iter().map(told).collect::<Vec<_>>(), [(id, RefundOrigin::Closing, RefundState::Paid, 1_250)]);
+    assert!(of(Some(RefundOrigin::Complaint)).await.unwrap().is_empty());
+    let clerk = kit.clerk(kit.outlet("Z-1", chuangsha_kernel::rulebook::ChannelKind::OwnHall).await);
+    assert_eq!(refused(hotline::refund::ledger(&kit.app, &clerk, Page::default(), None).await), "people.denied");
 });
 
 story!(the_second_campaign_is_refused_the_line_the_first_has, kit => {

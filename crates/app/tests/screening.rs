@@ -21,15 +21,8 @@ use chuangsha_app::{
 use chuangsha_kernel::{OrganisationCode, role::Role, time::DAY_MS};
 use chuangsha_screen::{Action, Attempt, Ingress, Rule, TrunkId, replay::VerdictLine};
 use chuangsha_store::{Config, Store, params, testkit};
-use chuangsha_world::kit::{self, Kit};
-
-fn refused<T>(result: Result<T, Failure>) -> String {
-    match result {
-        Ok(_) => panic!("not refused"),
-        Err(Failure::Problem(problem)) => problem.code.id.to_owned(),
-        Err(other) => panic!("a fault, not a refusal: {other}"),
-    }
-}
+use chuangsha_world::kit::{self, Kit, refused};
+use chuangsha_world::story;
 
 fn manager(kit: &Kit) -> Actor {
     kit.actor(Role::ProvinceManager, OrganisationKind::Province, kit.city, kit::CITY)
@@ -108,18 +101,6 @@ fn looks_for(number: &str) -> LookUp {
 
 async fn count(app: &App, sql: &'static str) -> i64 {
     app.read(move |tx| Ok(tx.query_one(sql, &[])?.int(0)?)).await.unwrap()
-}
-
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-            }
-        }
-    };
 }
 
 story!(a_line_opened_carries_calls_and_one_shut_down_carries_none, kit => {

@@ -10,38 +10,12 @@ use chuangsha_app::platform::{
 };
 use chuangsha_kernel::{
     id::{OrganisationId, SubjectId},
-    problem::Language,
     role::Role,
     time::{HOUR_MS, MINUTE_MS},
 };
-use chuangsha_store::testkit;
-use chuangsha_world::kit::{self, Kit};
+use chuangsha_world::kit::{self, Kit, refused as code};
+use chuangsha_world::story;
 use uuid::Uuid;
-
-/// The code of a refusal.
-fn code<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-    match result.expect_err("refused") {
-        Failure::Problem(problem) => {
-            assert!(!problem.title(Language::Chinese).contains('{'), "an unfilled place in {}", problem.code.id);
-            problem.code.id.to_owned()
-        }
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
-
-/// Runs a story on each engine.
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                eprintln!("{} on {}", stringify!($name), engine.name);
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-            }
-        }
-    };
-}
 
 /// A call centre of its own, so that the officers of headquarters are another organisation.
 async fn call_centre(kit: &Kit) -> OrganisationId {

@@ -10,7 +10,7 @@ use chuangsha_app::{
         reveal::Reveal,
         second::{self, Answer},
     },
-    registration::{audit_desk, desk, view as orders},
+    registration::{audit_desk, desk, order::ImageKind, picture, view as orders},
     subscribers::{
         find::{self, Search},
         view::{self, Protection},
@@ -18,42 +18,15 @@ use chuangsha_app::{
 };
 use chuangsha_kernel::{
     id::{OrganisationId, SubjectId},
-    problem::Language,
     role::Role,
     rulebook::ChannelKind,
     time::{DAY_MS, HOUR_MS, MINUTE_MS},
 };
-use chuangsha_store::{params, testkit};
-use chuangsha_world::kit::{self, Kit};
+use chuangsha_store::params;
+use chuangsha_world::kit::{self, Kit, refused as code};
+use chuangsha_world::story;
 use uuid::Uuid;
 use zeroize::Zeroizing;
-
-/// The code of a refusal.
-fn code<T>(result: Result<T, Failure>) -> String {
-    match result.err().expect("refused") {
-        Failure::Problem(problem) => {
-            assert!(!problem.title(Language::Chinese).contains('{'), "an unfilled place in {}", problem.code.id);
-            assert!(!problem.remedy(Language::English).contains('{'));
-            problem.code.id.to_owned()
-        }
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
-
-/// Runs a story on each engine.
-macro_rules! story {
-    ($name:ident, $kit:ident => $body:block) => {
-        #[tokio::test(flavor = "multi_thread")]
-        async fn $name() {
-            for engine in testkit::engines().await {
-                eprintln!("{} on {}", stringify!($name), engine.name);
-                let $kit = Kit::new(engine.store.clone()).await;
-                $body
-                assert_eq!($kit.broken().await, Vec::<&str>::new(), "on {}", engine.name);
-            }
-        }
-    };
-}
 
 /// Who serves subscribers: an agent of a call centre, and a privacy officer of headquarters.
 async fn people(kit: &Kit) -> (Actor, Actor) {
@@ -117,7 +90,7 @@ async fn logged(kit: &Kit, action: &'static str) -> i64 {
         .unwrap()
 }
 
-story!(found_by_a_full_number_and_masked_for_everybody, kit => {
+story!(found_by_a_full_number_and_masked_for_everybody, kit, sound => {
     let (agent, officer) = people(&kit).await;
     let opened = subscribed(&kit, 1, 1, 3).await;
     let id = find::search(&kit.app, &agent, by("number", "+86 199 0000 0001")).await.unwrap();
@@ -152,7 +125,7 @@ story!(found_by_a_full_number_and_masked_for_everybody, kit => {
     assert_eq!(code(find::search(&kit.app, &foreign, by("number", "19900000001")).await), "subscriber.not_found");
 });
 
-story!(every_look_up_is_written_down_and_counted, kit => {
+story!(every_look_up_is_written_down_and_counted, kit, sound => {
     let (agent, officer) = people(&kit).await;
     subscribed(&kit, 1, 1, 1).await;
     assert_eq!(code(find::search(&kit.app, &agent, by("number", "1990000")).await), "phone.length");
@@ -184,7 +157,7 @@ story!(every_look_up_is_written_down_and_counted, kit => {
     assert_eq!(logged(&kit, "subscriber.view").await, 1);
 });
 
-story!(one_field_for_a_minute_once_and_within_the_budget, kit => {
+story!(one_field_for_a_minute_once_and_within_the_budget, kit, sound => {
     let (agent, officer) = people(&kit).await;
     let id = subscribed(&kit, 1, 1, 1).await[0];
     let reveal = |asked: Reveal| { let (app, agent) = (kit.app.clone(), agent.clone()); async move { view::reveal(&app, &agent, id, asked).await } };
@@ -230,7 +203,7 @@ story!(one_field_for_a_minute_once_and_within_the_budget, kit => {
     assert_eq!(code(view::reveal(&kit.app, &untrained, id, ask("name")).await), "people.denied");
 });
 
-story!(a_protected_person_is_seen_by_two, kit => {
+story!(a_protected_person_is_seen_by_two, kit, sound => {
     let (agent, officer) = people(&kit).await;
     let id = subscribed(&kit, 1, 1, 1).await[0];
     assert_eq!(code(view::protect(&kit.app, &agent, id, Protection { protect: true, words: "公众人物".into() }).await), "people.denied");
@@ -256,7 +229,46 @@ story!(a_protected_person_is_seen_by_two, kit => {
     view::reveal(&kit.app, &agent, id, ask("name")).await.unwrap();
 });
 
-story!(many_persons_the_young_and_other_provinces_are_seen_by_two, kit => {
+story!(the_pictures_of_a_protected_person_are_seen_by_two_and_by_whoever_audits, kit, sound => {
+    let (agent, officer) = people(&kit).await;
+    let province = OrganisationId(kit.app.ids.next(kit::start()));
+    let hq = kit.hq;
+    let found = move |tx: &mut chuangsha_store::Tx<'_>| {
+        let kind = OrganisationKind::Province;
+        let new = organisation::NewOrganisation { id: province, kind, parent: Some(hq), region: "99", zh: "省公司", en: "Province" };
+        organisation::create(tx, &new, kit::start())
+    };
+    kit.app.write(found).await.unwrap();
+    let other = employed(&kit, "P-2", Role::PrivacyOfficer, OrganisationKind::Province, province).await;
+    let subscription = subscribed(&kit, 1, 1, 1).await[0];
+    let id = chuangsha_kernel::id::OrderId(subscription);
+    let look = async |by: &Actor, kind| picture::show(&kit.app, by, id, kind).await;
+    let waits = async || picture::waits_for(&kit.app, &officer, id).await.unwrap();
+    look(&officer, ImageKind::DocumentFront).await.unwrap();
+    assert_eq!(waits().await, None);
+    assert_eq!(code(picture::ask_second(&kit.app, &officer, id, ask("images")).await), "second.not_needed");
+    view::protect(&kit.app, &officer, subscription, Protection { protect: true, words: "公众人物".into() }).await.unwrap();
+    assert_eq!(code(look(&officer, ImageKind::DocumentFront).await), "second.needed");
+    assert_eq!(waits().await, Some(second::Cause::Protected));
+    assert_eq!(code(look(&agent, ImageKind::DocumentFront).await), "people.denied", "an agent has no pictures to ask for");
+    look(&kit.auditor(), ImageKind::DocumentFront).await.unwrap();
+    assert_eq!(code(picture::ask_second(&kit.app, &officer, id, Reveal { words: String::new(), ..ask("images") }).await), "protection.words_missing");
+    let request = picture::ask_second(&kit.app, &officer, id, ask("images")).await.unwrap();
+    assert_eq!(code(look(&officer, ImageKind::DocumentFront).await), "second.needed", "asked is not agreed");
+    second::answer(&kit.app, &other, request, Answer::Approve, String::new()).await.unwrap();
+    assert_eq!(waits().await, None);
+    for kind in [ImageKind::DocumentFront, ImageKind::LivePhoto, ImageKind::DocumentFront] {
+        assert_eq!(&look(&officer, kind).await.unwrap()[..2], [0xff, 0xd8], "all of the order, for a while");
+    }
+    assert_eq!(code(look(&other, ImageKind::DocumentFront).await), "second.needed", "and for nobody else");
+    kit.clock.advance_ms(2 * MINUTE_MS);
+    assert_eq!(code(look(&officer, ImageKind::DocumentFront).await), "second.needed");
+    let facts = kit.app.read(|tx| Ok(tx.query("SELECT facts FROM audit_entry WHERE action = 'image.view' ORDER BY id", &[])?)).await.unwrap();
+    let told = facts.iter().filter(|row| row.text(0).unwrap().contains(&request.to_string())).count();
+    assert_eq!((facts.len(), told), (5, 3), "every look is on record, with who agreed where it took two");
+});
+
+story!(many_persons_the_young_and_other_provinces_are_seen_by_two, kit, sound => {
     let (agent, _) = people(&kit).await;
     let outlet = kit.outlet("S-0001", ChannelKind::SocialOutlet).await;
     let clerk = kit.clerk(outlet);
@@ -294,7 +306,7 @@ story!(many_persons_the_young_and_other_provinces_are_seen_by_two, kit => {
     assert_eq!(problem.data.get("cause_en").map(String::as_str), Some("somebody under age"));
 });
 
-story!(the_person_is_told_who_looked_but_never_which_of_them, kit => {
+story!(the_person_is_told_who_looked_but_never_which_of_them, kit, sound => {
     let (agent, officer) = people(&kit).await;
     let ids = subscribed(&kit, 1, 1, 2).await;
     let id = find::search(&kit.app, &agent, by("number", "19900000001")).await.unwrap();
@@ -336,7 +348,7 @@ story!(the_person_is_told_who_looked_but_never_which_of_them, kit => {
     assert_eq!(paged, later.iter().map(|look| look.id).collect::<Vec<_>>());
 });
 
-story!(when_the_log_cannot_be_written_nothing_is_shown, kit => {
+story!(when_the_log_cannot_be_written_nothing_is_shown, kit, sound => {
     let (agent, _) = people(&kit).await;
     let id = subscribed(&kit, 1, 1, 1).await[0];
     kit.app.write(|tx| Ok(tx.batch("ALTER TABLE audit_entry RENAME TO audit_entry_away")?)).await.unwrap();

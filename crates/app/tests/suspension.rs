@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use chuangsha_app::{
+    hotline::ivr::{self, IvrBranch},
     platform::{
         actor::Actor,
         audit::By,
@@ -30,31 +31,18 @@ use chuangsha_app::{
 };
 use chuangsha_kernel::{
     id::OrganisationId,
-    problem::Language,
     role::{Action, ActionSet, Role},
     rulebook::ChannelKind,
-    time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp},
+    time::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, Timestamp},
 };
 use chuangsha_store::{params, testkit};
 use chuangsha_world::{
-    kit::{self, Kit},
+    kit::{self, Kit, refused as code},
     network::Behaviour,
 };
 use futures_util::future::{BoxFuture, FutureExt};
 use uuid::Uuid;
 use zeroize::Zeroizing;
-
-/// The code of a refusal.
-fn code<T: std::fmt::Debug>(result: Result<T, Failure>) -> String {
-    match result.expect_err("refused") {
-        Failure::Problem(problem) => {
-            assert!(!problem.title(Language::Chinese).contains('{'), "an unfilled place in {}", problem.code.id);
-            assert!(!problem.remedy(Language::English).contains('{'));
-            problem.code.id.to_owned()
-        }
-        other => panic!("a fault, not a refusal: {other}"),
-    }
-}
 
 /// Runs a story on each engine.
 macro_rules! story {
@@ -478,6 +466,43 @@ story!(the_police_stop_both_ways_with_a_paper_and_nothing_else_lifts_it, kit, _p
     assert_eq!(code(desk::take(&kit.app, &clerk, paper("x")).await), "people.denied");
     let version = hold(&kit, second).await.version;
     assert_eq!(code(desk::step(&kit.app, &clerk, second, version, Asked::Lift, "请求".into()).await), "suspension.not_found");
+});
+
+story!(emergency_numbers_hotline_and_registration_stay_reachable_in_every_stop, kit, _phone => {
+    let switch = kit.actor(Role::SystemAdministrator, OrganisationKind::CarrierHq, kit.hq, "");
+    let open = ivr::reachable(&kit.app, &switch, kit.clock.now()).unwrap();
+    for number in ["110", "119", "120", "122", &open.hotline, &open.registration] {
+        assert!(open.numbers.iter().any(|one| one == number), "{number}");
+    }
+    for (index, ground) in (1..).zip(Ground::ALL.iter().copied()) {
+        let (number, digits) = old_number(&kit, index).await;
+        let app = kit.app.clone();
+        let now = app.clock.now();
+        let notice = if ground == Ground::Police { notice().with_reference("公停〔2026〕1 号") } else { notice() };
+        let one = |level| Stop { notice: notice.clone(), ..asked(number, ground, level) };
+        if ground == Ground::Arrears {
+            let due = Intake { due_on: Some("2026-01-01".into()), ..intake(&digits, ground) };
+            desk::take(&kit.app, &manager(&kit), due).await.unwrap();
+        }
+        // Level by level, as far as the ground goes.
+        let mut reached = 0;
+        for level in Level::ALL.iter().copied() {
+            let asked = one(level);
+            let app = app.clone();
+            if kit.app.write(move |tx| suspension::stop(&app, tx, By::System("test"), &asked, now)).await.is_err() {
+                continue;
+            }
+            kit.work().await;
+            let there = kit.network.line(&digits).unwrap();
+            assert_eq!(there.reachable, open.numbers.join(","), "{ground:?} at {level:?}");
+            reached += 1;
+        }
+        assert!(reached > 0, "{ground:?} stops nobody");
+        // And the caller is led to people who can lift it.
+        let asked = ivr::TagQuery { number: Zeroizing::new(digits.clone()), language: None };
+        let tag = ivr::find(&kit.app, &switch, asked).await.unwrap();
+        assert_eq!(tag.branch, IvrBranch::Stopped, "{ground:?}");
+    }
 });
 
 story!(an_appeal_is_heard_by_another_and_lifts_in_the_same_transaction, kit, _phone => {

@@ -36,6 +36,8 @@ pub enum Behaviour {
     Underway,
     /// No answer for so many milliseconds; the call is placed all the same.
     Slow(u64),
+    /// Placed and answered; the connection breaks off before the switch can say so.
+    Lost,
     /// This HTTP status; nothing is placed.
     Status(u16),
     /// A successful status and nothing that can be read.
@@ -137,7 +139,7 @@ async fn place(State(shared): State<Arc<Mutex<Inner>>>, headers: HeaderMap, Json
             }
             Behaviour::Garbage => return Json(json!({"calls": []})).into_response(),
             Behaviour::Answer(seconds, pressed) => json!({"id": id, "result": "answered", "seconds": seconds, "pressed": pressed}),
-            Behaviour::Underway | Behaviour::Slow(_) => json!({"id": id, "result": "answered", "seconds": 20}),
+            Behaviour::Underway | Behaviour::Slow(_) | Behaviour::Lost => json!({"id": id, "result": "answered", "seconds": 20}),
             Behaviour::NoAnswer => json!({"id": id, "result": "no_answer"}),
             Behaviour::Busy => json!({"id": id, "result": "busy"}),
             Behaviour::Fail => json!({"id": id, "result": "failed"}),
@@ -150,6 +152,10 @@ async fn place(State(shared): State<Arc<Mutex<Inner>>>, headers: HeaderMap, Json
     match behaviour {
         Behaviour::Underway => return (StatusCode::ACCEPTED, Json(json!({"id": id, "result": "underway"}))).into_response(),
         Behaviour::Slow(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        Behaviour::Lost => {
+            let broken = futures_util::stream::iter([Ok(&b"{"[..]), Err(std::io::Error::other("the line broke off"))]);
+            return axum::body::Body::from_stream(broken).into_response();
+        }
         _ => {}
     }
     let said = lock(&shared).said.get(&call.key).cloned();

@@ -1,6 +1,12 @@
 //! 试验台: the whole application on one store, with simulators for everything outside and a clock that moves when told. Tests, benchmarks and
 //! crash runs share it; nothing in it decides anything.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "a test that cannot be set up stops")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot be set up stops"
+)]
 
 use std::sync::{Arc, OnceLock};
 
@@ -26,6 +32,7 @@ use chuangsha_app::{
 use chuangsha_kernel::{
     document::ResidentId,
     id::{Ids, OrderId, OrganisationId, StaffId},
+    problem::Language,
     role::{Matrix, Role, RoleSet},
     rulebook::ChannelKind,
     time::{Clock, DAY_MS, SettableClock, Timestamp},
@@ -38,6 +45,56 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{network::NetworkElement, pictures, verification::VerificationAuthority};
+
+/// Runs a story on every store this machine has, each time on an application of its own. With `sound` the record is checked whole at the end.
+///
+/// ```ignore
+/// story!(nobody_is_stopped_twice, kit => { … });
+/// story!(nobody_has_six_numbers, kit, sound => { … });
+/// ```
+#[macro_export]
+macro_rules! story {
+    ($name:ident, $kit:ident => $body:block) => {
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            for engine in chuangsha_store::testkit::engines().await {
+                eprintln!("{} on {}", stringify!($name), engine.name);
+                let $kit = $crate::kit::Kit::new(engine.store.clone()).await;
+                $body
+            }
+        }
+    };
+    ($name:ident, $kit:ident, sound => $body:block) => {
+        $crate::story!($name, $kit => {
+            $body
+            assert_eq!($kit.broken().await, Vec::<&str>::new(), "the record is whole");
+        });
+    };
+}
+
+/// The code of a refusal, whose sentences leave no place unfilled.
+///
+/// # Panics
+/// Nothing was refused, or something broke.
+pub fn refused<T>(result: Result<T, Failure>) -> &'static str {
+    match result {
+        Ok(_) => panic!("not refused"),
+        Err(Failure::Problem(problem)) => {
+            for language in [Language::Chinese, Language::English] {
+                let said = [problem.title(language), problem.remedy(language)];
+                assert!(!said.iter().any(|text| text.contains('{')), "an unfilled place in {}", problem.code.id);
+            }
+            problem.code.id
+        }
+        Err(fault) => panic!("a fault, not a refusal: {fault}"),
+    }
+}
+
+/// Somebody of headquarters with an account: a job works for nobody else.
+pub async fn hired(kit: &Kit, number: &'static str, role: Role) -> Actor {
+    let staff = kit.staff(number, role).await;
+    Actor { staff, ..kit.actor(role, OrganisationKind::CarrierHq, kit.hq, "") }
+}
 
 /// When every story begins: 2026-11-22 09:00 in China.
 pub fn start() -> Timestamp {

@@ -15,7 +15,7 @@ use chuangsha_app::{
         actor::Actor,
         audit::By,
         network::{Handler, NetworkAction, NetworkCommand, NetworkElement, NetworkOutcome, Worker, WorkerSettings},
-        notify::{Receipt, ReceiptState, Sms, SmsMessage, SmsOutcome, Templates},
+        notify::{CallMessage, CallOutcome, OutboundCall, Receipt, ReceiptState, Sms, SmsMessage, SmsOutcome, Templates},
         people::OrganisationKind,
     },
     registration::{
@@ -28,7 +28,7 @@ use chuangsha_app::{
         self, Case, Ladder, State, Step,
         carry::{self, Because},
         clock,
-        contact::{Call, CallHandler, CallOutcome, Dialler},
+        contact::CallHandler,
         desk::{self, Asked, NewCampaign, TargetInput},
         kind::{self, Finding, Kind},
         refund, table,
@@ -207,13 +207,13 @@ impl Sms for Outside {
     }
 }
 
-impl Dialler for Outside {
-    fn call<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, CallOutcome> {
+impl OutboundCall for Outside {
+    fn call<'a>(&'a self, call: &'a CallMessage) -> BoxFuture<'a, CallOutcome> {
         let outcome = self.with(|inside, now| {
             inside.made += 1;
             inside.told.calls += 1;
             let id = format!("C{:09}", inside.made);
-            let Some(&who) = inside.by_digits.get(call.to.digits()) else { return CallOutcome::Rejected { code: "unknown".to_owned() } };
+            let Some(&who) = inside.by_digits.get(call.to.digits()) else { return CallOutcome::Refused { code: "unknown".to_owned() } };
             let gone = inside.people.get(who).is_some_and(|person| person.gone);
             if let Some(broken) = promise::contacted(now, gone) {
                 inside.broken.push(broken.to_owned());
@@ -223,9 +223,9 @@ impl Dialler for Outside {
                 Some(person) if answers && !person.deaf.1 => {
                     person.reached |= 2;
                     inside.think(who, 80, 10);
-                    CallOutcome::Heard { id }
+                    CallOutcome::Answered { id, seconds: 20, pressed: None }
                 }
-                _ => CallOutcome::Unheard { id },
+                _ => CallOutcome::NoAnswer { id },
             }
         });
         Box::pin(std::future::ready(outcome))
@@ -356,7 +356,7 @@ impl Year {
     fn wire(&mut self) {
         let templates = Arc::new(Templates::embedded().unwrap());
         let app = &self.app;
-        let calls = CallHandler { app: app.clone(), templates: Arc::clone(&templates), dialler: Arc::new(self.outside.clone()) };
+        let calls = CallHandler { app: app.clone(), templates: Arc::clone(&templates), calls: Arc::new(self.outside.clone()) };
         self.handlers = vec![
             ("sms", Arc::new(gate::MessageHandler(app.clone(), templates))),
             ("call", Arc::new(calls)),

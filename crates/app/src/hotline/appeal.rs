@@ -12,7 +12,10 @@ use chuangsha_store::{Row, Tx, params};
 use jiff::civil::Date;
 use uuid::Uuid;
 
-use super::{place, table};
+use super::{
+    filed::{self, Filed},
+    table,
+};
 use crate::{
     App,
     platform::{
@@ -221,28 +224,43 @@ impl Appeal {
     }
 }
 
-const COLUMNS: &str = "id, ticket, region, reference, about, happened_on, hold, hold_decided_by, state, version, deductible, worker, \
+impl Filed for Appeal {
+    const TABLE: &'static str = "appeal";
+    const COLUMNS: &'static str = "id, ticket, region, reference, about, happened_on, hold, hold_decided_by, state, version, deductible, worker, \
                        received_at, accept_by, settle_by";
 
-fn read(row: &Row) -> Result<Appeal> {
-    let broken = |column: &str| Failure::internal(format!("appeal.{column} holds a value this version does not know"));
-    Ok(Appeal {
-        id: row.uuid(0)?,
-        ticket: row.uuid(1)?,
-        region: row.text(2)?,
-        reference: row.text(3)?,
-        about: About::from_i64(row.int(4)?).ok_or_else(|| broken("about"))?,
-        happened_on: row.str(5)?.parse().map_err(|_| broken("happened_on"))?,
-        hold: row.opt_uuid(6)?,
-        hold_decided_by: row.opt_uuid(7)?.map(StaffId),
-        state: AppealState::from_i64(row.int(8)?).ok_or_else(|| broken("state"))?,
-        version: row.int(9)?,
-        deductible: row.flag(10)?,
-        worker: row.opt_uuid(11)?.map(StaffId),
-        received_at: Timestamp(row.int(12)?),
-        accept_by: row.opt_int(13)?.map(Timestamp),
-        settle_by: row.opt_int(14)?.map(Timestamp),
-    })
+    fn read(row: &Row) -> Result<Self> {
+        let broken = |column: &str| Failure::internal(format!("appeal.{column} holds a value this version does not know"));
+        Ok(Self {
+            id: row.uuid(0)?,
+            ticket: row.uuid(1)?,
+            region: row.text(2)?,
+            reference: row.text(3)?,
+            about: About::from_i64(row.int(4)?).ok_or_else(|| broken("about"))?,
+            happened_on: row.str(5)?.parse().map_err(|_| broken("happened_on"))?,
+            hold: row.opt_uuid(6)?,
+            hold_decided_by: row.opt_uuid(7)?.map(StaffId),
+            state: AppealState::from_i64(row.int(8)?).ok_or_else(|| broken("state"))?,
+            version: row.int(9)?,
+            deductible: row.flag(10)?,
+            worker: row.opt_uuid(11)?.map(StaffId),
+            received_at: Timestamp(row.int(12)?),
+            accept_by: row.opt_int(13)?.map(Timestamp),
+            settle_by: row.opt_int(14)?.map(Timestamp),
+        })
+    }
+
+    fn missing() -> Failure {
+        refuse(Refusal::NotFound)
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn ticket(&self) -> Option<Uuid> {
+        Some(self.ticket)
+    }
 }
 
 /// What an appeal says.
@@ -280,8 +298,7 @@ pub async fn receive(app: &App, actor: &Actor, input: NewAppeal) -> Result<Appea
     }
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
-        let ticket = super::seen(&writer, tx, &actor, input.ticket)?;
-        actor.require(&writer, Action::TicketWork, &place(&writer, &ticket.region))?;
+        let ticket = filed::of_ticket(&writer, tx, &actor, input.ticket)?;
         // Against the newest measure that still stands.
         let hold = match (input.about, ticket.subscription) {
             (About::Stop, Some(id)) => {
@@ -350,8 +367,7 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, step: Appeal
     let now = app.clock.now();
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
-        let old = seen(&writer, tx, &actor, id)?;
-        actor.require(&writer, Action::TicketDecide, &place(&writer, &old.region))?;
+        let old: Appeal = filed::held(&writer, tx, &actor, id, Action::TicketDecide)?;
         if old.version != version {
             return Err(refuse(Refusal::Changed));
         }
@@ -407,66 +423,6 @@ fn record(app: &App, tx: &mut Tx, actor: &Actor, before: &str, one: &Appeal, act
         ..Entry::default()
     };
     app.audit(tx, By::Actor(actor), &entry, now).map(drop)
-}
-
-fn seen(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<Appeal> {
-    actor.reach(app, Action::TicketView)?;
-    let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM appeal WHERE id = $1"), &params![&id])?;
-    let found = row.as_ref().map(read).transpose()?.ok_or_else(|| refuse(Refusal::NotFound))?;
-    actor.require(app, Action::TicketView, &place(app, &found.region)).map_err(|_| refuse(Refusal::NotFound))?;
-    Ok(found)
-}
-
-/// One appeal with its ticket's code.
-///
-/// # Errors
-/// `appeal.not_found`
-pub async fn find(app: &App, actor: &Actor, id: Uuid) -> Result<(Appeal, String)> {
-    let (reader, actor) = (app.clone(), actor.clone());
-    app.read(move |tx| {
-        let one = seen(&reader, tx, &actor, id)?;
-        let code = table::find(tx, one.ticket)?.map_or_else(String::new, |ticket| ticket.code);
-        Ok((one, code))
-    })
-    .await
-}
-
-/// What a list of appeals shows.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Region or the start of one.
-    pub region: String,
-    /// State.
-    pub state: Option<AppealState>,
-    /// Keyset: id of the last row before.
-    pub after: Option<Uuid>,
-    /// Rows.
-    pub limit: i64,
-}
-
-/// One page, newest first, each with the code of its ticket.
-///
-/// # Errors
-/// The right to see tickets.
-pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Vec<(Appeal, String)>> {
-    filter.region = app.visible_region(actor, Action::TicketView, &filter.region)?;
-    app.read(move |tx| {
-        let last = Uuid::max();
-        let sql = format!(
-            "SELECT {COLUMNS} FROM appeal WHERE ($1 = '' OR substr(region, 1, 2) = $1 OR region = $1) AND ($2 = 0 OR state = $2) AND id < $3 \
-             ORDER BY id DESC LIMIT $4"
-        );
-        let state = filter.state.map_or(0, |state| state as i64);
-        let rows = tx.query(&sql, &params![&filter.region, state, filter.after.as_ref().unwrap_or(&last), filter.limit.clamp(1, 1_001)])?;
-        rows.iter()
-            .map(|row| {
-                let one = read(row)?;
-                let code = table::find(tx, one.ticket)?.map_or_else(String::new, |ticket| ticket.code);
-                Ok((one, code))
-            })
-            .collect()
-    })
-    .await
 }
 
 #[cfg(test)]

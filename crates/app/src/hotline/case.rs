@@ -1,6 +1,6 @@
 //! 整治案件: what a complaint does to the remediation of its number. The one place where the hotline speaks with the remediation.
 
-use chuangsha_kernel::time::Timestamp;
+use chuangsha_kernel::time::{DAY_MS, HOUR_MS, Timestamp};
 use chuangsha_store::Tx;
 use uuid::Uuid;
 
@@ -36,11 +36,33 @@ pub fn released(app: &App, tx: &mut Tx, actor: &Actor, subscription: Uuid, ticke
 /// The record failed.
 pub fn stage_of(tx: &mut Tx, subscription: Uuid) -> Result<Stage> {
     let Some(case) = remediation::table::open_of(tx, subscription)? else { return Ok(Stage::None) };
-    // Put aside: the stage it was put aside in. The remediation numbers its stages as bits.
-    Ok(match case.before.unwrap_or(case.state).stage() {
+    // Put aside: the stage it was put aside in.
+    Ok(stage(case.before.unwrap_or(case.state).stage()))
+}
+
+/// The remediation numbers its stages as bits.
+const fn stage(stage: remediation::Stage) -> Stage {
+    match stage {
         remediation::Stage::Remind => Stage::First,
         remediation::Stage::Suspend => Stage::Second,
         remediation::Stage::Reregister => Stage::Third,
         remediation::Stage::Cancel => Stage::Fourth,
-    })
+    }
+}
+
+/// A city, a stage and a kind of outlet; a day since 1970 in China; customers.
+pub type Touched = ((String, Stage, i64), i64, i64);
+
+/// 触达用户: how many customers the ladder touched on each of the days: told, warned, stopped, given notice.
+///
+/// # Errors
+/// The record failed.
+pub fn touched(tx: &mut Tx, from: jiff::civil::Date, until: jiff::civil::Date) -> Result<Vec<Touched>> {
+    let rows = remediation::table::touched(tx, from, until)?;
+    Ok(rows
+        .into_iter()
+        .map(|(day, region, state, channel_kind, count)| {
+            ((region, stage(state.stage()), channel_kind), (Timestamp::start_of(day).0 + 8 * HOUR_MS) / DAY_MS, count)
+        })
+        .collect())
 }

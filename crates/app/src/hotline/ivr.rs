@@ -1,7 +1,7 @@
 //! 语音导航标签: what the hotline's switch asks of a caller's number before it answers: the branch to lead to and the recording to play (R-HOT-3).
 //! The number stands in the body, never in an address; the answer says nothing of who it is.
 
-use chuangsha_kernel::{phone::Phone, problem::Refuse, role::Action, time::Timestamp};
+use chuangsha_kernel::{phone::Phone, problem::Refuse, role::Action, rulebook::Place, time::Timestamp};
 use chuangsha_vault::Field;
 
 use super::{case, ticket::Stage};
@@ -13,6 +13,7 @@ use crate::{
         listed::listed,
     },
     registration::subscription,
+    suspension::line,
 };
 
 listed! {
@@ -25,6 +26,14 @@ listed! {
     }
 }
 
+listed! {
+    /// 语音语种: the caller chooses it in the switch's first menu.
+    IvrLanguage {
+        Zh = 1, "zh", "普通话", "Chinese";
+        En = 2, "en", "英语", "English";
+    }
+}
+
 /// What the switch asks.
 #[derive(Clone, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +42,9 @@ pub struct TagQuery {
     /// The caller's number.
     #[schema(value_type = String)]
     pub number: zeroize::Zeroizing<String>,
+    /// Language of the recording; without one, Chinese.
+    #[serde(default)]
+    pub language: Option<IvrLanguage>,
 }
 
 /// 标签
@@ -47,25 +59,28 @@ pub struct Tag {
     pub branch: IvrBranch,
     /// Recording to play.
     pub recording: &'static str,
-    /// Language of the recording, `zh-CN`.
-    pub language: &'static str,
+    /// Language of the recording.
+    pub language: IvrLanguage,
 }
 
-/// 始终可达: numbers that connect in every stop, as the switch and the element take them (R-HOT-6, L-REM-11).
+/// 始终可达: numbers that connect in every stop, as the switch takes them and as the element is told with every stop (R-HOT-6, L-REM-11).
 #[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = AlwaysReachable)]
 pub struct Reachable {
-    /// Emergency numbers.
-    pub emergency: Vec<String>,
-    /// The hotline, where registration is done over the phone as well.
+    /// All of them: emergency numbers, hotline, registration.
+    pub numbers: Vec<String>,
+    /// The hotline.
     pub hotline: String,
+    /// Where customers register and re-register by telephone.
+    pub registration: String,
     /// Where appeals and nuisance reports go (L-HOT-3).
     pub referral: String,
     /// Article.
     pub article: String,
 }
 
-/// The tag of what is known of a number. Pure: a table of two facts.
-pub fn tag(real_name: Option<bool>, stage: Stage, stopped: bool) -> Tag {
+/// The tag of what is known of a number. Pure.
+pub fn tag(real_name: Option<bool>, stage: Stage, stopped: bool, language: IvrLanguage) -> Tag {
     let (branch, recording) = match (real_name, stopped, stage) {
         (None, ..) => (IvrBranch::Stranger, "welcome"),
         (Some(_), true, _) => (IvrBranch::Stopped, "stopped"),
@@ -76,7 +91,7 @@ pub fn tag(real_name: Option<bool>, stage: Stage, stopped: bool) -> Tag {
         (Some(false), false, Stage::Third) => (IvrBranch::RealName, "register-stage-3"),
         (Some(false), false, Stage::Fourth) => (IvrBranch::RealName, "register-stage-4"),
     };
-    Tag { real_name, stage, branch, recording, language: "zh-CN" }
+    Tag { real_name, stage, branch, recording, language }
 }
 
 /// One blind index and indexed reads alone: the subscription, what counts against it, and of the unregistered their open case.
@@ -86,12 +101,12 @@ pub fn tag(real_name: Option<bool>, stage: Stage, stopped: bool) -> Tag {
 pub async fn find(app: &App, actor: &Actor, query: TagQuery) -> Result<Tag> {
     actor.reach(app, Action::IvrTag)?;
     let phone = Phone::parse(&query.number).map_err(|error| Failure::from(error.problem().field("number")))?;
-    let index = app.vault.blind(Field::Phone, &phone.e164())?.0;
+    let (index, language) = (app.vault.blind(Field::Phone, &phone.e164())?.0, query.language.unwrap_or(IvrLanguage::Zh));
     app.read(move |tx| {
-        let Some(standing) = subscription::standing_of_number(tx, &index)? else { return Ok(tag(None, Stage::None, false)) };
+        let Some(standing) = subscription::standing_of_number(tx, &index)? else { return Ok(tag(None, Stage::None, false, language)) };
         // Whoever is registered is in no stage: the second read is for the others alone.
         let stage = if standing.real_name { Stage::None } else { case::stage_of(tx, standing.id)? };
-        Ok(tag(Some(standing.real_name), stage, standing.stopped))
+        Ok(tag(Some(standing.real_name), stage, standing.stopped, language))
     })
     .await
 }
@@ -102,14 +117,15 @@ pub async fn find(app: &App, actor: &Actor, query: TagQuery) -> Result<Tag> {
 /// A rule is missing; the right to ask.
 pub fn reachable(app: &App, actor: &Actor, now: Timestamp) -> Result<Reachable> {
     actor.reach(app, Action::IvrTag)?;
-    let place = chuangsha_kernel::rulebook::Place::china();
-    let emergency = app.rules.list("hotline.always_reachable", now.day(), &place).map_err(Failure::internal)?;
-    let referral = app.rules.text("hotline.referral", now.day(), &place).map_err(Failure::internal)?;
+    let referral = app.rules.text("hotline.referral", now.day(), &Place::china()).map_err(Failure::internal)?;
+    let open = line::reachable(app, "", now)?;
+    let operator = &app.config.operator;
     Ok(Reachable {
-        emergency: emergency.value,
-        hotline: app.config.operator.hotline.clone(),
+        numbers: open.value,
+        hotline: operator.hotline.clone(),
+        registration: operator.registration_port.clone(),
         referral: referral.value,
-        article: emergency.article,
+        article: open.article,
     })
 }
 
@@ -120,7 +136,8 @@ mod tests {
     #[test]
     fn each_tag_leads_to_its_branch_and_plays_its_recording() {
         let led = |real_name, stage, stopped| {
-            let tag = tag(real_name, stage, stopped);
+            let tag = tag(real_name, stage, stopped, IvrLanguage::En);
+            assert_eq!(tag.language, IvrLanguage::En);
             (tag.branch, tag.recording)
         };
         assert_eq!(led(None, Stage::None, false), (IvrBranch::Stranger, "welcome"));

@@ -26,9 +26,11 @@ use crate::{
 pub mod appeal;
 pub mod bench;
 pub mod case;
+pub mod filed;
 pub mod http;
 pub mod ivr;
 pub mod page;
+pub mod rate;
 pub mod refund;
 pub mod table;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use chuangsha_kernel::{
 use chuangsha_store::{Row, Tx, params};
 use uuid::Uuid;
 
-use super::{place, table};
+use super::filed::{self, Filed, Filter};
 use crate::{
     App,
     platform::{
@@ -18,6 +18,7 @@ use crate::{
         failure::{Failure, Result, refuse},
         listed::listed,
     },
+    remediation::refund as closing,
 };
 
 /// Tables of refunds.
@@ -47,7 +48,7 @@ listed! {
         Approved = 2, "approved", "已审批", "Approved";
         Paid = 3, "paid", "已退付", "Paid";
         Unclaimed = 4, "unclaimed", "无人领取", "Unclaimed";
-        AccountClosed = 5, "account_closed", "账户已销", "Account closed";
+        AccountClosed = 5, "account_closed", "账户已销，款项退回", "Account closed, money returned";
         Refused = 6, "refused", "未批准", "Refused";
     }
 }
@@ -59,7 +60,7 @@ listed! {
         Refuse = 2, "refuse", "不批准", "Refuse";
         Pay = 3, "pay", "登记退付", "Record the payment";
         Unclaim = 4, "unclaim", "登记无人领取", "Record as unclaimed";
-        CloseAccount = 5, "close_account", "登记账户已销", "Record that the account is closed";
+        CloseAccount = 5, "close_account", "登记账户已销、款项退回", "Record that the account is closed and the money came back";
     }
 }
 
@@ -169,7 +170,8 @@ impl Refund {
             (Computed, RefundStep::Refuse) => Refused,
             // Money nobody fetched may still be fetched; what a closed account refused may be paid another way.
             (Approved | Unclaimed | AccountClosed, RefundStep::Pay) => Paid,
-            (Approved, RefundStep::Unclaim) => Unclaimed,
+            // The money came back: until somebody says where else to send it, it stands in the register of what nobody claimed.
+            (Approved | AccountClosed, RefundStep::Unclaim) => Unclaimed,
             (Approved, RefundStep::CloseAccount) => AccountClosed,
             (state, _) => return Err(Refusal::OutOfOrder(state)),
         };
@@ -177,86 +179,114 @@ impl Refund {
     }
 }
 
-const COLUMNS: &str = "id, ticket, region, amount_fen, state, version, computed_by, approved_by, computed_at";
+impl Filed for Refund {
+    const TABLE: &'static str = "refund";
+    const COLUMNS: &'static str = "id, ticket, region, amount_fen, state, version, computed_by, approved_by, computed_at";
 
-fn read(row: &Row) -> Result<Refund> {
-    let broken = |column: &str| Failure::internal(format!("refund.{column} holds a value this version does not know"));
-    Ok(Refund {
-        id: row.uuid(0)?,
-        ticket: row.uuid(1)?,
-        region: row.text(2)?,
-        amount_fen: row.int(3)?,
-        state: RefundState::from_i64(row.int(4)?).ok_or_else(|| broken("state"))?,
-        version: row.int(5)?,
-        computed_by: StaffId(row.uuid(6)?),
-        approved_by: row.opt_uuid(7)?.map(StaffId),
-        computed_at: Timestamp(row.int(8)?),
-    })
+    fn read(row: &Row) -> Result<Self> {
+        let broken = |column: &str| Failure::internal(format!("refund.{column} holds a value this version does not know"));
+        Ok(Self {
+            id: row.uuid(0)?,
+            ticket: row.uuid(1)?,
+            region: row.text(2)?,
+            amount_fen: row.int(3)?,
+            state: RefundState::from_i64(row.int(4)?).ok_or_else(|| broken("state"))?,
+            version: row.int(5)?,
+            computed_by: StaffId(row.uuid(6)?),
+            approved_by: row.opt_uuid(7)?.map(StaffId),
+            computed_at: Timestamp(row.int(8)?),
+        })
+    }
+
+    fn missing() -> Failure {
+        refuse(Refusal::NotFound)
+    }
+
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    fn ticket(&self) -> Option<Uuid> {
+        Some(self.ticket)
+    }
 }
 
-/// What a list of refunds shows.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Region or the start of one.
+listed! {
+    /// 退费来源
+    RefundOrigin {
+        Complaint = 1, "complaint", "投诉退赔", "Of a complaint";
+        Closing = 2, "closing", "销户余额", "Closing balance";
+    }
+}
+
+/// 退费台账的一行: what is paid back, whatever for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entered {
+    /// Id: of the refund, or of the case that cancelled the line. Both grow with time.
+    pub id: Uuid,
+    /// What for.
+    pub origin: RefundOrigin,
+    /// Code of the ticket; empty for a closing balance.
+    pub ticket: String,
+    /// City.
     pub region: String,
-    /// State.
-    pub state: Option<RefundState>,
-    /// Keyset: id of the last row before.
-    pub after: Option<Uuid>,
-    /// Rows.
-    pub limit: i64,
+    /// 分
+    pub amount_fen: i64,
+    /// State; what is owed of a cancelled line needs nobody's approval.
+    pub state: RefundState,
+    /// Computed, or owed since.
+    pub at: Timestamp,
 }
 
-/// One page, newest first, each with the code of its ticket.
+const fn of_closing(state: closing::State) -> RefundState {
+    match state {
+        closing::State::Computed => RefundState::Computed,
+        closing::State::Owed => RefundState::Approved,
+        closing::State::Settled => RefundState::Paid,
+        closing::State::Unclaimed => RefundState::Unclaimed,
+        closing::State::AccountClosed => RefundState::AccountClosed,
+    }
+}
+
+/// 退费台账: complaints and closing balances in one list, newest first. Closing balances only for whoever may see the remediation.
 ///
 /// # Errors
 /// The right to see tickets.
-pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<Vec<(Refund, String)>> {
+pub async fn ledger(app: &App, actor: &Actor, mut filter: Filter, origin: Option<RefundOrigin>) -> Result<Vec<Entered>> {
     filter.region = app.visible_region(actor, Action::TicketView, &filter.region)?;
+    let closings = match actor.could(app, Action::RemediationView) {
+        true => Some(app.visible_region(actor, Action::RemediationView, &filter.region)?),
+        false => None,
+    };
+    let wanted = move |one: RefundOrigin| origin.is_none_or(|origin| origin == one);
     app.read(move |tx| {
-        let last = Uuid::max();
-        let sql = format!(
-            "SELECT {COLUMNS} FROM refund WHERE ($1 = '' OR substr(region, 1, 2) = $1 OR region = $1) AND ($2 = 0 OR state = $2) AND id < $3 \
-             ORDER BY id DESC LIMIT $4"
-        );
-        let state = filter.state.map_or(0, |state| state as i64);
-        let rows = tx.query(&sql, &params![&filter.region, state, filter.after.as_ref().unwrap_or(&last), filter.limit.clamp(1, 1_001)])?;
-        rows.iter()
-            .map(|row| {
-                let one = read(row)?;
-                let code = table::find(tx, one.ticket)?.map_or_else(String::new, |ticket| ticket.code);
-                Ok((one, code))
-            })
-            .collect()
+        let mut rows = Vec::new();
+        if wanted(RefundOrigin::Complaint) {
+            for one in filed::page::<Refund>(tx, &filter)? {
+                let (one, ticket) = filed::with_code(tx, one)?;
+                let (origin, at) = (RefundOrigin::Complaint, one.computed_at);
+                rows.push(Entered { id: one.id, origin, ticket, region: one.region, amount_fen: one.amount_fen, state: one.state, at });
+            }
+        }
+        if let Some(region) = closings.clone().filter(|_| wanted(RefundOrigin::Closing)) {
+            let of = |state: &&closing::State| filter.state.is_none_or(|wanted| wanted == of_closing(**state) as i64);
+            let states: Vec<closing::State> = closing::State::ALL.iter().filter(of).copied().collect();
+            for one in closing::newest(tx, &region, &states, filter.after, filter.limit)? {
+                let (origin, state, ticket) = (RefundOrigin::Closing, of_closing(one.state), String::new());
+                rows.push(Entered { id: one.case, origin, ticket, region: one.region, amount_fen: one.amount, state, at: one.at });
+            }
+        }
+        rows.sort_by_key(|one| std::cmp::Reverse(one.id));
+        rows.truncate(usize::try_from(filter.limit).unwrap_or(0));
+        Ok(rows)
     })
     .await
 }
 
 /// The refunds of a ticket.
 pub fn of_ticket(tx: &mut Tx, ticket: Uuid) -> Result<Vec<Refund>> {
-    tx.query(&format!("SELECT {COLUMNS} FROM refund WHERE ticket = $1 ORDER BY id"), &params![&ticket])?.iter().map(read).collect()
-}
-
-fn seen(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<Refund> {
-    actor.reach(app, Action::TicketView)?;
-    let row = tx.query_opt(&format!("SELECT {COLUMNS} FROM refund WHERE id = $1"), &params![&id])?;
-    let found = row.as_ref().map(read).transpose()?.ok_or_else(|| refuse(Refusal::NotFound))?;
-    actor.require(app, Action::TicketView, &place(app, &found.region)).map_err(|_| refuse(Refusal::NotFound))?;
-    Ok(found)
-}
-
-/// One refund with its ticket's code.
-///
-/// # Errors
-/// `refund.not_found`
-pub async fn find(app: &App, actor: &Actor, id: Uuid) -> Result<(Refund, String)> {
-    let (reader, actor) = (app.clone(), actor.clone());
-    app.read(move |tx| {
-        let one = seen(&reader, tx, &actor, id)?;
-        let code = table::find(tx, one.ticket)?.map_or_else(String::new, |ticket| ticket.code);
-        Ok((one, code))
-    })
-    .await
+    let sql = format!("SELECT {} FROM refund WHERE ticket = $1 ORDER BY id", Refund::COLUMNS);
+    tx.query(&sql, &params![&ticket])?.iter().map(Refund::read).collect()
 }
 
 /// 核算: computes a refund for a ticket.
@@ -269,8 +299,7 @@ pub async fn compute(app: &App, actor: &Actor, ticket: Uuid, amount: String, wor
     let amount_fen = fen(&amount).map_err(refuse)?;
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
-        let ticket = super::seen(&writer, tx, &actor, ticket)?;
-        actor.require(&writer, Action::TicketWork, &place(&writer, &ticket.region))?;
+        let ticket = filed::of_ticket(&writer, tx, &actor, ticket)?;
         let one = Refund {
             id: writer.ids.next(now),
             ticket: ticket.id,
@@ -301,12 +330,11 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, step: Refund
     let now = app.clock.now();
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
-        let old = seen(&writer, tx, &actor, id)?;
         let action = match step {
             RefundStep::Approve | RefundStep::Refuse => Action::TicketDecide,
             _ => Action::TicketWork,
         };
-        actor.require(&writer, action, &place(&writer, &old.region))?;
+        let old: Refund = filed::held(&writer, tx, &actor, id, action)?;
         if old.version != version {
             return Err(refuse(Refusal::Changed));
         }
@@ -352,7 +380,7 @@ mod tests {
             (Approved, [None, None, Some(Paid), Some(Unclaimed), Some(AccountClosed)]),
             (Paid, [None; 5]),
             (Unclaimed, [None, None, Some(Paid), None, None]),
-            (AccountClosed, [None, None, Some(Paid), None, None]),
+            (AccountClosed, [None, None, Some(Paid), Some(Unclaimed), None]),
             (Refused, [None; 5]),
         ];
         assert_eq!(table.map(|(state, _)| state).as_slice(), RefundState::ALL, "a new state has its row");

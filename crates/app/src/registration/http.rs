@@ -15,6 +15,7 @@ use super::{
     desk::{self, Capture, Delivery, NewOrder, Offer, Reservation},
     order::{Defect, ImageKind, Product, RejectReason, State as OrderState},
     person::{self, Link, Restriction},
+    picture,
     reregistration::{self, Reregistration},
     table::Filter,
     view::{self, OrderView, RowView},
@@ -232,7 +233,7 @@ async fn add_image(
 #[utoipa::path(get, path = "/registrations/{id}/images/{kind}", tag = "audit", params(("id" = Uuid, Path), ("kind" = ImageKind, Path)), responses((status = 200, content_type = "image/jpeg", body = Vec<u8>)))]
 async fn image(State(app): State<App>, actor: Actor, Path((id, kind)): Path<(Uuid, String)>) -> Result<Response> {
     let kind = ImageKind::parse(&kind).ok_or(Refusal::FieldInvalid { field: "kind" })?;
-    let bytes = view::image(&app, &actor, OrderId(id), kind).await?;
+    let bytes = picture::show(&app, &actor, OrderId(id), kind).await?;
     let mut response = bytes.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/jpeg"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -11,6 +11,7 @@ pub mod offline;
 pub mod order;
 pub mod page;
 pub mod person;
+pub mod picture;
 pub mod refusal;
 pub mod replay;
 pub mod reregistration;

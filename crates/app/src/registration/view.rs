@@ -7,7 +7,7 @@ use chuangsha_kernel::{
     name::{Address, PersonName},
     phone::Phone,
     problem::Problem,
-    role::{Action, Role},
+    role::Action,
     time::Timestamp,
 };
 use chuangsha_store::Tx;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     Refusal,
-    desk::{IMAGE, place},
+    desk::place,
     order::{ImageKind, Order, Product, RiskBounds},
     subscription,
     table::{self, Filter, Party},
@@ -25,10 +25,9 @@ use crate::{
     App,
     platform::{
         actor::Actor,
-        audit::{self, By, Entry},
+        audit,
         failure::{Failure, Result},
         keys,
-        purpose::Purpose,
         reveal::{self, Reveal, Revealed, Thing},
     },
 };
@@ -202,7 +201,7 @@ pub(crate) fn masked_party(app: &App, tx: &mut Tx, party: &Party) -> Result<Part
 }
 
 /// The order, when this person may see it: one's own outlet's, or those of the region one audits or manages.
-fn visible(app: &App, tx: &mut Tx, actor: &Actor, id: OrderId, action: Action) -> Result<Order> {
+pub(super) fn visible(app: &App, tx: &mut Tx, actor: &Actor, id: OrderId, action: Action) -> Result<Order> {
     let order = table::find(tx, id)?;
     let resource = app.resource(order.captured_by.organisation, &order.region, Some(order.captured_by.staff));
     // Who may not even see it does not learn that it is there; who may is told why not more.
@@ -586,49 +585,6 @@ pub async fn ask_second(app: &App, actor: &Actor, id: OrderId, asked: Reveal) ->
 pub async fn budget(app: &App, actor: &Actor, region: String) -> Result<reveal::Budget> {
     let (now, reader, actor) = (app.clock.now(), app.clone(), actor.clone());
     app.read(move |tx| reveal::budget(&reader, tx, &actor, &region, now)).await
-}
-
-/// One picture in clear, for the viewer of an auditor; looking is written down first.
-pub async fn image(app: &App, actor: &Actor, id: OrderId, kind: ImageKind) -> Result<Vec<u8>> {
-    let now = app.clock.now();
-    let (writer, asker) = (app.clone(), actor.clone());
-    let (image, key) = app
-        .store
-        .write(move |tx| {
-            visible(&writer, tx, &asker, id, Action::ImageView)?;
-            let image = table::images(tx, id)?.into_iter().find(|image| image.kind == kind).ok_or(Refusal::NotFound)?;
-            let key = writer.key_if_any(tx, image.subject.0, Domain::Documents)?.ok_or(Refusal::NotFound)?;
-            let purpose = registers_or_audits(&asker).then_some(Purpose::Audit);
-            let facts = serde_json::json!({
-                "image": kind.as_str(), "sha256": hex::encode(&image.sha256), "purpose": purpose, "post": asker.roles.names(),
-            })
-            .to_string();
-            let entry = Entry {
-                action: "image.view",
-                case_kind: "order",
-                case: Some(id.0),
-                step: kind.as_str(),
-                article: "R-PIP-3",
-                pack: &writer.rules.version,
-                facts: &facts,
-                subject: Some(image.subject),
-                ..Entry::default()
-            };
-            writer.audit(tx, By::Actor(&asker), &entry, now)?;
-            Ok::<_, Failure>((image, std::sync::Arc::new(key)))
-        })
-        .await?;
-    let sealed = app.objects.get(image.id).await.map_err(Failure::internal)?;
-    let plain = key.open(IMAGE, &sealed)?;
-    if ring::digest::digest(&ring::digest::SHA256, &plain).as_ref() != image.sha256 {
-        return Err(Failure::internal("a stored picture does not match its hash"));
-    }
-    Ok(plain.to_vec())
-}
-
-/// Whoever captures or audits looks at pictures for that; anybody else's reason is not known here.
-fn registers_or_audits(actor: &Actor) -> bool {
-    [Role::Clerk, Role::Auditor, Role::SeniorAuditor].into_iter().any(|role| actor.roles.has(role))
 }
 
 /// Other orders of the same person, for the auditor to compare (R-LIM-1).

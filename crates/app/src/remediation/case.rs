@@ -94,6 +94,12 @@ impl State {
         matches!(self, Self::SingleStop | Self::DoubleStop | Self::FinalNotice)
     }
 
+    /// Coming into it is a thing the customer notices and may complain of: told, warned, stopped, given notice. A call after the message touches
+    /// nobody new.
+    pub const fn touches(self) -> bool {
+        matches!(self, Self::SmsSent | Self::Warned | Self::SingleStop | Self::DoubleStop | Self::FinalNotice | Self::Cancelled)
+    }
+
     /// Nothing more happens.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Restored | Self::Closed)

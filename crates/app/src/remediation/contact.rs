@@ -22,7 +22,7 @@ use crate::{
     platform::{
         failure::{Failure, Result},
         network::{Handled, Handler, NetworkAction, NetworkCommand, drive},
-        notify::{self, Templates},
+        notify::{self, CallMessage, CallOutcome, OutboundCall, Templates},
     },
     registration::subscription::{self, ServiceState},
 };
@@ -66,57 +66,16 @@ impl Payload {
     }
 }
 
-/// 外呼: one call asked for. Debug shows neither number nor words.
-pub struct Call {
-    /// To whom.
-    pub to: Phone,
-    /// What is said, from the same template as the message.
-    pub text: Zeroizing<String>,
-    /// The same key again is the same call.
-    pub key: String,
-}
-
-impl std::fmt::Debug for Call {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Call({}, {})", self.to.masked(), self.key)
-    }
-}
-
-/// 外呼结果
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CallOutcome {
-    /// Answered, and the words were heard; the switch's id of the call is the evidence.
-    Heard {
-        /// The switch's id.
-        id: String,
-    },
-    /// Rang, nobody answered; or the number is not in use.
-    Unheard {
-        /// The switch's id.
-        id: String,
-    },
-    /// Under way; ask again.
-    Ringing,
-    /// Never will be.
-    Rejected {
-        /// A code without personal data.
-        code: String,
-    },
-    /// Not now: no connection, no free line.
-    Unreachable {
-        /// What happened.
-        why: &'static str,
-    },
-}
-
-/// 外呼端口: whoever can place a call.
-pub trait Dialler: Send + Sync {
-    /// Places one call, or says what became of it when asked again with the same key.
-    fn call<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, CallOutcome>;
+/// What is said to whom.
+struct Said {
+    to: Phone,
+    /// The template's name; the switch knows its recording by it.
+    announcement: &'static str,
+    text: Zeroizing<String>,
 }
 
 /// What is said to whom, found at the moment of sending; `None`: it is no longer to be said.
-async fn found(app: &App, templates: &Templates, message: &Leased) -> Result<Option<(Phone, Zeroizing<String>)>> {
+async fn found(app: &App, templates: &Templates, message: &Leased) -> Result<Option<Said>> {
     let Some((id, n)) = read_key(&message.key) else { return Err(Failure::internal("a contact's key is not of its form")) };
     let Some(payload) = Payload::read(&message.payload) else {
         return Err(Failure::internal("a contact's payload is not of its form"));
@@ -143,8 +102,9 @@ async fn found(app: &App, templates: &Templates, message: &Leased) -> Result<Opt
     };
     let to = Phone::parse(&digits).map_err(|_| Failure::internal("a sealed number is not a number"))?;
     let operator = &app.config.operator;
+    let announcement = template(payload.purpose);
     let text = templates.render(
-        template(payload.purpose),
+        announcement,
         Language::Chinese,
         &[
             ("operator", operator.name_zh.as_str()),
@@ -156,7 +116,7 @@ async fn found(app: &App, templates: &Templates, message: &Leased) -> Result<Opt
             ("hotline", &operator.hotline),
         ],
     );
-    Ok(Some((to, text.map_err(Failure::internal)?)))
+    Ok(Some(Said { to, announcement, text: text.map_err(Failure::internal)? }))
 }
 
 /// The notice still fits where the case stands.
@@ -202,7 +162,7 @@ pub async fn send(app: &App, templates: &Templates, message: &Leased) -> Result<
     if let Some(later) = quiet(app, app.clock.now())? {
         return Ok(later);
     }
-    let Some((to, text)) = found(app, templates, message).await? else { return Ok(Handled::Done) };
+    let Some(Said { to, text, .. }) = found(app, templates, message).await? else { return Ok(Handled::Done) };
     let sms = notify::SmsMessage { to, text, idempotency_key: message.key.clone(), receipt: true };
     let outcome = app.sms.send(&sms).await;
     let (key, case, now) = (message.key.clone(), message.case, app.clock.now());
@@ -283,7 +243,7 @@ pub struct CallHandler {
     /// The words.
     pub templates: Arc<Templates>,
     /// The switch.
-    pub dialler: Arc<dyn Dialler>,
+    pub calls: Arc<dyn OutboundCall>,
 }
 
 impl Handler for CallHandler {
@@ -306,19 +266,27 @@ impl CallHandler {
         if let Some(later) = quiet(app, app.clock.now())? {
             return Ok(later);
         }
-        let Some((to, text)) = found(app, &self.templates, message).await? else { return Ok(Handled::Done) };
-        let call = Call { to, text, key: message.key.clone() };
-        Ok(match self.dialler.call(&call).await {
-            CallOutcome::Heard { id } => {
-                settle(app, &message.key, ContactResult::Delivered, Some(id)).await?;
+        let Some(Said { to, announcement, text }) = found(app, &self.templates, message).await? else { return Ok(Handled::Done) };
+        let call = CallMessage {
+            to,
+            announcement: announcement.to_owned(),
+            text,
+            language: Language::Chinese,
+            idempotency_key: message.key.clone(),
+        };
+        Ok(match self.calls.call(&call).await {
+            // Hung up before a word was said: nobody was told anything.
+            CallOutcome::Answered { id, seconds, .. } => {
+                let result = if seconds > 0 { ContactResult::Delivered } else { ContactResult::Failed };
+                settle(app, &message.key, result, Some(id)).await?;
                 Handled::Done
             }
-            CallOutcome::Unheard { id } => {
+            CallOutcome::NoAnswer { id } | CallOutcome::Busy { id } | CallOutcome::Failed { id } => {
                 settle(app, &message.key, ContactResult::Failed, Some(id)).await?;
                 Handled::Done
             }
-            CallOutcome::Ringing => Handled::Later { after_ms: 5_000 },
-            CallOutcome::Rejected { code } => {
+            CallOutcome::Underway => Handled::Later { after_ms: 5_000 },
+            CallOutcome::Refused { code } => {
                 settle(app, &message.key, ContactResult::Failed, None).await?;
                 Handled::Bury { why: format!("refused: {code}") }
             }

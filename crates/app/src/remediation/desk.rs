@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     campaign::{self, Campaign, Planned, Publicity, State as Runs, Step as Turn, Target, Wave},
     carry::{self, Because},
-    case::{Case, Ladder, Medium, Refusal, Stage, Step},
+    case::{Case, Ladder, Medium, Refusal, Stage, State, Step},
     clock::{self, Simulation},
     kind::Kind,
     refund,
@@ -661,6 +661,17 @@ fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), a
     if needs_words && words.chars().count() < 2 {
         return Err(invalid("words"));
     }
+    // What moves money and not the case.
+    let money = |action, facts| Entry {
+        action,
+        case_kind: "remediation",
+        case: Some(id),
+        article: "R-REM-11",
+        pack: &app.rules.version,
+        facts,
+        why: words,
+        ..Entry::default()
+    };
     let mut approver = None;
     let step = match asked {
         Asked::Emergency { hours } => {
@@ -721,17 +732,7 @@ fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), a
             }
             refund::compute(tx, &old, *amount, now)?;
             let facts = format!("{{\"fen\":{amount}}}");
-            let entry = Entry {
-                action: "remediation.balance",
-                case_kind: "remediation",
-                case: Some(id),
-                article: "R-REM-11",
-                pack: &app.rules.version,
-                facts: &facts,
-                why: words,
-                ..Entry::default()
-            };
-            app.audit(tx, By::Actor(actor), &entry, now)?;
+            app.audit(tx, By::Actor(actor), &money("remediation.balance", &facts), now)?;
             return Ok(Done::Case(Box::new(old)));
         }
         Asked::Settle { reference, account_closed } => {
@@ -740,6 +741,13 @@ fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), a
                 return Err(invalid("reference"));
             }
             let state = if *account_closed { refund::State::AccountClosed } else { refund::State::Settled };
+            // Money nobody claimed, or that a closed account sent back, is paid when somebody comes for it; the case has gone on without.
+            let late = refund::find(tx, id)?.is_some_and(|one| one.state.waits_for_somebody());
+            if late && old.state != State::Refunding && state == refund::State::Settled {
+                refund::end(tx, id, state, reference, now)?;
+                app.audit(tx, By::Actor(actor), &money("remediation.settle_late", "{}"), now)?;
+                return Ok(Done::Case(Box::new(old)));
+            }
             refund::end(tx, id, state, reference, now)?;
             Step::Settle
         }

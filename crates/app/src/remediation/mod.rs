@@ -8,7 +8,6 @@
 //! | carry | one step, carried out: state, audit entry, messages, holds, counts in one transaction |
 //! | clock | the leased jobs: what is due, what a wave takes in |
 //! | contact | messages and calls on their way out, and what is heard of them |
-//! | dialler | a switch behind an HTTP gateway |
 //! | desk | what people do |
 //! | refund | what cancelled lines are owed |
 //! | kind | what is wrong with a line |
@@ -33,7 +32,6 @@ pub mod case;
 pub mod clock;
 pub mod contact;
 pub mod desk;
-pub mod dialler;
 pub mod excess;
 pub mod http;
 pub mod import;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use axum::{
     Form, Router,
     extract::{Path, State as Of},
-    http::{StatusCode, Uri},
+    http::Uri,
     response::Response,
     routing::{get, post},
 };
@@ -37,7 +37,7 @@ use crate::{
             form::{Choice, Input, Kind as Field, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
+            page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Empty, Fact, Facts, Moment, Tag, Timeline, Tone, code, fact, status},
             see_other,
@@ -309,7 +309,7 @@ fn case_line(look: &Look, one: &Case) -> Line {
 }
 
 /// The last characters of an id, which are random: enough to tell cases of one page apart.
-fn short(id: Uuid) -> String {
+pub(crate) fn short(id: Uuid) -> String {
     let text = id.simple().to_string();
     text.chars().skip(20).collect::<String>().to_uppercase()
 }
@@ -438,13 +438,9 @@ async fn create(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form): Form<P
         Ok(id) => Ok(see_other(&format!("/remediation/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_with(status_of(&problem), &asking(&app, &actor, shell, &form, Some(&problem))))
+            Ok(page_refused(&problem, &asking(&app, &actor, shell, &form, Some(&problem))))
         }
     }
-}
-
-fn status_of(problem: &Problem) -> StatusCode {
-    StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {
@@ -704,7 +700,7 @@ async fn step(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Strin
             Ok((size, simulation)) => Ok(page(&campaign_page(&app, &actor, shell, &whole, Some((size, &simulation)), None))),
             Err(failure) => {
                 let problem = shown(failure)?;
-                Ok(page_with(status_of(&problem), &campaign_page(&app, &actor, shell, &whole, None, Some(&problem))))
+                Ok(page_refused(&problem, &campaign_page(&app, &actor, shell, &whole, None, Some(&problem))))
             }
         };
     }
@@ -712,7 +708,7 @@ async fn step(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Strin
         Ok(()) => Ok(see_other(&format!("/remediation/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_with(status_of(&problem), &campaign_page(&app, &actor, shell, &whole, None, Some(&problem))))
+            Ok(page_refused(&problem, &campaign_page(&app, &actor, shell, &whole, None, Some(&problem))))
         }
     }
 }
@@ -738,7 +734,7 @@ async fn one_case(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<S
 
 fn case_page(app: &App, actor: &Actor, shell: Shell, file: &CaseFile, problem: Option<&Problem>) -> DetailPage {
     let (w, language, case) = (shell.w, shell.language, &file.case);
-    let dialogs = if actor.could(app, Action::RemediationWork) { case_dialogs(w, language, case, file.protected) } else { Vec::new() };
+    let dialogs = if actor.could(app, Action::RemediationWork) { case_dialogs(w, language, file) } else { Vec::new() };
     let sections = vec![
         Section::Facts(w.remediation_case.to_owned(), Facts { facts: case_facts(app, w, language, file) }),
         Section::Timeline(
@@ -834,7 +830,8 @@ fn hold_table(w: &'static Words, language: Language, file: &CaseFile) -> Table {
 }
 
 /// What may be done to a case as it stands, each as a dialog that asks for what it needs.
-fn case_dialogs(w: &'static Words, language: Language, case: &Case, protected: bool) -> Vec<Dialog> {
+fn case_dialogs(w: &'static Words, language: Language, file: &CaseFile) -> Vec<Dialog> {
+    let (case, protected) = (&file.case, file.protected);
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, title: &str, fields: Vec<Input>, danger: bool| {
         let form = FormPart::new(w, format!("/remediation/cases/{}/steps", case.id), title, fields)
@@ -852,14 +849,13 @@ fn case_dialogs(w: &'static Words, language: Language, case: &Case, protected: b
     if case.state == State::Held {
         add("release", w.remediation_release_hold, vec![words("release").required()], false);
     }
-    if case.state == State::Refunding {
-        let closed = Input::new("account_closed", w.remediation_account_closed, Field::Check).prefix("settle");
-        add(
-            "settle",
-            w.remediation_settle,
-            vec![Input::text("reference", w.remediation_reference).longest(60).prefix("settle"), closed],
-            false,
-        );
+    let waits = file.refund.as_ref().is_some_and(|refund| refund.state.waits_for_somebody());
+    if case.state == State::Refunding || waits {
+        let mut fields = vec![Input::text("reference", w.remediation_reference).longest(60).prefix("settle")];
+        if !waits {
+            fields.push(Input::new("account_closed", w.remediation_account_closed, Field::Check).prefix("settle"));
+        }
+        add("settle", w.remediation_settle, fields, false);
     }
     if case.state.is_open() {
         add("complain", w.remediation_complain, vec![words("complain").required()], false);
@@ -942,7 +938,7 @@ async fn case_step(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<
         Ok(_) => Ok(see_other(&format!("/remediation/cases/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_with(status_of(&problem), &case_page(&app, &actor, shell, &file, Some(&problem))))
+            Ok(page_refused(&problem, &case_page(&app, &actor, shell, &file, Some(&problem))))
         }
     }
 }

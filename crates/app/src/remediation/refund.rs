@@ -34,6 +34,13 @@ crate::platform::listed::listed! {
     }
 }
 
+impl State {
+    /// Nobody has the money yet, and nobody is being paid: whoever comes for it gets it.
+    pub const fn waits_for_somebody(self) -> bool {
+        matches!(self, Self::Unclaimed | Self::AccountClosed)
+    }
+}
+
 /// 退费
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
@@ -125,6 +132,23 @@ pub fn refunds(tx: &mut Tx, filter: &Filter) -> Result<Vec<Refund>> {
     );
     let state = filter.state.map_or(0, |state| state as i64);
     tx.query(&sql, &params![state, at.0, &case, &filter.region, filter.limit.clamp(1, 1_001)])?.iter().map(read).collect()
+}
+
+/// One page of the ledger in these states, the newest cases first.
+///
+/// # Errors
+/// The record failed.
+pub fn newest(tx: &mut Tx, region: &str, states: &[State], after: Option<Uuid>, limit: i64) -> Result<Vec<Refund>> {
+    if states.is_empty() {
+        return Ok(Vec::new());
+    }
+    let among = states.iter().map(|state| (*state as i64).to_string()).collect::<Vec<_>>().join(", ");
+    let length = region.chars().count();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM remediation_refund WHERE state IN ({among}) AND case_id < $1 AND substr(region, 1, {length}) = $2 \
+         ORDER BY case_id DESC LIMIT $3"
+    );
+    tx.query(&sql, &params![&after.unwrap_or(Uuid::max()), region, limit.clamp(1, 1_001)])?.iter().map(read).collect()
 }
 
 /// How much is owed, paid and unclaimed: state, number, fen.

@@ -7,6 +7,7 @@ use chuangsha_kernel::{
     time::Timestamp,
 };
 use chuangsha_store::{Param, Row, Tx, params};
+use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::{
@@ -84,6 +85,11 @@ CREATE TABLE remediation_count (
     value BIGINT NOT NULL,
     PRIMARY KEY (campaign, day, metric, region, kind, channel_kind)
 );
+";
+
+/// Counts are read by day as well.
+pub const DDL_2: &str = "
+CREATE INDEX remediation_count_day ON remediation_count (day, metric);
 ";
 
 const COLUMNS: [&str; 24] = [
@@ -500,6 +506,31 @@ pub fn counts(tx: &mut Tx, campaign: Option<Uuid>, days: Option<(&str, &str)>) -
         .iter()
         .map(|row| {
             Ok(Count { region: row.text(0)?, kind: row.int(1)?, channel_kind: row.int(2)?, metric: row.int(3)?, value: row.int(4)? })
+        })
+        .collect()
+}
+
+/// Day, city, the state they came into, kind of outlet, customers.
+pub type Touched = (Date, String, State, i64, i64);
+
+/// Customers touched on the days `from ..= until`, the unfolded ones included.
+pub fn touched(tx: &mut Tx, from: Date, until: Date) -> Result<Vec<Touched>> {
+    let (from, until) = (from.to_string(), until.to_string());
+    let states: Vec<String> =
+        State::ALL.iter().filter(|one| one.touches()).map(|one| (metric::ENTERED + *one as i64).to_string()).collect();
+    let which = format!("day >= $1 AND day <= $2 AND metric IN ({})", states.join(", "));
+    let sql = format!(
+        "SELECT day, region, metric, channel_kind, SUM(value) FROM (
+            SELECT day, region, metric, channel_kind, value FROM remediation_count WHERE {which}
+            UNION ALL SELECT day, region, metric, channel_kind, delta FROM remediation_delta WHERE {which}
+         ) AS counts GROUP BY day, region, metric, channel_kind"
+    );
+    tx.query(&sql, &params![&from, &until])?
+        .iter()
+        .map(|row| {
+            let day = row.text(0)?.parse().map_err(|_| broken("day"))?;
+            let state = State::from_i64(row.int(2)? - metric::ENTERED).ok_or_else(|| broken("metric"))?;
+            Ok((day, row.text(1)?, state, row.int(3)?, row.int(4)?))
         })
         .collect()
 }

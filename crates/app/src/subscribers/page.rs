@@ -22,17 +22,18 @@ use crate::{
     App,
     platform::{
         actor::Actor,
-        failure::{Failure, Result},
+        failure::Result,
         reveal::{
             self, Reveal,
             disclosure::{Audience, Disclosure},
+            page::Tried,
         },
         second::page::{field_words, purpose_words},
         web::{
             form::{Choice, Input, Kind, Notice, Wrong, notice},
             frame::shown,
             page, page_refused,
-            pages::{Button, DetailPage, Dialog, FormPart, Section, for_seconds},
+            pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Empty, Fact, Facts, Tab, Tabs, Tag, Timeline, Tone, Value, code as code_fact, fact},
             see_other,
             shell::Shell,
@@ -141,10 +142,14 @@ enum After<'a> {
     Nothing,
     /// A step was refused; the words typed come back.
     Refused(&'a Problem, &'a str),
-    /// A reveal was refused: the form comes back with what was typed.
-    Kept(&'a Reveal, &'a Problem),
-    /// A value is shown: label, value, seconds.
-    Shown((String, String, u32)),
+    /// A reveal was asked for.
+    Tried(&'a Tried),
+}
+
+impl After<'_> {
+    const fn tried(&self) -> Option<&Tried> {
+        if let Self::Tried(tried) = self { Some(tried) } else { None }
+    }
 }
 
 async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, part: &Part, after: After<'_>) -> Result<DetailPage> {
@@ -163,7 +168,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, part: &Part, a
             fields: fields(&subscriber).map(|field| Choice::new(field, field_words(w, field))).collect(),
             budget: &budget,
             once: app.ids.next(app.clock.now()),
-            refused: if let After::Kept(asked, problem) = after { Some((asked, problem)) } else { None },
+            refused: after.tried().and_then(Tried::refused),
         }));
     }
     let held = match &subscriber.number {
@@ -221,11 +226,11 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, part: &Part, a
         lead: lead(app, &shell, &subscriber),
         buttons,
         tabs: Some(tabs(w, id, &subscriber, &part.tab)),
+        revealed: after.tried().and_then(Tried::shown),
         notice: match after {
             After::Refused(problem, _) if problem.field.is_none() => Some(Notice { wrong: Wrong::of(problem, language) }),
             _ => None,
         },
-        revealed: if let After::Shown(shown) = after { Some(shown) } else { None },
         sections,
         dialogs,
         shell,
@@ -552,28 +557,19 @@ async fn protect(
 
 async fn reveal(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(asked): Form<Reveal>) -> Result<Response> {
     let id = subscriber_id(&id)?;
-    match view::reveal(&app, &actor, id, asked.clone()).await {
-        Ok(revealed) => {
-            let shown = reveal::page::shown(shell.w, field_words(shell.w, &asked.field), revealed);
-            let seconds = shown.2;
-            let screen = detail(&app, &actor, shell, id, &Part::default(), After::Shown(shown)).await?;
-            Ok(for_seconds(page(&screen), seconds, &format!("/persons/{id}")))
-        }
-        Err(failure) => kept(&app, &actor, shell, id, &asked, failure).await,
-    }
+    let tried = Tried::reveal(shell.w, asked.clone(), view::reveal(&app, &actor, id, asked).await)?;
+    answer(&app, &actor, shell, id, &tried).await
 }
 
 async fn second(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(asked): Form<Reveal>) -> Result<Response> {
     let id = subscriber_id(&id)?;
-    match view::ask_second(&app, &actor, id, asked.clone()).await {
-        Ok(request) => Ok(see_other(&format!("/second/{request}?done=second-asked"))),
-        Err(failure) => kept(&app, &actor, shell, id, &asked, failure).await,
+    match Tried::second(asked.clone(), view::ask_second(&app, &actor, id, asked).await)? {
+        Ok(gone) => Ok(gone),
+        Err(tried) => answer(&app, &actor, shell, id, &tried).await,
     }
 }
 
-/// The page again, with the form and what was typed in it.
-async fn kept(app: &App, actor: &Actor, shell: Shell, id: Uuid, asked: &Reveal, failure: Failure) -> Result<Response> {
-    let problem = shown(failure)?;
-    let screen = detail(app, actor, shell, id, &Part::default(), After::Kept(asked, &problem)).await?;
-    Ok(page_refused(&problem, &screen))
+async fn answer(app: &App, actor: &Actor, shell: Shell, id: Uuid, tried: &Tried) -> Result<Response> {
+    let screen = detail(app, actor, shell, id, &Part::default(), After::Tried(tried)).await?;
+    Ok(tried.answer(&screen, &format!("/persons/{id}")))
 }

@@ -1,7 +1,7 @@
 //! 停复机指令: what the network is asked for and what it confirmed. One command a change of standing, one at a time a number, each with its
 //! place in the order: a late stop never overtakes a newer restoration.
 
-use chuangsha_kernel::time::Timestamp;
+use chuangsha_kernel::{rulebook::Ruling, time::Timestamp};
 use chuangsha_store::{Tx, outbox, outbox::Leased};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -150,16 +150,10 @@ fn take(app: &App, tx: &mut Tx, (subscription, sequence): (Uuid, i64), until: Ti
         return Ok(Turn::Wait);
     }
     table::put_line(tx, &Line { in_hand: (sequence, until), ..line })?;
-    let mut reachable = Vec::new();
-    if line.wanted.is_some() {
-        let place = chuangsha_kernel::rulebook::Place::region(&held.region);
-        reachable = app.rules.list("suspension.reachable", now.day(), &place).map_err(Failure::internal)?.value;
-        for own in [&app.config.operator.hotline, &app.config.operator.registration_port] {
-            if !own.is_empty() && !reachable.contains(own) {
-                reachable.push(own.clone());
-            }
-        }
-    }
+    let reachable = match line.wanted {
+        Some(_) => reachable(app, &held.region, now)?.value,
+        None => Vec::new(),
+    };
     Ok(Turn::Go(Box::new(NetworkCommand {
         key: key(subscription, sequence),
         action: action(line.wanted),
@@ -168,6 +162,21 @@ fn take(app: &App, tx: &mut Tx, (subscription, sequence): (Uuid, i64), until: Ti
         sequence,
         reachable,
     })))
+}
+
+/// 始终可达: what connects in every stop, whatever it is for: emergency numbers, the hotline, the registration (L-REM-4, L-REM-11).
+///
+/// # Errors
+/// The rule is missing.
+pub fn reachable(app: &App, region: &str, now: Timestamp) -> Result<Ruling<Vec<String>>> {
+    let place = chuangsha_kernel::rulebook::Place::region(region);
+    let mut ruling = app.rules.list("suspension.reachable", now.day(), &place).map_err(Failure::internal)?;
+    for own in [&app.config.operator.hotline, &app.config.operator.registration_port] {
+        if !own.is_empty() && !ruling.value.contains(own) {
+            ruling.value.push(own.clone());
+        }
+    }
+    Ok(ruling)
 }
 
 /// Puts the line down and notes what was confirmed; says whether this command is still what is wanted.

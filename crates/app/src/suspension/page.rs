@@ -3,7 +3,7 @@
 use axum::{
     Form, Router,
     extract::{Path, Query, State as Of},
-    http::{StatusCode, Uri},
+    http::Uri,
     response::Response,
     routing::{get, post},
 };
@@ -30,7 +30,7 @@ use crate::{
             form::{Choice, Input, Kind as Field, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
+            page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Empty, Fact, Facts, Tab, Tabs, Tag, Tone, code, fact, status},
             see_other,
@@ -474,7 +474,7 @@ async fn interrupt(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<
 async fn refused(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Problem) -> Result<Response> {
     // Who may not see the hold at all gets the page that says so.
     let screen = detail(app, actor, shell, id, Some(&problem)).await?;
-    Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::CONFLICT), &screen))
+    Ok(page_refused(&problem, &screen))
 }
 
 /// Where the form comes from.
@@ -581,8 +581,7 @@ async fn take(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form): Form<Pai
         Ok(id) => Ok(see_other(&format!("/suspensions/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            let status = StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-            Ok(page_with(status, &opening(&app, &actor, shell, &form, Some(&problem))))
+            Ok(page_refused(&problem, &opening(&app, &actor, shell, &form, Some(&problem))))
         }
     }
 }

@@ -11,7 +11,7 @@ use chuangsha_kernel::role::Role;
 use crate::kit::{addresses, arrive, browse, form, operations, pages, send, start};
 
 /// What is public among the pages; everything else sends a stranger to sign-in.
-const PUBLIC_PAGES: [&str; 26] = [
+const PUBLIC_PAGES: [&str; 27] = [
     "/api",
     "/api/openapi.json",
     "/language/{language}",
@@ -24,6 +24,7 @@ const PUBLIC_PAGES: [&str; 26] = [
     // Lead back to the page of the request, which asks.
     "/orders/{id}/reveal",
     "/orders/{id}/second",
+    "/orders/{id}/images/second",
     "/suspensions/{id}/interruption",
     "/persons/{id}/reveal",
     "/persons/{id}/second",

@@ -411,6 +411,8 @@ const PLACES: &[(&str, &str, Place)] = {
         ("get", "/orders", Any(T::Orders)),
         ("get", "/orders/{id}", At(T::Orders)),
         ("get", "/orders/{id}/images/{kind}", At(T::Pictures)),
+        ("get", "/orders/{id}/images/second", Public),
+        ("post", "/orders/{id}/images/second", At(T::Pictures)),
         ("post", "/orders/{id}/reveal", At(T::Reveal)),
         ("post", "/orders/{id}/decision", At(T::Senior)),
         ("post", "/orders/{id}/recheck", At(T::Senior)),

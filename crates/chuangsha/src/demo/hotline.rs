@@ -193,7 +193,7 @@ pub async fn past(app: &App) -> Result<()> {
     let now = app.clock.now();
     let (writer, today) = (app.clone(), now.day());
     app.write(move |tx| {
-        let cities: Vec<String> = writer.rules.provinces().cities("99").map(|city| city.code.clone()).collect();
+        let cities: Vec<String> = writer.rules.provinces().cities("99").map(|city| format!("{}00", city.code)).collect();
         for back in 1..=13_i64 {
             let day = today.checked_sub(back.days()).map_err(Failure::internal)?;
             for (nth, city) in cities.iter().enumerate() {

@@ -12,11 +12,10 @@ use chuangsha_app::{
         failure::Failure,
         images::{ImageLimits, MarkFont, Objects},
         network::{Tmf640, Tmf640Settings, http_client},
-        notify::{Cmpp, CmppSettings, CmppVersion, Console, HttpSms, HttpSmsSettings, Receipt, Smpp, SmppSettings, Sms},
+        notify::{Cmpp, CmppSettings, CmppVersion, Console, HttpCallSettings, HttpSms, HttpSmsSettings, Receipt, Smpp, SmppSettings, Sms},
         people::{People, PeopleConfig},
         verify::{HttpVerifier, HttpVerifierSettings},
     },
-    remediation::dialler::CallConfig,
     rulebook,
     screening::{
         self, ScreeningConfig,
@@ -199,7 +198,13 @@ fn app_config(settings: &Settings) -> AppConfig {
             reader_bridge: text("capture.reader_bridge").trim_end_matches('/').to_owned(),
             reader_token: text("capture.reader_token"),
         },
-        call: CallConfig { url: text("call.http_url"), token: text("call.http_token") },
+        call: HttpCallSettings {
+            url: text("call.http_url"),
+            token: text("call.http_token"),
+            // Who calls back reaches people who can help.
+            source: text("operator.hotline"),
+            ..HttpCallSettings::default()
+        },
         screening: screening_config(settings),
     }
 }

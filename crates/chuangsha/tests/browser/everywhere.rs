@@ -173,6 +173,7 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/capture/{id}", "leads to the step an order is at"),
     ("/orders/{id}/reveal", "leads back to the order"),
     ("/orders/{id}/second", "leads back to the order"),
+    ("/orders/{id}/images/second", "leads back to the order"),
     ("/suspensions/{id}/interruption", "leads back to the hold"),
     ("/imports/{id}/rejects", "a file"),
     ("/persons/{id}/reveal", "leads back to the person"),
@@ -262,7 +263,7 @@ async fn arrive(place: &Place, number: &str, whole: bool) -> (Actor, String) {
     (opened.actor, opened.token.as_str().to_owned())
 }
 
-async fn drafted(place: &Place, clerk: &Actor, person: u16) -> OrderId {
+pub(crate) async fn drafted(place: &Place, clerk: &Actor, person: u16) -> OrderId {
     let number = desk::offers(&place.app, clerk, Product::Voice, Uuid::nil(), 1).await.unwrap()[0].id;
     let input = desk::NewOrder { number, mode: Mode::Counter, product: Product::Voice, customer: Customer::Individual };
     let id = desk::open(&place.app, clerk, input).await.unwrap();

@@ -4,6 +4,7 @@
 mod blocked;
 mod capture_app;
 mod everywhere;
+mod exports;
 mod hotline;
 mod kit;
 mod paint;

@@ -9,24 +9,26 @@ use axum::{
 use chuangsha_kernel::{
     problem::{Language, Problem},
     role::Action,
-    time::Timestamp,
 };
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Pairs, Plain, choices, read_id, said, status_of, value, words_of};
+use super::{Pairs, Plain, by, filter, narrowing, read_id, said, step_dialogs, value, words_of};
 use crate::{
     App,
-    hotline::appeal::{self, Appeal, AppealState as State, AppealStep as Step, Filter, Refusal},
+    hotline::{
+        appeal::{self, Appeal, AppealState as State, AppealStep as Step, Refusal},
+        filed,
+    },
     platform::{
         actor::Actor,
         failure::{Result, refuse},
         web::{
-            form::{Input, Kind as Field},
+            form::Input,
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
-            pages::{DetailPage, Dialog, FormPart, Section},
+            page, page_refused,
+            pages::{Button, DetailPage, Section},
             parts::{Facts, Tag, Tone, code, fact, status},
             see_other,
             shell::Shell,
@@ -34,7 +36,7 @@ use crate::{
         },
         words::Words,
     },
-    registration::page::{city_choices, region_name},
+    registration::page::region_name,
 };
 
 /// 申诉, as a list.
@@ -75,25 +77,13 @@ impl Listing for Appeals {
     }
 
     fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
-        let (w, language) = (look.w, look.language);
-        vec![
-            Input::select("state", w.status, choices(State::ALL, Some(w.all), State::as_str, |one| said(language, one.words()))),
-            Input::select("city", w.region, city_choices(&look.app, language, w, &look.actor.region)),
-        ]
-        .into_iter()
-        .map(|input| asked.fill(input))
-        .collect()
+        narrowing(look, State::ALL, State::as_str, State::words).into_iter().map(|input| asked.fill(input)).collect()
     }
 
     fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
         Box::pin(async move {
-            let filter = Filter {
-                region: asked.get("city").to_owned(),
-                state: State::parse(asked.get("state")),
-                after: window.after.as_deref().and_then(|after| Uuid::try_parse(after).ok()),
-                limit: i64::from(window.limit) + 1,
-            };
-            let rows = appeal::list(&look.app, &look.actor, filter).await?;
+            let state = State::parse(asked.get("state")).map(|state| state as i64);
+            let rows = filed::list::<Appeal>(&look.app, &look.actor, filter(asked, &window, state)).await?;
             Ok(Found::page(rows, window.limit, None, |row| line(look, row), |row| row.0.id.to_string()))
         })
     }
@@ -112,8 +102,8 @@ fn state_tag(language: Language, state: State) -> Tag {
 /// The end of the clock that runs now.
 fn due(w: &Words, one: &Appeal) -> String {
     match one.state {
-        State::Received => one.accept_by.map_or_else(|| w.ticket_clock_held.to_owned(), Timestamp::display),
-        State::Accepted => one.settle_by.map_or_else(|| "—".to_owned(), Timestamp::display),
+        State::Received => one.accept_by.map_or_else(|| w.ticket_clock_held.to_owned(), by),
+        State::Accepted => one.settle_by.map_or_else(|| "—".to_owned(), by),
         _ => "—".to_owned(),
     }
 }
@@ -151,16 +141,16 @@ pub(super) async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): 
 
 async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
-    let (one, ticket) = appeal::find(app, actor, id).await?;
+    let (one, ticket) = filed::find::<Appeal>(app, actor, id).await?;
     let mut facts = vec![
         code(w.ticket_code, ticket.clone()),
         fact(w.appeal_about, said(language, one.about.words())),
         fact(w.appeal_happened, one.happened_on.to_string()),
         code(w.appeal_reference, if one.reference.is_empty() { "—".to_owned() } else { one.reference.clone() }),
         fact(w.appeal_received, one.received_at.display()),
-        fact(w.appeal_accept_by, one.accept_by.map_or_else(|| w.ticket_clock_held.to_owned(), Timestamp::display)),
+        fact(w.appeal_accept_by, one.accept_by.map_or_else(|| w.ticket_clock_held.to_owned(), by)),
     ];
-    facts.extend(one.settle_by.map(|at| fact(w.appeal_settle_by, at.display())));
+    facts.extend(one.settle_by.map(|at| fact(w.appeal_settle_by, by(at))));
     if one.hold.is_some() {
         facts.push(status(w.appeal_stop, Tag::new(Tone::Warning, w.appeal_stop_lead)));
     }
@@ -172,23 +162,17 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         _ => &[],
     };
     let deduct = (actor.could(app, Action::TicketDecide) && !one.deductible).then_some(Step::Deduct);
-    let dialogs = steps.iter().copied().chain(deduct).map(|step| {
-        let title = said(language, step.words());
-        let note = Input::new("words", w.note, Field::Area).longest(200).wide().prefix(step.as_str());
-        let form =
-            FormPart::new(w, format!("/appeals/{id}/steps"), title, vec![note]).keep("step", step.as_str()).keep("version", one.version);
-        Dialog { id: format!("step-{}", step.as_str()), title: title.to_owned(), open: false, form }
-    });
+    let steps = steps.iter().copied().chain(deduct).map(|step| (step.as_str(), said(language, step.words())));
     let plain = Plain {
         title: format!("{} {ticket}", w.appeal),
-        trail: vec![(w.menu_hotline.to_owned(), "/tickets".to_owned()), (w.appeals.to_owned(), "/appeals".to_owned())],
+        list: (w.appeals, "/appeals"),
         tag: state_tag(language, one.state),
         lead: region_name(app, language, &one.region),
         sections: vec![Section::Facts(w.appeal.to_owned(), Facts { facts })],
-        dialogs: dialogs.collect(),
+        dialogs: step_dialogs(w, &format!("/appeals/{id}"), one.version, steps).collect(),
     };
     let mut screen = plain.page(shell, problem);
-    screen.buttons.push(crate::platform::web::pages::Button::Page(format!("/tickets/{}", one.ticket), w.ticket.to_owned()));
+    screen.buttons.push(Button::Page(format!("/tickets/{}", one.ticket), w.ticket.to_owned()));
     Ok(screen)
 }
 
@@ -208,7 +192,7 @@ pub(super) async fn step(
         Ok(_) => Ok(see_other(&format!("/appeals/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_with(status_of(&problem), &detail(&app, &actor, shell, id, Some(&problem)).await?))
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
         }
     }
 }

@@ -2,23 +2,29 @@
 
 use axum::{
     Router,
-    http::StatusCode,
     routing::{get, post},
 };
-use chuangsha_kernel::problem::{Language, Problem};
+use chuangsha_kernel::{
+    problem::{Language, Problem},
+    time::Timestamp,
+};
 use uuid::Uuid;
 
+use super::filed::Filter;
 use crate::{
     App,
     platform::{
-        failure::Result,
+        failure::{Failure, Result},
         web::{
-            form::{Choice, Notice, Wrong},
-            pages::{Button, DetailPage, Dialog, Section, Trail},
+            form::{Choice, Input, Kind as Field, Notice, Wrong},
+            list::{Asked, Look, Window},
+            pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::Tag,
             shell::Shell,
         },
+        words::Words,
     },
+    registration::page::city_choices,
 };
 
 pub mod appeals;
@@ -70,18 +76,59 @@ fn words_of(form: &Pairs) -> String {
     value(form, "words").chars().take(500).collect()
 }
 
-fn read_id(text: &str, missing: impl Fn() -> crate::platform::failure::Failure) -> Result<Uuid> {
+fn read_id(text: &str, missing: impl Fn() -> Failure) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| missing())
 }
 
-fn status_of(problem: &Problem) -> StatusCode {
-    StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY)
+/// The end of a clock as people say it: a day that ends at midnight ends on that day, not on the next.
+fn by(end: Timestamp) -> String {
+    let midnight = Timestamp::start_of(end.day()) == end;
+    (if midnight { end.plus_ms(-1_000) } else { end }).display()
+}
+
+/// State and city: what the lists of this module are narrowed by.
+fn narrowing<T: Copy>(
+    look: &Look,
+    all: &[T],
+    value: impl Fn(T) -> &'static str,
+    words: impl Fn(T) -> (&'static str, &'static str),
+) -> Vec<Input> {
+    let (w, language) = (look.w, look.language);
+    vec![
+        Input::select("state", w.status, choices(all, Some(w.all), value, |one| said(language, words(one)))),
+        Input::select("city", w.region, city_choices(&look.app, language, w, &look.actor.region)),
+    ]
+}
+
+/// What was asked of one of them, and one row more than the page shows.
+fn filter(asked: &Asked, window: &Window, state: Option<i64>) -> Filter {
+    Filter {
+        region: asked.get("city").to_owned(),
+        state,
+        after: window.after.as_deref().and_then(|after| Uuid::try_parse(after).ok()),
+        limit: i64::from(window.limit) + 1,
+    }
+}
+
+/// A dialog for each step, with a note: of appeals and refunds, which are moved by nothing else.
+fn step_dialogs<'a>(
+    w: &'static Words,
+    to: &'a str,
+    version: i64,
+    steps: impl IntoIterator<Item = (&'static str, &'static str)> + 'a,
+) -> impl Iterator<Item = Dialog> + 'a {
+    steps.into_iter().map(move |(step, title)| {
+        let note = Input::new("words", w.note, Field::Area).longest(200).wide().prefix(step);
+        let form = FormPart::new(w, format!("{to}/steps"), title, vec![note]).keep("step", step).keep("version", version);
+        Dialog { id: format!("step-{step}"), title: title.to_owned(), open: false, form }
+    })
 }
 
 /// What the detail pages of this module have in common.
 struct Plain {
     title: String,
-    trail: Trail,
+    /// The list it stands in: its name and address.
+    list: (&'static str, &'static str),
     tag: Tag,
     lead: String,
     sections: Vec<Section>,
@@ -91,10 +138,11 @@ struct Plain {
 impl Plain {
     fn page(self, shell: Shell, problem: Option<&Problem>) -> DetailPage {
         let language = shell.language;
+        let trail = [(shell.w.menu_hotline, "/tickets"), self.list];
         DetailPage {
             w: shell.w,
             title: self.title,
-            trail: self.trail,
+            trail: Vec::from(trail.map(|(name, href)| (name.to_owned(), href.to_owned()))),
             tags: vec![self.tag],
             lead: self.lead,
             buttons: self.dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect(),

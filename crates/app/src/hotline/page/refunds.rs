@@ -13,19 +13,22 @@ use chuangsha_kernel::{
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Pairs, Plain, choices, read_id, said, status_of, value, words_of};
+use super::{Pairs, Plain, choices, filter, narrowing, read_id, said, step_dialogs, value, words_of};
 use crate::{
     App,
-    hotline::refund::{self, Filter, Refund, RefundState as State, RefundStep as Step, Refusal, yuan},
+    hotline::{
+        filed,
+        refund::{self, Entered, Refund, RefundOrigin as Origin, RefundState as State, RefundStep as Step, Refusal, yuan},
+    },
     platform::{
         actor::Actor,
         failure::{Result, refuse},
         web::{
-            form::{Input, Kind as Field},
+            form::Input,
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
-            pages::{Button, DetailPage, Dialog, FormPart, Section},
+            page, page_refused,
+            pages::{Button, DetailPage, Section},
             parts::{Facts, Tag, Tone, code, fact},
             see_other,
             shell::Shell,
@@ -33,7 +36,8 @@ use crate::{
         },
         words::Words,
     },
-    registration::page::{city_choices, region_name},
+    registration::page::region_name,
+    remediation::page::short,
 };
 
 /// 退费台账, as a list.
@@ -57,12 +61,13 @@ impl Listing for Refunds {
     }
 
     fn keys(&self) -> &'static [&'static str] {
-        &["state", "city"]
+        &["state", "origin", "city"]
     }
 
     fn columns(&self, w: &'static Words) -> Vec<Column> {
         vec![
-            Column::keyed("ticket", w.ticket_code),
+            Column::keyed("ticket", w.refund_of),
+            Column::keyed("origin", w.refund_origin),
             Column::keyed("amount", w.refund_amount).figures(),
             Column::keyed("region", w.region),
             Column::keyed("computed", w.refund_computed_at).moment(),
@@ -73,25 +78,18 @@ impl Listing for Refunds {
 
     fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
         let (w, language) = (look.w, look.language);
-        vec![
-            Input::select("state", w.status, choices(State::ALL, Some(w.all), State::as_str, |one| said(language, one.words()))),
-            Input::select("city", w.region, city_choices(&look.app, language, w, &look.actor.region)),
-        ]
-        .into_iter()
-        .map(|input| asked.fill(input))
-        .collect()
+        let origins = choices(Origin::ALL, Some(w.all), Origin::as_str, |one| said(language, one.words()));
+        let mut fields = narrowing(look, State::ALL, State::as_str, State::words);
+        fields.insert(1, Input::select("origin", w.refund_origin, origins));
+        fields.into_iter().map(|input| asked.fill(input)).collect()
     }
 
     fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
         Box::pin(async move {
-            let filter = Filter {
-                region: asked.get("city").to_owned(),
-                state: State::parse(asked.get("state")),
-                after: window.after.as_deref().and_then(|after| Uuid::try_parse(after).ok()),
-                limit: i64::from(window.limit) + 1,
-            };
-            let rows = refund::list(&look.app, &look.actor, filter).await?;
-            Ok(Found::page(rows, window.limit, None, |row| line(look, row), |row| row.0.id.to_string()))
+            let state = State::parse(asked.get("state")).map(|state| state as i64);
+            let origin = Origin::parse(asked.get("origin"));
+            let rows = refund::ledger(&look.app, &look.actor, filter(asked, &window, state), origin).await?;
+            Ok(Found::page(rows, window.limit, None, |row| line(look, row), |row| row.id.to_string()))
         })
     }
 }
@@ -107,18 +105,22 @@ fn state_tag(language: Language, state: State) -> Tag {
     Tag::new(tone, said(language, state.words()))
 }
 
-fn line(look: &Look, (one, ticket): &(Refund, String)) -> Line {
+fn line(look: &Look, one: &Entered) -> Line {
     let (w, language) = (look.w, look.language);
-    let href = format!("/refunds/{}", one.id);
+    let (name, href) = match one.origin {
+        Origin::Complaint => (one.ticket.clone(), format!("/refunds/{}", one.id)),
+        Origin::Closing => (format!("{} {}", w.remediation_case, short(one.id)), format!("/remediation/cases/{}", one.id)),
+    };
     Line {
         id: one.id.to_string(),
         cells: vec![
-            Cell::Link(href.clone(), ticket.clone()),
+            Cell::Link(href.clone(), name.clone()),
+            Cell::Text(said(language, one.origin.words()).to_owned()),
             Cell::Number(yuan(one.amount_fen)),
             Cell::Text(region_name(&look.app, language, &one.region)),
-            Cell::Text(one.computed_at.display()),
+            Cell::Text(one.at.display()),
             Cell::Tag(state_tag(language, one.state)),
-            Cell::Actions(vec![Act::page(w.open, ticket, href)]),
+            Cell::Actions(vec![Act::page(w.open, &name, href)]),
         ],
         current: false,
     }
@@ -138,8 +140,8 @@ pub(super) async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): 
 
 async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
-    let (one, ticket) = refund::find(app, actor, id).await?;
-    let facts = vec![
+    let (one, ticket) = filed::find::<Refund>(app, actor, id).await?;
+    let mut facts = vec![
         code(w.ticket_code, ticket.clone()),
         fact(w.refund_amount, format!("¥ {}", yuan(one.amount_fen))),
         fact(w.refund_computed_at, one.computed_at.display()),
@@ -149,23 +151,21 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
     let steps: &[Step] = match one.state {
         State::Computed if decides && one.computed_by != actor.staff => &[Step::Approve, Step::Refuse],
         State::Approved if works => &[Step::Pay, Step::Unclaim, Step::CloseAccount],
-        State::Unclaimed | State::AccountClosed if works => &[Step::Pay],
+        State::AccountClosed if works => &[Step::Pay, Step::Unclaim],
+        State::Unclaimed if works => &[Step::Pay],
         _ => &[],
     };
-    let dialogs = steps.iter().map(|step| {
-        let title = said(language, step.words());
-        let note = Input::new("words", w.note, Field::Area).longest(200).wide().prefix(step.as_str());
-        let form =
-            FormPart::new(w, format!("/refunds/{id}/steps"), title, vec![note]).keep("step", step.as_str()).keep("version", one.version);
-        Dialog { id: format!("step-{}", step.as_str()), title: title.to_owned(), open: false, form }
-    });
+    if one.state == State::AccountClosed {
+        facts.push(fact(w.refund_next, w.refund_account_closed));
+    }
+    let steps = steps.iter().map(|step| (step.as_str(), said(language, step.words())));
     let plain = Plain {
         title: format!("{} {ticket}", w.refund),
-        trail: vec![(w.menu_hotline.to_owned(), "/tickets".to_owned()), (w.refunds.to_owned(), "/refunds".to_owned())],
+        list: (w.refunds, "/refunds"),
         tag: state_tag(language, one.state),
         lead: region_name(app, language, &one.region),
         sections: vec![Section::Facts(w.refund.to_owned(), Facts { facts })],
-        dialogs: dialogs.collect(),
+        dialogs: step_dialogs(w, &format!("/refunds/{id}"), one.version, steps).collect(),
     };
     let mut screen = plain.page(shell, problem);
     screen.buttons.push(Button::Page(format!("/tickets/{}", one.ticket), w.ticket.to_owned()));
@@ -188,7 +188,7 @@ pub(super) async fn step(
         Ok(_) => Ok(see_other(&format!("/refunds/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_with(status_of(&problem), &detail(&app, &actor, shell, id, Some(&problem)).await?))
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
         }
     }
 }

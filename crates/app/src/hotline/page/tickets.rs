@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{Pairs, choices, read_id, said, status_of, value, words_of};
+use super::{Pairs, choices, read_id, said, value, words_of};
 use crate::{
     App,
     hotline::{
@@ -28,14 +28,14 @@ use crate::{
     platform::{
         actor::Actor,
         failure::{Failure, Result, refuse},
-        reveal::{self, Reveal},
+        reveal::{self, Reveal, page::Tried},
         second::page::field_words,
         web::{
             form::{Choice, Input, Kind as Field, Notice, Wrong, notice},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
-            pages::{Button, DetailPage, Dialog, FormPart, Section, for_seconds},
+            page, page_refused,
+            pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Card, Fact, Facts, Moment, Tag, Timeline, Tone, Value, code, fact, status},
             see_other,
             shell::Shell,
@@ -255,6 +255,11 @@ pub(super) async fn new(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<
 fn intake(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Option<&Problem>) -> DetailPage {
     let (w, language) = (shell.w, shell.language);
     let of = |name: &str| value(form, name).to_owned();
+    // A list is of all cities; a ticket is of one.
+    let mut cities = city_choices(app, language, w, &actor.region);
+    if let Some(first) = cities.first_mut() {
+        *first = Choice::new("", w.choose);
+    }
     let fields: Vec<Input> = [
         Input::new("number", w.number, Field::Line("tel")).longest(20).hint(w.ticket_number_hint).first().value(of("number")),
         Input::select("kind", w.kind, choices(Kind::ALL, Some(w.choose), Kind::as_str, |one| said(language, one.words())))
@@ -264,7 +269,7 @@ fn intake(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Option<
             .required()
             .value(of("topic")),
         Input::text("place", w.ticket_place).longest(20).hint(w.ticket_place_hint).value(of("place")),
-        Input::select("region", w.region, city_choices(app, language, w, &actor.region)).hint(w.ticket_region_hint).value(of("region")),
+        Input::select("region", w.region, cities).hint(w.ticket_region_hint).value(of("region")),
         Input::new("words", w.ticket_words, Field::Area).required().longest(500).wide().value(of("words")),
     ]
     .into_iter()
@@ -311,7 +316,7 @@ pub(super) async fn open(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form
         Ok(ticket) => Ok(see_other(&format!("/tickets/{}?done=saved", ticket.id))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_with(status_of(&problem), &intake(&app, &actor, shell, &form, Some(&problem))))
+            Ok(page_refused(&problem, &intake(&app, &actor, shell, &form, Some(&problem))))
         }
     }
 }
@@ -320,8 +325,13 @@ pub(super) async fn open(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form
 enum After<'a> {
     Nothing,
     Refused(&'a Problem),
-    Kept(&'a Reveal, &'a Problem),
-    Shown((String, String, u32)),
+    Tried(&'a Tried),
+}
+
+impl After<'_> {
+    const fn tried(&self) -> Option<&Tried> {
+        if let Self::Tried(tried) = self { Some(tried) } else { None }
+    }
 }
 
 pub(super) async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {
@@ -351,7 +361,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, after: After<'
                 fields: fields.map(|field| Choice::new(field, field_words(w, field))).collect(),
                 budget: &budget,
                 once: app.ids.next(app.clock.now()),
-                refused: if let After::Kept(asked, problem) = after { Some((asked, problem)) } else { None },
+                refused: after.tried().and_then(Tried::refused),
             })
         });
     }
@@ -379,11 +389,11 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, after: After<'
             .join(" · "),
         buttons,
         tabs: None,
+        revealed: after.tried().and_then(Tried::shown),
         notice: match after {
             After::Refused(problem) => Some(Notice { wrong: Wrong::of(problem, language) }),
             _ => None,
         },
-        revealed: if let After::Shown(shown) = after { Some(shown) } else { None },
         sections: vec![
             Section::Facts(w.ticket.to_owned(), Facts { facts: facts(w, language, &found, may_reveal) }),
             Section::Timeline(w.timeline.to_owned(), Timeline { empty: w.none_yet.to_owned(), moments: moments(w, language, &found) }),
@@ -570,7 +580,7 @@ async fn after<T>(app: &App, actor: &Actor, shell: Shell, id: Uuid, done: Result
         Ok(made) => Ok(see_other(&to(made))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_with(status_of(&problem), &detail(app, actor, shell, id, After::Refused(&problem)).await?))
+            Ok(page_refused(&problem, &detail(app, actor, shell, id, After::Refused(&problem)).await?))
         }
     }
 }
@@ -644,15 +654,8 @@ pub(super) async fn reveal(
 ) -> Result<Response> {
     let id = ticket_id(&id)?;
     let asked = with_case(&app, &actor, id, asked).await?;
-    match view::reveal(&app, &actor, id, asked.clone()).await {
-        Ok(revealed) => {
-            let shown = reveal::page::shown(shell.w, field_words(shell.w, &asked.field), revealed);
-            let seconds = shown.2;
-            let screen = detail(&app, &actor, shell, id, After::Shown(shown)).await?;
-            Ok(for_seconds(page(&screen), seconds, &format!("/tickets/{id}")))
-        }
-        Err(failure) => kept(&app, &actor, shell, id, &asked, failure).await,
-    }
+    let tried = Tried::reveal(shell.w, asked.clone(), view::reveal(&app, &actor, id, asked).await)?;
+    answer(&app, &actor, shell, id, &tried).await
 }
 
 pub(super) async fn second(
@@ -664,14 +667,13 @@ pub(super) async fn second(
 ) -> Result<Response> {
     let id = ticket_id(&id)?;
     let asked = with_case(&app, &actor, id, asked).await?;
-    match view::ask_second(&app, &actor, id, asked.clone()).await {
-        Ok(request) => Ok(see_other(&format!("/second/{request}?done=second-asked"))),
-        Err(failure) => kept(&app, &actor, shell, id, &asked, failure).await,
+    match Tried::second(asked.clone(), view::ask_second(&app, &actor, id, asked).await)? {
+        Ok(gone) => Ok(gone),
+        Err(tried) => answer(&app, &actor, shell, id, &tried).await,
     }
 }
 
-/// The page again, with the form and what was typed in it.
-async fn kept(app: &App, actor: &Actor, shell: Shell, id: Uuid, asked: &Reveal, failure: Failure) -> Result<Response> {
-    let problem = shown(failure)?;
-    Ok(page_with(status_of(&problem), &detail(app, actor, shell, id, After::Kept(asked, &problem)).await?))
+async fn answer(app: &App, actor: &Actor, shell: Shell, id: Uuid, tried: &Tried) -> Result<Response> {
+    let screen = detail(app, actor, shell, id, After::Tried(tried)).await?;
+    Ok(tried.answer(&screen, &format!("/tickets/{id}")))
 }

@@ -14,12 +14,13 @@ use chuangsha_kernel::{
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Pairs, Plain, choices, read_id, said, status_of, words_of};
+use super::{Pairs, Plain, filter, narrowing, read_id, said, words_of};
 use crate::{
     App,
     hotline::{
+        filed,
         ticket::Stage,
-        warning::{self, Filter, Refusal, Warning, WarningKind as Kind, WarningState as State},
+        warning::{self, Refusal, Warning, WarningKind as Kind, WarningState as State},
     },
     platform::{
         actor::Actor,
@@ -28,7 +29,7 @@ use crate::{
             form::{Input, Kind as Field},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
-            page, page_with,
+            page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
             parts::{Facts, Tag, Tone, fact},
             see_other,
@@ -37,7 +38,7 @@ use crate::{
         },
         words::{Words, fill},
     },
-    registration::page::{channel_words, city_choices, region_name},
+    registration::page::{channel_words, region_name},
 };
 
 /// 投诉预警, as a list.
@@ -78,26 +79,14 @@ impl Listing for Warnings {
     }
 
     fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
-        let (w, language) = (look.w, look.language);
-        vec![
-            Input::select("state", w.status, choices(State::ALL, Some(w.all), State::as_str, |one| said(language, one.words()))),
-            Input::select("city", w.region, city_choices(&look.app, language, w, &look.actor.region)),
-        ]
-        .into_iter()
-        .map(|input| asked.fill(input))
-        .collect()
+        narrowing(look, State::ALL, State::as_str, State::words).into_iter().map(|input| asked.fill(input)).collect()
     }
 
     fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
         Box::pin(async move {
-            let filter = Filter {
-                region: look.app.visible_region(&look.actor, Action::TicketView, asked.get("city"))?,
-                state: State::parse(asked.get("state")),
-                after: window.after.as_deref().and_then(|after| Uuid::try_parse(after).ok()),
-                limit: i64::from(window.limit) + 1,
-            };
-            let rows = look.app.read(move |tx| warning::list(tx, &filter)).await?;
-            Ok(Found::page(rows, window.limit, None, |row| line(look, row), |row| row.id.to_string()))
+            let state = State::parse(asked.get("state")).map(|state| state as i64);
+            let rows = filed::list::<Warning>(&look.app, &look.actor, filter(asked, &window, state)).await?;
+            Ok(Found::page(rows, window.limit, None, |(row, _)| line(look, row), |(row, _)| row.id.to_string()))
         })
     }
 }
@@ -117,10 +106,14 @@ fn cell(w: &'static Words, language: Language, one: &Warning) -> (String, String
     }
 }
 
-/// `1.25`
+/// Thousandths as `1.25`.
+fn hundredths(milli: i64) -> String {
+    format!("{}.{:02}", milli / 1_000, milli % 1_000 / 10)
+}
+
 fn expected(one: &Warning) -> String {
     match one.kind {
-        Kind::Rate => format!("{}.{:02}", one.expected_milli / 1_000, one.expected_milli % 1_000 / 10),
+        Kind::Rate => hundredths(one.expected_milli),
         Kind::Group => "—".to_owned(),
     }
 }
@@ -159,7 +152,7 @@ pub(super) async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): 
 
 async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
-    let one = warning::find(app, actor, id).await?;
+    let (one, _) = filed::find::<Warning>(app, actor, id).await?;
     let now = app.clock.now();
     let (first, second) = cell(w, language, &one);
     let mut facts = vec![
@@ -171,10 +164,14 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
     if one.kind == Kind::Rate {
         let promise = app.number_rule("hotline.warning_false_alarms", now, "")?.value;
         facts.push(fact(w.warning_expected, expected(&one)));
+        if one.touched > 0 {
+            facts.push(fact(w.warning_touched, one.touched.to_string()));
+            facts.push(fact(w.warning_rate, hundredths(one.observed * 1_000_000 / one.touched)));
+        }
         facts.push(fact(w.warning_chance, if one.chance_ppb == 0 { "<1 × 10⁻⁹".to_owned() } else { format!("{} × 10⁻⁹", one.chance_ppb) }));
         facts.push(fact(w.warning_promise, fill(w.warning_promise_lead, promise)));
     }
-    facts.push(fact(w.ticket_opened, one.opened_at.display()));
+    facts.push(fact(w.warning_opened, one.opened_at.display()));
     if one.state == State::Acknowledged {
         facts.push(fact(w.by, one.ended_by.clone()));
     }
@@ -186,7 +183,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
     }
     let plain = Plain {
         title: said(language, one.kind.words()).to_owned(),
-        trail: vec![(w.menu_hotline.to_owned(), "/tickets".to_owned()), (w.warning_list.to_owned(), "/warnings".to_owned())],
+        list: (w.warning_list, "/warnings"),
         tag: state_tag(language, one.state),
         lead: if one.stage == Stage::None { String::new() } else { said(language, one.stage.words()).to_owned() },
         sections: vec![Section::Facts(w.warning.to_owned(), Facts { facts })],
@@ -211,7 +208,7 @@ pub(super) async fn acknowledge(
         Ok(()) => Ok(see_other(&format!("/warnings/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_with(status_of(&problem), &detail(&app, &actor, shell, id, Some(&problem)).await?))
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
         }
     }
 }

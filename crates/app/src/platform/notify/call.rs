@@ -107,7 +107,7 @@ impl std::fmt::Debug for HttpCallSettings {
     }
 }
 
-/// 外呼平台 over HTTP: `{to, from, announcement, text, language, key}` → `{id, result, seconds, pressed}`; the form stands in `docs/operate/calls.md`.
+/// 外呼平台 over HTTP: `{to, from, announcement, text, language, key}` → `{id, result, seconds, pressed}`; the form stands in `docs/operate/messages.md`.
 #[derive(Debug)]
 pub struct HttpCall {
     client: reqwest::Client,

@@ -60,6 +60,7 @@ async fn no_fault_of_the_switch_is_a_call_and_a_call_under_way_is_asked_about_ag
         Behaviour::Status(422),
         Behaviour::Underway,
         Behaviour::Slow(60_000),
+        Behaviour::Lost,
     ]);
     for _ in 0..3 {
         assert!(matches!(calls.call(&message("k1")).await, CallOutcome::Unreachable { .. }));
@@ -69,8 +70,10 @@ async fn no_fault_of_the_switch_is_a_call_and_a_call_under_way_is_asked_about_ag
     assert!(matches!(calls.call(&message("k2")).await, CallOutcome::Answered { seconds: 20, .. }));
     assert!(matches!(calls.call(&message("k3")).await, CallOutcome::Unreachable { .. }), "no answer in time");
     assert!(matches!(calls.call(&message("k3")).await, CallOutcome::Answered { .. }), "the call was placed all the same, once");
-    assert_eq!(platform.placed().len(), 2);
+    assert!(matches!(calls.call(&message("k4")).await, CallOutcome::Unreachable { .. }), "the answer broke off");
+    assert!(matches!(calls.call(&message("k4")).await, CallOutcome::Answered { .. }), "and what became of the call is found out");
+    assert_eq!(platform.placed().len(), 3);
     let (_other, stranger) = set("wrong", 2_000).await;
-    assert!(matches!(stranger.call(&message("k4")).await, CallOutcome::Unreachable { .. }));
-    assert!(!format!("{stranger:?}").contains("wrong") && !format!("{:?}", message("k5")).contains("19900000001"));
+    assert!(matches!(stranger.call(&message("k5")).await, CallOutcome::Unreachable { .. }));
+    assert!(!format!("{stranger:?}").contains("wrong") && !format!("{:?}", message("k6")).contains("19900000001"));
 }

@@ -9,6 +9,8 @@ pub mod record;
 mod smpp;
 mod templates;
 #[cfg(test)]
+mod test_line;
+#[cfg(test)]
 mod tests;
 mod text;
 

@@ -1,54 +1,21 @@
-use std::sync::Arc;
-
-use chuangsha_kernel::{
-    id::Ids,
-    phone::Phone,
-    problem::Language,
-    time::{SettableClock, Timestamp},
-};
+use chuangsha_kernel::{problem::Language, time::Timestamp};
 use chuangsha_world::{
     gateway::SmsGateway,
     smsc::{Behaviour, Smsc},
 };
 use proptest::prelude::*;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use super::{
-    Console, HttpSms, HttpSmsSettings, LongMessages, Receipt, ReceiptState, Smpp, SmppSettings, Sms, SmsMessage, SmsOutcome, TemplateError,
-    Templates,
+    Console, HttpSms, HttpSmsSettings, LongMessages, Receipt, ReceiptState, Smpp, SmppSettings, Sms, SmsOutcome, TemplateError, Templates,
     receipt::{Book, EARLY_MS, parse},
+    test_line::{CHINESE, Line, TO, ids, message, started},
     text,
 };
 use crate::platform::network::{Backoff, http_client};
 
-const TO: &str = "19900000001";
 const TO_E164: &str = "8619900000001";
-const CHINESE: &str = "【示范电信】您的号码199****0001已通过实名审核并开通，㼆𠮷鿃女士。";
 
-fn message(key: &str, text: &str) -> SmsMessage {
-    SmsMessage {
-        to: Phone::parse(TO).expect("a demo number"),
-        text: Zeroizing::new(text.to_owned()),
-        idempotency_key: key.to_owned(),
-        receipt: true,
-    }
-}
-
-struct Line {
-    smpp: Smpp,
-    receipts: mpsc::UnboundedReceiver<Receipt>,
-    stop: CancellationToken,
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-fn line(port: u16, change: impl FnOnce(&mut SmppSettings)) -> Line {
+fn line(port: u16, change: impl FnOnce(&mut SmppSettings)) -> Line<Smpp> {
     let mut settings = SmppSettings {
         host: "127.0.0.1".to_owned(),
         port,
@@ -62,36 +29,25 @@ fn line(port: u16, change: impl FnOnce(&mut SmppSettings)) -> Line {
         ..SmppSettings::default()
     };
     change(&mut settings);
-    let (sender, receipts) = mpsc::unbounded_channel();
-    let stop = CancellationToken::new();
-    let clock = Arc::new(SettableClock::at(Timestamp(0)));
-    let smpp = Smpp::start(settings, sender, clock, Arc::new(Ids::seeded(1)), stop.clone());
-    Line { smpp, receipts, stop }
+    started(0, |(receipts, clock, ids, stop)| Smpp::start(settings, receipts, clock, ids, stop))
 }
 
-async fn set() -> (Smsc, Line) {
+async fn set() -> (Smsc, Line<Smpp>) {
     let centre = Smsc::start("chuangsha", "secret").await.expect("listens");
     let line = line(centre.address().port(), |_| {});
     (centre, line)
-}
-
-fn ids(outcome: SmsOutcome) -> Vec<String> {
-    match outcome {
-        SmsOutcome::Sent { ids } => ids,
-        other => panic!("not sent: {other:?}"),
-    }
 }
 
 #[tokio::test]
 async fn chinese_goes_out_and_the_receipt_comes_back() {
     let (centre, mut line) = set().await;
     centre.script([Behaviour::Deliver, Behaviour::Fail]);
-    let id = ids(line.smpp.send(&message("k1", CHINESE)).await).remove(0);
+    let id = ids(line.out.send(&message("k1", CHINESE)).await).remove(0);
     assert_eq!(centre.texts(), [(TO_E164.to_owned(), CHINESE.to_owned())]);
     assert_eq!((centre.segments()[0].data_coding, centre.segments()[0].from.as_str()), (8, "10086"));
     let receipt = line.receipts.recv().await.expect("a receipt");
     assert_eq!(receipt, Receipt { id, key: Some("k1".to_owned()), state: ReceiptState::Delivered });
-    ids(line.smpp.send(&message("k2", "Your number is active.")).await);
+    ids(line.out.send(&message("k2", "Your number is active.")).await);
     assert_eq!(centre.segments()[1].data_coding, 0);
     let receipt = line.receipts.recv().await.expect("a receipt");
     assert_eq!((receipt.key.as_deref(), receipt.state), (Some("k2"), ReceiptState::Failed));
@@ -101,7 +57,7 @@ async fn chinese_goes_out_and_the_receipt_comes_back() {
 async fn a_receipt_faster_than_the_answer_finds_its_message() {
     let (centre, mut line) = set().await;
     centre.script([Behaviour::ReceiptFirst]);
-    ids(line.smpp.send(&message("k1", CHINESE)).await);
+    ids(line.out.send(&message("k1", CHINESE)).await);
     let receipt = line.receipts.recv().await.expect("a receipt");
     assert_eq!((receipt.key.as_deref(), receipt.state), (Some("k1"), ReceiptState::Delivered));
 }
@@ -110,11 +66,11 @@ async fn a_receipt_faster_than_the_answer_finds_its_message() {
 async fn long_texts_arrive_whole_in_parts_and_as_payload() {
     let long = CHINESE.repeat(5);
     let (centre, line) = set().await;
-    assert_eq!(ids(line.smpp.send(&message("k1", &long)).await).len(), centre.segments().len());
+    assert_eq!(ids(line.out.send(&message("k1", &long)).await).len(), centre.segments().len());
     assert!(centre.segments().len() > 2);
     assert_eq!(centre.texts(), [(TO_E164.to_owned(), long.clone())]);
     let whole = self::line(centre.address().port(), |settings| settings.long_messages = LongMessages::Payload);
-    assert_eq!(ids(whole.smpp.send(&message("k2", &long)).await).len(), 1);
+    assert_eq!(ids(whole.out.send(&message("k2", &long)).await).len(), 1);
     let last = centre.segments().pop().expect("taken");
     assert!(last.payload && last.text == long);
 }
@@ -124,16 +80,13 @@ async fn a_busy_centre_is_asked_again_and_a_wrong_number_is_not() {
     let (centre, line) = set().await;
     centre.script([Behaviour::Throttle, Behaviour::Reject(20), Behaviour::Reject(8), Behaviour::Reject(11), Behaviour::Reject(0x45)]);
     for _ in 0..3 {
-        assert!(matches!(line.smpp.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }));
+        assert!(matches!(line.out.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }));
     }
-    assert_eq!(line.smpp.send(&message("k1", "x")).await, SmsOutcome::Rejected { code: "smpp_0xb".to_owned() });
-    assert!(
-        matches!(line.smpp.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }),
-        "submit failed: no verdict on the message"
-    );
+    assert_eq!(line.out.send(&message("k1", "x")).await, SmsOutcome::Rejected { code: "smpp_0xb".to_owned() });
+    assert!(matches!(line.out.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }), "submit failed: no verdict on the message");
     assert!(centre.texts().is_empty());
     let endless = "长".repeat(2_000);
-    assert_eq!(line.smpp.send(&message("k1", &endless)).await, SmsOutcome::Rejected { code: "text_too_long".to_owned() });
+    assert_eq!(line.out.send(&message("k1", &endless)).await, SmsOutcome::Rejected { code: "text_too_long".to_owned() });
 }
 
 #[tokio::test]
@@ -141,17 +94,17 @@ async fn a_silent_centre_is_no_success() {
     let centre = Smsc::start("chuangsha", "secret").await.expect("listens");
     let line = line(centre.address().port(), |settings| settings.response_ms = 100);
     centre.script([Behaviour::Slow(60_000)]);
-    assert!(matches!(line.smpp.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }));
+    assert!(matches!(line.out.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }));
 }
 
 #[tokio::test]
 async fn the_session_comes_back_after_the_centre_ended_it() {
     let (centre, line) = set().await;
-    ids(line.smpp.send(&message("k1", "first")).await);
+    ids(line.out.send(&message("k1", "first")).await);
     centre.unbind_all().await;
     // The message may hit the dying session; the outbox would bring it again, and so does this loop.
     let mut tries = 0;
-    while !matches!(line.smpp.send(&message("k2", "second")).await, SmsOutcome::Sent { .. }) {
+    while !matches!(line.out.send(&message("k2", "second")).await, SmsOutcome::Sent { .. }) {
         tries += 1;
         assert!(tries < 20, "the session never came back");
     }
@@ -164,11 +117,11 @@ async fn no_centre_and_wrong_credentials_are_unreachable() {
     let centre = Smsc::start("chuangsha", "other").await.expect("listens");
     let short = |settings: &mut SmppSettings| (settings.patience_ms, settings.bind_ms) = (200, 100);
     let refused = line(centre.address().port(), short);
-    assert!(matches!(refused.smpp.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }));
-    assert!(!refused.smpp.bound());
+    assert!(matches!(refused.out.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }));
+    assert!(!refused.out.bound());
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
     let nobody = line(port, short);
-    assert!(matches!(nobody.smpp.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }));
+    assert!(matches!(nobody.out.send(&message("k1", "x")).await, SmsOutcome::Unreachable { .. }));
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ impl Reveal {
     }
 
     /// Purpose, case and words, checked: a purpose of a look, not one of a file.
-    fn reason(&self, app: &App, now: Timestamp) -> Result<Reason> {
+    pub(crate) fn reason(&self, app: &App, now: Timestamp) -> Result<Reason> {
         let reason = Reason::read(app, now, &self.purpose, &self.case, &self.words)?;
         if Purpose::OF_A_LOOK.contains(&reason.purpose) {
             return Ok(reason);
@@ -262,6 +262,54 @@ fn with_second(app: &App, tx: &mut Tx, actor: &Actor, what: &What, cause: Cause,
     }
 }
 
+/// A look that two people agreed to and that goes on for a while, such as the pictures of an order: the first use takes the approval, and until the
+/// window is over the same person looks again without another. Says whether it may be looked at now; `None`: nobody agreed yet.
+///
+/// # Errors
+/// Those of [`second::code`].
+pub fn agreed_look(
+    app: &App,
+    tx: &mut Tx,
+    actor: &Actor,
+    (kind, what): (Kind, &What),
+    (case, step): (Uuid, &str),
+    now: Timestamp,
+) -> Result<Option<Uuid>> {
+    if let Some(open) = agreed(tx, actor, case, step, now)? {
+        return Ok(Some(open));
+    }
+    let Some((id, SecondShown::Approved)) = second::find_open(app, tx, actor, kind, what, now)? else { return Ok(None) };
+    second::take(app, tx, actor, id, kind, &what.key, now)?;
+    let until = now.plus_ms(app.clock_rule("protection.reveal_window", now)?.value);
+    tx.push_one(
+        "INSERT INTO reveal_shown (id, staff, case_id, step, until) VALUES ($1, $2, $3, $4, $5)",
+        &params![&id, actor.staff.as_bytes(), &case, step, until],
+    )?;
+    Ok(Some(id))
+}
+
+/// The request whose look still goes on.
+fn agreed(tx: &mut Tx, actor: &Actor, case: Uuid, step: &str, now: Timestamp) -> Result<Option<Uuid>> {
+    let sql = "SELECT id FROM reveal_shown WHERE staff = $1 AND case_id = $2 AND step = $3 AND until > $4 LIMIT 1";
+    Ok(tx.query_opt(sql, &params![actor.staff.as_bytes(), &case, step, now])?.map(|row| row.uuid(0)).transpose()?)
+}
+
+/// Whether [`agreed_look`] would let this person look now; nothing is used up.
+///
+/// # Errors
+/// The record failed.
+pub fn may_look(
+    app: &App,
+    tx: &mut Tx,
+    actor: &Actor,
+    (kind, what): (Kind, &What),
+    (case, step): (Uuid, &str),
+    now: Timestamp,
+) -> Result<bool> {
+    let approved = |found| matches!(found, Some((_, SecondShown::Approved)));
+    Ok(agreed(tx, actor, case, step, now)?.is_some() || approved(second::find_open(app, tx, actor, kind, what, now)?))
+}
+
 /// What the log is told of a look.
 struct Look<'a> {
     asked: &'a Reveal,
@@ -301,6 +349,11 @@ fn write_down(app: &App, tx: &mut Tx, actor: &Actor, look: &Look<'_>, now: Times
     app.audit(tx, By::Actor(actor), &entry, now).map(drop)
 }
 
+/// One person alone may look.
+pub(crate) fn not_needed() -> Failure {
+    Problem::new(&code::NOT_NEEDED).into()
+}
+
 /// Asks a second person for the look that [`reveal`] refused with `second.needed`.
 ///
 /// # Errors
@@ -318,7 +371,7 @@ pub async fn ask_second(
     let (writer, asker, asked) = (app.clone(), actor.clone(), asked.clone());
     app.write(move |tx| {
         let thing = look(tx)?;
-        let cause = cause(&writer, tx, &asker, &thing, now)?.ok_or_else(|| Failure::from(Problem::new(&code::NOT_NEEDED)))?;
+        let cause = cause(&writer, tx, &asker, &thing, now)?.ok_or_else(not_needed)?;
         let what = what(&asked, reason.purpose, &thing);
         let ask = SecondAsk { kind: Kind::RevealField, cause, reason: reason.clone(), what };
         second::request_in(&writer, tx, &asker, &ask, now)

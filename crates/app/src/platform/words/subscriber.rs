@@ -11,6 +11,8 @@ macro_rules! subscriber_words {
             second_decided: "我审批的", "Decided by me";
             second_request: "申请金库授权", "Ask for a second person";
             second_one: "金库授权申请", "Request for a second person";
+            second_pictures: "申请查看影像", "Ask to see the pictures";
+            second_pictures_lead: "经另一组织的人批准后，本单全部影像可查看一次，限时显示。", "Once somebody of another organisation agrees, all pictures of the order may be seen once, for a limited time.";
             second_cause: "高敏原因", "Why two";
             second_requester: "申请人", "Asked by";
             second_approver: "审批人", "Decided by";

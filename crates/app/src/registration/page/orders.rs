@@ -23,14 +23,14 @@ use crate::{
         actor::Actor,
         audit::query::Seen,
         failure::{Failure, Result},
-        reveal::{self, Reveal},
+        reveal::{self, Reveal, page::Tried},
         second,
         web::{
             form::{Choice, Input, Kind, Notice, Wrong},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
-            pages::{Button, DetailPage, Dialog, FormPart, Picture, Section, for_seconds},
+            pages::{Button, DetailPage, Dialog, FormPart, Picture, Section},
             parts::{Empty, Fact, Facts, Moment, Tab, Tabs, Tag, Timeline, Tone, Value, code, fact},
             see_other,
             shell::Shell,
@@ -41,6 +41,7 @@ use crate::{
     registration::{
         Refusal, audit_desk, desk, offline,
         order::{ImageKind, State},
+        picture,
         table::Filter,
         view::{self, OrderView, RowView},
     },
@@ -52,6 +53,7 @@ pub fn pages() -> Router<App> {
         .route("/orders", get(list))
         .route("/orders/{id}", get(order))
         .route("/orders/{id}/images/{kind}", get(image))
+        .route("/orders/{id}/images/second", get(back_to_images).post(second_for_images))
         .route("/orders/{id}/reveal", get(back).post(reveal))
         .route("/orders/{id}/second", get(back).post(second))
         .route("/orders/{id}/decision", post(decide))
@@ -217,10 +219,16 @@ enum After<'a> {
     Nothing,
     /// A step was refused.
     Refused(&'a Problem),
-    /// A reveal was refused: the form comes back with what was typed.
-    Kept(&'a Reveal, &'a Problem),
-    /// A value is shown: label, value, seconds.
-    Shown((String, String, u32)),
+    /// A reveal was asked for.
+    Tried(&'a Tried),
+    /// A second person was asked for, for the pictures, and that was refused.
+    Pictures(&'a Tried),
+}
+
+impl After<'_> {
+    const fn tried(&self) -> Option<&Tried> {
+        if let Self::Tried(tried) = self { Some(tried) } else { None }
+    }
 }
 
 async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrderId, tab: &str, after: After<'_>) -> Result<DetailPage> {
@@ -276,11 +284,24 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrderId, tab: &str, 
             fields: view::FIELDS.into_iter().map(|field| Choice::new(field, second::page::field_words(w, field))).collect(),
             budget: &budget,
             once: app.ids.next(app.clock.now()),
-            refused: if let After::Kept(asked, problem) = after { Some((asked, problem)) } else { None },
+            refused: after.tried().and_then(Tried::refused),
         }));
     }
     let sections = match tab {
-        "documents" => vec![documents(w, id, &order, may_see)],
+        "documents" => {
+            let waits = if may_see && !order.images.is_empty() { picture::waits_for(app, actor, id).await? } else { None };
+            let mut sections = vec![documents(w, id, &order, may_see && waits.is_none())];
+            if let Some(cause) = waits {
+                let tried = if let After::Pictures(tried) = after { tried.refused() } else { None };
+                let dialog = reveal::page::for_pictures(w, language, &format!("/orders/{id}/images/second"), tried);
+                buttons.push(Button::Dialog(dialog.id.clone(), dialog.title.clone()));
+                dialogs.push(dialog);
+                let facts =
+                    vec![fact(w.second_cause, second::page::cause_words(w, cause)), fact(w.second_pictures, w.second_pictures_lead)];
+                sections.insert(0, Section::Facts(w.second_request.to_owned(), Facts { facts }));
+            }
+            sections
+        }
         "timeline" => {
             let steps: Vec<Seen> = entries.iter().filter(|entry| !is_look(&entry.action)).cloned().collect();
             vec![Section::Timeline(w.timeline.to_owned(), Timeline { empty: w.none_yet.to_owned(), moments: moments(w, &steps) })]
@@ -302,8 +323,8 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrderId, tab: &str, 
         .join(" · "),
         buttons,
         tabs: Some(tabs),
+        revealed: after.tried().and_then(Tried::shown),
         notice: if let After::Refused(problem) = after { Some(Notice { wrong: Wrong::of(problem, language) }) } else { None },
-        revealed: if let After::Shown(shown) = after { Some(shown) } else { None },
         sections,
         dialogs,
         shell,
@@ -546,29 +567,42 @@ fn steps(
 
 async fn reveal(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(asked): Form<Reveal>) -> Result<Response> {
     let id = order_id(&id)?;
-    match view::reveal(&app, &actor, id, asked.clone()).await {
-        Ok(revealed) => {
-            let shown = reveal::page::shown(shell.w, second::page::field_words(shell.w, &asked.field), revealed);
-            let seconds = shown.2;
-            let screen = detail(&app, &actor, shell, id, "", After::Shown(shown)).await?;
-            Ok(for_seconds(page(&screen), seconds, &format!("/orders/{id}")))
-        }
-        Err(failure) => kept(&app, &actor, shell, id, &asked, failure).await,
-    }
+    let tried = Tried::reveal(shell.w, asked.clone(), view::reveal(&app, &actor, id, asked).await)?;
+    answer(&app, &actor, shell, id, &tried).await
 }
 
 async fn second(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(asked): Form<Reveal>) -> Result<Response> {
     let id = order_id(&id)?;
-    match view::ask_second(&app, &actor, id, asked.clone()).await {
-        Ok(request) => Ok(see_other(&format!("/second/{request}?done=second-asked"))),
-        Err(failure) => kept(&app, &actor, shell, id, &asked, failure).await,
+    match Tried::second(asked.clone(), view::ask_second(&app, &actor, id, asked).await)? {
+        Ok(gone) => Ok(gone),
+        Err(tried) => answer(&app, &actor, shell, id, &tried).await,
     }
 }
 
-async fn kept(app: &App, actor: &Actor, shell: Shell, id: OrderId, asked: &Reveal, failure: Failure) -> Result<Response> {
-    let problem = shown(failure)?;
-    let screen = detail(app, actor, shell, id, "", After::Kept(asked, &problem)).await?;
-    Ok(page_refused(&problem, &screen))
+async fn back_to_images(Path(id): Path<String>) -> Result<Response> {
+    Ok(see_other(&format!("/orders/{}?tab=documents", order_id(&id)?)))
+}
+
+async fn second_for_images(
+    Of(app): Of<App>,
+    actor: Actor,
+    shell: Shell,
+    Path(id): Path<String>,
+    Form(asked): Form<Reveal>,
+) -> Result<Response> {
+    let id = order_id(&id)?;
+    match Tried::second(asked.clone(), picture::ask_second(&app, &actor, id, asked).await)? {
+        Ok(gone) => Ok(gone),
+        Err(tried) => {
+            let screen = detail(&app, &actor, shell, id, "documents", After::Pictures(&tried)).await?;
+            Ok(tried.answer(&screen, &format!("/orders/{id}")))
+        }
+    }
+}
+
+async fn answer(app: &App, actor: &Actor, shell: Shell, id: OrderId, tried: &Tried) -> Result<Response> {
+    let screen = detail(app, actor, shell, id, "", After::Tried(tried)).await?;
+    Ok(tried.answer(&screen, &format!("/orders/{id}")))
 }
 
 async fn refused(app: &App, actor: &Actor, shell: Shell, id: OrderId, failure: Failure) -> Result<Response> {
@@ -580,7 +614,7 @@ async fn refused(app: &App, actor: &Actor, shell: Shell, id: OrderId, failure: F
 /// `GET /orders/{id}/images/{kind}`: one picture, to whoever may look at pictures; looking is recorded before anything is shown.
 async fn image(Of(app): Of<App>, actor: Actor, Path((id, kind)): Path<(String, String)>) -> Result<Response> {
     let kind = ImageKind::parse(&kind).ok_or(Refusal::NotFound)?;
-    let bytes = view::image(&app, &actor, order_id(&id)?, kind).await?;
+    let bytes = picture::show(&app, &actor, order_id(&id)?, kind).await?;
     let headers = [(header::CONTENT_TYPE, "image/jpeg"), (header::CONTENT_DISPOSITION, "inline")];
     Ok((headers, bytes).into_response())
 }

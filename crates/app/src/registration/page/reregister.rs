@@ -3,7 +3,6 @@
 use axum::{
     Router,
     extract::{Multipart, State as Of},
-    http::StatusCode,
     response::Response,
     routing::get,
 };
@@ -22,7 +21,7 @@ use crate::{
         web::{
             form::{Choice, Input, Kind, notice},
             frame::shown,
-            page, page_with, see_other,
+            page, page_refused, see_other,
             shell::Shell,
         },
     },
@@ -98,7 +97,7 @@ async fn open(Of(app): Of<App>, actor: Actor, shell: Shell, form: Multipart) -> 
                 return Err(problem.into());
             }
             let screen = screen(shell, &number, if group { "group" } else { "individual" }, Some(&problem));
-            Ok(page_with(StatusCode::from_u16(problem.code.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), &screen))
+            Ok(page_refused(&problem, &screen))
         }
     }
 }
