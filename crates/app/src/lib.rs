@@ -214,6 +214,9 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "remediation", version: 4, sql: remediation::campaign::DDL_2 },
     Migration { module: "excess", version: 1, sql: remediation::excess::DDL },
     Migration { module: "bulletin", version: 1, sql: figures::bulletin::DDL },
+    Migration { module: "excess", version: 2, sql: remediation::excess::table::DDL_2 },
+    Migration { module: "number_tenure", version: 1, sql: registration::ending::DDL },
+    Migration { module: "protected", version: 1, sql: remediation::protected::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

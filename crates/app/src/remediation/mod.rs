@@ -10,6 +10,7 @@
 //! | contact | messages and calls on their way out, and what is heard of them |
 //! | dialler | a switch behind an HTTP gateway |
 //! | desk | what people do |
+//! | protected | who is never stopped |
 //! | refund | what cancelled lines are owed |
 //! | kind | what is wrong with a line |
 //! | import | the base brought over from files |
@@ -40,6 +41,7 @@ pub mod import;
 pub mod kind;
 mod ladder;
 pub mod page;
+pub mod protected;
 pub mod refund;
 pub mod table;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use chuangsha_kernel::role::Role;
 use crate::kit::{addresses, arrive, browse, form, operations, pages, send, start};
 
 /// What is public among the pages; everything else sends a stranger to sign-in.
-const PUBLIC_PAGES: [&str; 24] = [
+const PUBLIC_PAGES: [&str; 25] = [
     "/api",
     "/api/openapi.json",
     "/language/{language}",
@@ -25,6 +25,7 @@ const PUBLIC_PAGES: [&str; 24] = [
     "/orders/{id}/reveal",
     "/orders/{id}/second",
     "/suspensions/{id}/interruption",
+    "/remediation/cases/{id}/steps",
     "/persons/{id}/reveal",
     "/persons/{id}/second",
     "/persons/{id}/protection",

@@ -28,7 +28,7 @@ pub struct Limits {
 }
 
 /// Where a whole file is pasted or sent as text: it may be as long as an upload.
-pub const LONG_TEXTS: [&str; 3] = ["/ledger/file", "/screening/lists/file", "/api/v1/ledger/files"];
+pub const LONG_TEXTS: [&str; 4] = ["/ledger/file", "/screening/lists/file", "/api/v1/ledger/files", "/api/v1/remediation/protected/files"];
 
 /// Whether the body is something typed: a form without files, JSON, plain text.
 pub fn is_text(headers: &HeaderMap) -> bool {
