@@ -28,17 +28,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use attempt::{Attempt, Identity, Ingress, Outcome, Released, Roaming, RoamingPort, TrunkId};
-pub use decide::decide;
+pub use decide::{Ahead, decide};
+pub use machine::prefetch;
 pub use number::Number;
 pub use observe::Observe;
-pub use snapshot::{Lists, Snapshot};
+pub use snapshot::{InForce, Lists, Snapshot};
 pub use state::{State, StateConfig};
 pub use verdict::{Action, Effect, EvidenceId, Reason, Reasons, Redress, Rule, Verdict, Versions};
 
 /// 甄别引擎: the state of a running node and the snapshot in force. Shared by all edges; every method takes `&self` and waits for nobody but, for a few
 /// dozen nanoseconds, for another call of the same number.
 pub struct Engine {
-    snapshot: ArcSwap<Snapshot>,
+    snapshot: ArcSwap<InForce>,
     /// Callers and callees.
     pub state: State,
 }
@@ -46,12 +47,28 @@ pub struct Engine {
 impl Engine {
     /// An engine with nothing counted yet.
     pub fn new(snapshot: Snapshot, config: StateConfig) -> Self {
-        Self { snapshot: ArcSwap::from_pointee(snapshot), state: State::new(config) }
+        Self { snapshot: ArcSwap::from_pointee(InForce { turn: 1, snapshot: Arc::new(snapshot) }), state: State::new(config) }
     }
 
     /// Decides about a call and counts it. A retransmission must not come here twice: the edge answers it from memory.
     pub fn decide(&self, attempt: &Attempt<'_>) -> Verdict {
         decide(&self.snapshot.load(), &self.state, attempt)
+    }
+
+    /// The same about a call that [`Self::foresee`] has read: the same verdict, sooner.
+    pub fn decide_foreseen(&self, attempt: &Attempt<'_>, ahead: &Ahead<'_>) -> Verdict {
+        decide::decide_foreseen(&self.snapshot.load(), &self.state, attempt, ahead)
+    }
+
+    /// First of two steps ahead of several decisions, for whoever has several calls at hand ([`decide::foresee`]). `caller`: what will be asserted, or
+    /// else presented.
+    pub fn foresee<'a>(&self, caller: Option<&'a str>, callee: &'a str) -> Ahead<'a> {
+        decide::foresee(&self.snapshot.load(), &self.state, caller, callee)
+    }
+
+    /// Second step ([`decide::reach`]).
+    pub fn reach(&self, ahead: &Ahead<'_>) {
+        decide::reach(&self.snapshot.load(), &self.state, ahead);
     }
 
     /// The number to ask the roaming port about before [`Self::decide`], if any; the answer goes into [`Attempt::roaming`].
@@ -71,11 +88,12 @@ impl Engine {
 
     /// The snapshot in force, for as long as the caller wants to look at it.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        self.snapshot.load_full()
+        Arc::clone(&self.snapshot.load().snapshot)
     }
 
     /// Puts another snapshot in force; calls being decided finish under the old one.
     pub fn replace(&self, snapshot: Snapshot) {
-        self.snapshot.store(Arc::new(snapshot));
+        let snapshot = Arc::new(snapshot);
+        self.snapshot.rcu(|before| InForce { turn: before.turn + 1, snapshot: Arc::clone(&snapshot) });
     }
 }

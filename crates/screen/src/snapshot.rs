@@ -85,6 +85,23 @@ pub struct Snapshot {
     pub preferences: HashMap<Number, Preference>,
 }
 
+/// 在用快照: a snapshot an engine decides by, and its turn: no two an engine ever had in force have the same.
+#[derive(Debug, Clone)]
+pub struct InForce {
+    /// From 1.
+    pub turn: u64,
+    /// What is decided by.
+    pub snapshot: Arc<Snapshot>,
+}
+
+impl std::ops::Deref for InForce {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.snapshot
+    }
+}
+
 impl Snapshot {
     /// A snapshot with a plan and rules and nothing listed.
     pub fn bare(version: u64, home: Operator, plan: Plan, rules: RuleSet) -> Self {

@@ -16,12 +16,16 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{
     aside::Way,
-    edge::{Edge, Reaction, Source, Work},
+    edge::{Edge, Reaction, Seen, Source, Work},
+    message::Fields,
 };
 
 /// Datagrams taken with one call.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "one at a time there"))]
 const BATCH: usize = 64;
+/// Of those, so many are looked at together before the first is taken: what they need from memory arrives meanwhile.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "one at a time there"))]
+const TOGETHER: usize = 16;
 /// Room for one datagram.
 const ROOM: usize = 65_536;
 /// Batches a loop still takes from its buffer once it is to end: a flood does not keep it.
@@ -38,8 +42,17 @@ pub trait Handle: Send + Sync + 'static {
     /// The moment, for `receive`.
     fn moment(&self) -> u64;
 
+    /// What a first glance at a message gives.
+    type Seen<'a>;
+
+    /// Reads a message and asks for the memory that taking it needs: for each of several, before the first is taken.
+    fn glance<'a>(&self, bytes: &'a [u8], fields: &'a mut Fields) -> Self::Seen<'a>;
+
+    /// Second step of that, again for each of them.
+    fn reach(&self, seen: &Self::Seen<'_>);
+
     /// Takes one message; what is to be sent stands in `work.out`.
-    fn receive(&self, bytes: &[u8], source: Source, received: u64, work: &mut Work) -> Reaction;
+    fn take(&self, seen: &Self::Seen<'_>, source: Source, received: u64, work: &mut Work) -> Reaction;
 
     /// Takes one that has to wait ([`Reaction::Later`]).
     fn later(self: &Arc<Self>, bytes: &[u8], source: Source, way: Way) {
@@ -52,8 +65,18 @@ impl Handle for Edge {
         Self::moment(self)
     }
 
-    fn receive(&self, bytes: &[u8], source: Source, received: u64, work: &mut Work) -> Reaction {
-        Self::receive(self, bytes, source, received, work)
+    type Seen<'a> = Seen<'a>;
+
+    fn glance<'a>(&self, bytes: &'a [u8], fields: &'a mut Fields) -> Seen<'a> {
+        Self::glance(self, bytes, fields)
+    }
+
+    fn reach(&self, seen: &Seen<'_>) {
+        Self::reach(self, seen);
+    }
+
+    fn take(&self, seen: &Seen<'_>, source: Source, received: u64, work: &mut Work) -> Reaction {
+        Self::take(self, seen, source, received, work)
     }
 
     fn later(self: &Arc<Self>, bytes: &[u8], source: Source, way: Way) {
@@ -147,12 +170,15 @@ mod batches {
 
     use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, sendmsg};
 
-    use super::{Arc, AtomicBool, BATCH, Handle, LAST, Ordering, ROOM, Reaction, SocketAddr, Source, UdpSocket, Way, Work, idle, trouble};
+    use super::{
+        Arc, AtomicBool, BATCH, Fields, Handle, LAST, Ordering, ROOM, Reaction, SocketAddr, Source, TOGETHER, UdpSocket, Way, Work, idle, trouble,
+    };
 
     pub fn run<H: Handle>(socket: &Arc<UdpSocket>, handler: &Arc<H>, stop: &AtomicBool) {
         let mut room = vec![0_u8; BATCH * ROOM];
         let mut incoming = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
         let mut work = Work::default();
+        let mut fields: [Fields; TOGETHER] = std::array::from_fn(|_| Fields::default());
         let mut outbox = Outbox::new();
         let mut last = LAST;
         loop {
@@ -182,15 +208,26 @@ mod batches {
                     }
                 };
                 let moment = handler.moment();
-                for message in received {
-                    let Some(address) = message.address.as_ref().and_then(address) else { continue };
-                    let bytes = message.iovs().next().unwrap_or_default();
-                    let source = Source { address, stream: false };
-                    match handler.receive(bytes, source, moment, &mut work) {
-                        Reaction::Quiet => {}
-                        Reaction::Later => handler.later(bytes, source, Way::Socket(Arc::clone(socket))),
-                        Reaction::Answer(to) => outbox.put(&mut work.out, to, true),
-                        Reaction::Forward(to) => outbox.put(&mut work.out, to, false),
+                let mut messages = received.filter_map(|message| {
+                    let source = Source { address: message.address.as_ref().and_then(address)?, stream: false };
+                    Some((message.iovs().next().unwrap_or_default(), source))
+                });
+                loop {
+                    let mut seen: [Option<(H::Seen<'_>, &[u8], Source)>; TOGETHER] = std::array::from_fn(|_| None);
+                    for (place, ((bytes, source), fields)) in seen.iter_mut().zip(messages.by_ref().zip(&mut fields)) {
+                        *place = Some((handler.glance(bytes, fields), bytes, source));
+                    }
+                    if matches!(seen.first(), None | Some(None)) {
+                        break;
+                    }
+                    seen.iter().flatten().for_each(|(seen, ..)| handler.reach(seen));
+                    for (seen, bytes, source) in seen.iter().flatten() {
+                        match handler.take(seen, *source, moment, &mut work) {
+                            Reaction::Quiet => {}
+                            Reaction::Later => handler.later(bytes, *source, Way::Socket(Arc::clone(socket))),
+                            Reaction::Answer(to) => outbox.put(&mut work.out, to, true),
+                            Reaction::Forward(to) => outbox.put(&mut work.out, to, false),
+                        }
                     }
                 }
             }
@@ -333,17 +370,17 @@ mod batches {
 
 #[cfg(not(target_os = "linux"))]
 mod batches {
-    use super::{Arc, AtomicBool, Handle, Ordering, ROOM, Reaction, Source, UdpSocket, Way, Work, idle, trouble};
+    use super::{Arc, AtomicBool, Fields, Handle, Ordering, ROOM, Reaction, Source, UdpSocket, Way, Work, idle, trouble};
 
     pub fn run<H: Handle>(socket: &Arc<UdpSocket>, handler: &Arc<H>, stop: &AtomicBool) {
         let mut room = vec![0_u8; ROOM];
-        let mut work = Work::default();
+        let (mut work, mut fields) = (Work::default(), Fields::default());
         while !stop.load(Ordering::Relaxed) {
             match socket.recv_from(&mut room) {
                 Ok((length, address)) => {
                     let bytes = room.get(..length).unwrap_or_default();
                     let source = Source { address, stream: false };
-                    match handler.receive(bytes, source, handler.moment(), &mut work) {
+                    match handler.take(&handler.glance(bytes, &mut fields), source, handler.moment(), &mut work) {
                         Reaction::Quiet => {}
                         Reaction::Later => handler.later(bytes, source, Way::Socket(Arc::clone(socket))),
                         Reaction::Answer(to) | Reaction::Forward(to) => drop(socket.send_to(&work.out, to)),

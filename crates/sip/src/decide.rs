@@ -1,6 +1,6 @@
 //! 判定接口: whoever decides about calls, as the edge sees it.
 
-use chuangsha_screen::{Attempt, Identity, Number, Outcome, Roaming, TrunkId, Verdict};
+use chuangsha_screen::{Ahead, Attempt, Identity, Number, Outcome, Roaming, TrunkId, Verdict};
 
 use crate::trunk::Trunk;
 
@@ -8,6 +8,23 @@ use crate::trunk::Trunk;
 pub trait Decide: Send + Sync {
     /// Decides about one call. Called once for a call and its retransmissions.
     fn decide(&self, attempt: &Attempt<'_>) -> Verdict;
+
+    /// Reads ahead a call whose decision is near: its caller, as asserted or else presented, and its callee.
+    fn foresee<'a>(&self, caller: Option<&'a str>, callee: &'a str) -> Ahead<'a> {
+        let _ = (caller, callee);
+        Ahead::NONE
+    }
+
+    /// Second step of that.
+    fn reach(&self, ahead: &Ahead<'_>) {
+        let _ = ahead;
+    }
+
+    /// Decides about one call that was read ahead: the same verdict.
+    fn decide_foreseen(&self, attempt: &Attempt<'_>, ahead: &Ahead<'_>) -> Verdict {
+        let _ = ahead;
+        self.decide(attempt)
+    }
 
     /// Takes in what became of a call.
     fn outcome(&self, outcome: &Outcome);

@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use chuangsha_kernel::time::Clock;
-use chuangsha_screen::{Action, Attempt, Identity, Ingress, Number, Roaming};
+use chuangsha_screen::{Action, Ahead, Attempt, Identity, Ingress, Number, Roaming};
 
 use crate::{
     answer,
@@ -18,7 +18,7 @@ use crate::{
     calls::Calls,
     decide::Decide,
     memory::{Kept, Key, Known, Memory, Secret},
-    message::{Address, Fields, Head, Method, Name, Noise, Request, Scheme, Uri, address},
+    message::{Address, Fields, Head, Method, Name, Noise, Refusal, Request, Scheme, Uri, address},
     proxy::{Parties, goes_on},
     scan,
     trunk::{Mode, Trunk, Trunks},
@@ -63,6 +63,16 @@ pub struct Work {
     /// What is to be sent.
     pub out: Vec<u8>,
     pub(crate) spelled: [String; 4],
+}
+
+/// A message that was read and not yet taken ([`Edge::glance`]).
+pub struct Seen<'a> {
+    head: Result<Head<'a>, Noise>,
+    /// None of a response.
+    request: Option<Result<Request<'a>, Refusal>>,
+    /// Of a well-formed request.
+    key: Option<Key>,
+    ahead: Ahead<'a>,
 }
 
 /// 信令边缘. One for all workers.
@@ -179,8 +189,42 @@ impl Edge {
     /// Takes one message. `received` is the moment it came, by [`Edge::moment`]; what is to be sent stands in `work.out`.
     pub fn receive(&self, bytes: &[u8], source: Source, received: u64, work: &mut Work) -> Reaction {
         let Work { fields, out, spelled } = work;
+        self.answer(&self.glance(bytes, fields), source, received, out, spelled)
+    }
+
+    /// First of three steps with a message, for whoever has several at hand: reads it, and asks for the memory that taking it needs. The second is
+    /// [`Self::reach`], the third [`Self::take`]; each for all of them before the next.
+    pub fn glance<'a>(&self, bytes: &'a [u8], fields: &'a mut Fields) -> Seen<'a> {
+        let head = Head::read(bytes, fields);
+        let request = head.as_ref().ok().filter(|head| !head.is_response()).map(Head::request);
+        let (mut key, mut ahead) = (None, Ahead::NONE);
+        if let Some(Ok(request)) = &request {
+            let of = Key::of(&self.secret, request);
+            self.memory.expect(of);
+            key = Some(of);
+            if request.method == Method::Invite
+                && let Some(callee) = plain(request.target.telephone())
+            {
+                let asserted = request.head.value(Name::AssertedIdentity).and_then(address::number);
+                ahead = self.decide.foresee(plain(asserted.unwrap_or(request.from.uri.telephone())), callee);
+            }
+        }
+        Seen { head, request, key, ahead }
+    }
+
+    /// Second step.
+    pub fn reach(&self, seen: &Seen<'_>) {
+        self.decide.reach(&seen.ahead);
+    }
+
+    /// Third step: what [`Self::receive`] does with a message.
+    pub fn take(&self, seen: &Seen<'_>, source: Source, received: u64, work: &mut Work) -> Reaction {
+        self.answer(seen, source, received, &mut work.out, &mut work.spelled)
+    }
+
+    fn answer(&self, seen: &Seen<'_>, source: Source, received: u64, out: &mut Vec<u8>, spelled: &mut [String; 4]) -> Reaction {
         out.clear();
-        let head = match Head::read(bytes, fields) {
+        let head = match &seen.head {
             Ok(head) => head,
             Err(Noise::KeepAlive | Noise::NotSip | Noise::TooLong) => {
                 self.counters.noise.add();
@@ -188,36 +232,45 @@ impl Edge {
             }
         };
         let known = self.knows(source.address.ip());
-        if head.is_response() {
-            return match head.response() {
-                Ok(response) if known => self.back(&response, received, out),
-                _ => {
-                    self.counters.strays.add();
-                    Reaction::Quiet
-                }
-            };
-        }
-        let request = match head.request() {
-            Ok(request) => request,
-            Err(_) if !known => return self.refuse_stranger(None, source, out),
-            Err(refusal) => {
+        let (request, key) = match (&seen.request, seen.key) {
+            (Some(Ok(request)), Some(key)) => (request, key),
+            (Some(Err(refusal)), _) if known => {
                 self.counters.malformed.add();
                 // An ACK is never answered, and who sends no way back cannot be.
                 if head.start.starts_with(b"ACK ") || head.value(Name::Via).is_none() {
                     return Reaction::Quiet;
                 }
-                answer::write(out, &head, source.address, (refusal.status, refusal.why), 0, |_| {});
+                answer::write(out, head, source.address, (refusal.status, refusal.why), 0, |_| {});
                 return self.answer_to(source, head.vias().next().flatten().as_ref());
+            }
+            (Some(_), _) => return self.refuse_stranger(None, source, out),
+            (None, _) => {
+                return match head.response() {
+                    Ok(response) if known => self.back(&response, received, out),
+                    _ => {
+                        self.counters.strays.add();
+                        Reaction::Quiet
+                    }
+                };
             }
         };
         if !known {
-            return self.refuse_stranger(Some(&request), source, out);
+            return self.refuse_stranger(Some(request), source, out);
         }
-        self.request(&request, source, received, out, spelled)
+        self.request(request, source, received, key, &seen.ahead, out, spelled)
     }
 
-    fn request(&self, request: &Request<'_>, source: Source, received: u64, out: &mut Vec<u8>, spelled: &mut [String; 4]) -> Reaction {
-        let key = Key::of(&self.secret, request);
+    #[allow(clippy::too_many_arguments, reason = "what is known of one message, taken apart once")]
+    fn request(
+        &self,
+        request: &Request<'_>,
+        source: Source,
+        received: u64,
+        key: Key,
+        ahead: &Ahead<'_>,
+        out: &mut Vec<u8>,
+        spelled: &mut [String; 4],
+    ) -> Reaction {
         let back = self.answer_to(source, Some(&request.via));
         // What belongs to a call that went through here goes through as well, whatever it asks for.
         let within = if source.stream || self.own.is_none() { None } else { self.within(request, source, key, received) };
@@ -247,7 +300,7 @@ impl Edge {
                 answer::write(out, &request.head, source.address, (481, "Call Does Not Exist"), key.tag(), |_| {});
                 back
             }
-            Method::Invite => self.invite(request, source, key, received, out, spelled),
+            Method::Invite => self.invite(request, source, key, received, ahead, out, spelled),
             Method::Options if self.leaving.load(Ordering::Relaxed) => {
                 answer::write(out, &request.head, source.address, (503, "Going Away"), key.tag(), |_| {});
                 back
@@ -267,12 +320,14 @@ impl Edge {
         }
     }
 
+    #[allow(clippy::too_many_arguments, reason = "as above")]
     fn invite(
         &self,
         request: &Request<'_>,
         source: Source,
         key: Key,
         received: u64,
+        ahead: &Ahead<'_>,
         out: &mut Vec<u8>,
         spelled: &mut [String; 4],
     ) -> Reaction {
@@ -295,7 +350,7 @@ impl Edge {
                 if self.aside.is_some() && self.must_ask(request, trunk, key, spelled) {
                     return Reaction::Later;
                 }
-                self.conclude(request, source, trunk, key, received, None, spelled)
+                self.conclude(request, source, trunk, key, received, None, ahead, spelled)
             }
         };
         self.tell(request, source, trunk, key, kept, onward, out)
@@ -311,10 +366,11 @@ impl Edge {
         key: Key,
         received: u64,
         roaming: Option<Roaming>,
+        ahead: &Ahead<'_>,
         spelled: &mut [String; 4],
     ) -> (Kept, Option<SocketAddr>) {
         let far = trunk.far().filter(|_| trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream);
-        let (kept, caller, callee) = self.judge(request, trunk, key, received, roaming, spelled);
+        let (kept, caller, callee) = self.judge(request, trunk, key, received, roaming, ahead, spelled);
         let onward = far.filter(|_| goes_on(kept.action, trunk));
         self.memory.decided(key, kept, onward);
         if let Some(far) = onward {
@@ -378,7 +434,7 @@ impl Edge {
         // Taken off the file meanwhile: a stranger's call gets no verdict.
         let Some(trunk) = find(&trunks, source, &request) else { return };
         let key = Key::of(&self.secret, &request);
-        let (kept, onward) = self.conclude(&request, source, trunk, key, self.moment(), roaming, spelled);
+        let (kept, onward) = self.conclude(&request, source, trunk, key, self.moment(), roaming, &Ahead::NONE, spelled);
         match self.tell(&request, source, trunk, key, kept, onward, out) {
             Reaction::Answer(to) | Reaction::Forward(to) => way.send(out, to),
             Reaction::Quiet | Reaction::Later => {}
@@ -428,6 +484,7 @@ impl Edge {
     }
 
     /// The verdict about a new call, within the time there is; and its parties as understood.
+    #[allow(clippy::too_many_arguments, reason = "as above")]
     fn judge(
         &self,
         request: &Request<'_>,
@@ -435,12 +492,13 @@ impl Edge {
         key: Key,
         received: u64,
         roaming: Option<Roaming>,
+        ahead: &Ahead<'_>,
         spelled: &mut [String; 4],
     ) -> Judged {
         self.counters.calls.add();
         let late = || self.stopwatch.micros().saturating_sub(received) > self.patience_micros && !trunk.fails_closed();
         // What waited too long already is not made to wait longer; what took too long is not believed any more.
-        let decided = if late() { None } else { Some(self.decide_about(request, trunk, key, roaming, spelled)) };
+        let decided = if late() { None } else { Some(self.decide_about(request, trunk, key, roaming, ahead, spelled)) };
         let judged = match decided.filter(|_| !late()) {
             Some(judged) => judged,
             None => {
@@ -466,10 +524,18 @@ impl Edge {
         }
     }
 
-    fn decide_about(&self, request: &Request<'_>, trunk: &Trunk, key: Key, roaming: Option<Roaming>, spelled: &mut [String; 4]) -> Judged {
+    fn decide_about(
+        &self,
+        request: &Request<'_>,
+        trunk: &Trunk,
+        key: Key,
+        roaming: Option<Roaming>,
+        ahead: &Ahead<'_>,
+        spelled: &mut [String; 4],
+    ) -> Judged {
         let mut attempt = self.attempt(request, trunk, key, spelled);
         attempt.roaming = roaming.unwrap_or_else(|| self.decide.roaming(&attempt));
-        let verdict = self.decide.decide(&attempt);
+        let verdict = self.decide.decide_foreseen(&attempt, ahead);
         (Kept::of(&verdict), verdict.caller, verdict.callee)
     }
 
@@ -568,6 +634,11 @@ fn spell<'a>(uri: Uri<'a>, room: &'a mut String) -> Option<&'a str> {
         room.len() < 64
     });
     Some(if whole { room.as_str() } else { UNREADABLE })
+}
+
+/// A number as it was written, where nothing in it has to be read otherwise.
+fn plain(text: &[u8]) -> Option<&str> {
+    if text.is_empty() || text.contains(&b'%') { None } else { std::str::from_utf8(text).ok() }
 }
 
 /// Stands for an identity nobody can read: no number is written so, and the engine takes it for malformed.

@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use chuangsha_screen::{Action, Effect, EvidenceId, Rule, Verdict};
+use chuangsha_screen::{Action, Effect, EvidenceId, Rule, Verdict, prefetch};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::message::Request;
@@ -177,8 +177,7 @@ impl Shard {
     }
 
     fn set(&self, key: u128) -> usize {
-        // The lowest bits of the high half pick the shard; these are others.
-        (key >> 72) as usize & (self.sets.len() - 1)
+        set_of(key, self.sets.len())
     }
 
     fn get(&mut self, key: u128) -> Option<&mut Entry> {
@@ -217,9 +216,17 @@ impl Shard {
     }
 }
 
+/// Which of so many sets, a power of two.
+const fn set_of(key: u128, sets: usize) -> usize {
+    // The lowest bits of the high half pick the shard; these are others.
+    (key >> 72) as usize & (sets - 1)
+}
+
 /// 事务记忆, bounded: when it is full the oldest transactions are forgotten early, and that is counted.
 pub struct Memory {
     shards: Vec<Mutex<Shard>>,
+    /// Where the sets of each shard begin: they never move.
+    sets: Vec<usize>,
     most_a_shard: usize,
 }
 
@@ -227,7 +234,19 @@ impl Memory {
     /// Room for that many transactions. At 20,000 calls a second 640,000 are open; an entry takes 64 bytes and 32 of index.
     pub fn new(most: usize) -> Self {
         let most_a_shard = most.div_ceil(SHARDS).max(1);
-        Self { shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(most_a_shard))).collect(), most_a_shard }
+        let shards: Vec<_> = (0..SHARDS).map(|_| Shard::new(most_a_shard)).collect();
+        let sets = shards.iter().map(|shard| shard.sets.as_ptr().addr()).collect();
+        Self { shards: shards.into_iter().map(Mutex::new).collect(), sets, most_a_shard }
+    }
+
+    /// Asks for the memory a transaction is looked up in, ahead of the look-up.
+    pub fn expect(&self, key: Key) {
+        let count = (self.most_a_shard * ROOMY).div_ceil(WAYS).next_power_of_two();
+        if let Some(first) = self.sets.get((key.0 >> 64) as usize % SHARDS) {
+            let set = first + set_of(key.0, count) * size_of::<[u64; WAYS]>();
+            prefetch(set);
+            prefetch(set + 64);
+        }
     }
 
     fn shard(&self, key: Key) -> Option<MutexGuard<'_, Shard>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chuangsha_screen::{Attempt, Engine, Number, Observe, Outcome, Roaming, TrunkId, Verdict};
+use chuangsha_screen::{Ahead, Attempt, Engine, Number, Observe, Outcome, Roaming, TrunkId, Verdict};
 
 use crate::{
     aside::Locate,
@@ -45,15 +45,27 @@ impl Screening {
 
 impl Decide for Screening {
     fn decide(&self, attempt: &Attempt<'_>) -> Verdict {
-        let Some(observer) = &self.observer else { return self.engine.decide(attempt) };
+        self.decide_foreseen(attempt, &Ahead::NONE)
+    }
+
+    fn foresee<'a>(&self, caller: Option<&'a str>, callee: &'a str) -> Ahead<'a> {
+        self.engine.foresee(caller, callee)
+    }
+
+    fn reach(&self, ahead: &Ahead<'_>) {
+        self.engine.reach(ahead);
+    }
+
+    fn decide_foreseen(&self, attempt: &Attempt<'_>, ahead: &Ahead<'_>) -> Verdict {
+        let Some(observer) = &self.observer else { return self.engine.decide_foreseen(attempt, ahead) };
         if attempt.id.is_multiple_of(MEASURED) {
             let started = self.stopwatch.nanos();
-            let verdict = self.engine.decide(attempt);
+            let verdict = self.engine.decide_foreseen(attempt, ahead);
             observer.took(self.stopwatch.nanos().saturating_sub(started));
             observer.decided(attempt, &verdict);
             return verdict;
         }
-        let verdict = self.engine.decide(attempt);
+        let verdict = self.engine.decide_foreseen(attempt, ahead);
         observer.decided(attempt, &verdict);
         verdict
     }

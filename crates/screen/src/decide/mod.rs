@@ -13,8 +13,8 @@ use crate::{
     number::Number,
     plan::{Kind, Line, Written},
     rules::{RuleSet, inside, minute_of_day},
-    snapshot::Snapshot,
-    state::{State, hash},
+    snapshot::{Expected, InForce, Snapshot},
+    state::{Party, State, hash},
     verdict::{Action, Effect, EvidenceId, Reason, Reasons, Redress, Rule, Verdict},
 };
 
@@ -23,15 +23,84 @@ use crate::{
 /// A call that fails authentication, or is refused for what stands in a list, is not counted as the caller's: nobody can spoil another's record by
 /// showing the other's number.
 pub fn decide(snapshot: &Snapshot, state: &State, attempt: &Attempt<'_>) -> Verdict {
+    hear(snapshot, state, attempt, 0, &Ahead::NONE)
+}
+
+/// The same verdict about a call that [`foresee`] has read.
+pub fn decide_foreseen(snapshot: &InForce, state: &State, attempt: &Attempt<'_>, ahead: &Ahead<'_>) -> Verdict {
+    hear(snapshot, state, attempt, snapshot.turn, ahead)
+}
+
+fn hear(snapshot: &Snapshot, state: &State, attempt: &Attempt<'_>, turn: u64, ahead: &Ahead<'_>) -> Verdict {
     let trunk = snapshot.ledger.trunk(attempt.trunk);
     let mut hearing = Hearing::new(snapshot, attempt, trunk);
-    hearing.run(state);
+    hearing.run(state, turn, ahead);
     let verdict = hearing.verdict();
     for reason in verdict.reasons.iter() {
         state.meters.hit(reason.rule, reason.effect);
     }
     state.meters.decided(verdict.action, attempt.id);
     verdict
+}
+
+/// 预读: a call whose decision is near, read and on its way from memory. It never changes a verdict: what was read under another snapshot, or from
+/// another text, is read again.
+#[derive(Clone, Copy)]
+pub struct Ahead<'a> {
+    /// Which snapshot it was read under.
+    snapshot: u64,
+    sides: [Option<Side<'a>>; 2],
+}
+
+/// One side of a call, read.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    text: &'a str,
+    line: Line,
+    listed: Expected,
+    party: Party,
+}
+
+impl<'a> Ahead<'a> {
+    /// Of a call nobody has looked at yet.
+    pub const NONE: Self = Self { snapshot: 0, sides: [None, None] };
+
+    fn caller(snapshot: &Snapshot, state: &State, text: &'a str) -> Option<Side<'a>> {
+        let line = snapshot.plan.read(text).ok()?;
+        Some(Side { text, line, listed: snapshot.lists.expect(line.number), party: state.expect_caller(line.number) })
+    }
+
+    fn callee(snapshot: &Snapshot, state: &State, text: &'a str) -> Option<Side<'a>> {
+        let line = snapshot.plan.read(text).ok()?;
+        Some(Side { text, line, listed: snapshot.lists.expect(line.number), party: state.expect_callee(line.number) })
+    }
+
+    /// What was read of that very text, under that snapshot.
+    fn of(&self, side: usize, snapshot: u64, text: &str) -> Option<Side<'a>> {
+        let side = (*self.sides.get(side)?)?;
+        (self.snapshot == snapshot && std::ptr::eq(side.text, text)).then_some(side)
+    }
+}
+
+/// First of two steps ahead of a decision: an edge that has several calls at hand takes it for each of them, then [`reach`] for each, and then decides
+/// about them one after the other. What lies far away in memory arrives meanwhile.
+pub fn foresee<'a>(snapshot: &InForce, state: &State, caller: Option<&'a str>, callee: &'a str) -> Ahead<'a> {
+    let to = Ahead::callee(snapshot, state, callee);
+    let from = caller.and_then(|caller| Ahead::caller(snapshot, state, caller));
+    Ahead { snapshot: snapshot.turn, sides: [from, to] }
+}
+
+/// Second step: what arrived says where the records and the entries of the lists are.
+pub fn reach(snapshot: &InForce, state: &State, ahead: &Ahead<'_>) {
+    if ahead.snapshot != snapshot.turn {
+        return;
+    }
+    for side in ahead.sides.iter().flatten() {
+        snapshot.lists.reach(&side.listed);
+    }
+    if let [Some(caller), Some(callee)] = &ahead.sides {
+        state.prefetch_records(caller.party, callee.party);
+    }
 }
 
 /// Whether the edge should ask the roaming port before it asks for a decision: a Chinese subscriber's number on an international trunk.
@@ -102,25 +171,26 @@ impl<'a> Hearing<'a> {
         self.say(rule, self.snapshot.rules.action(rule), 0, 0)
     }
 
-    fn run(&mut self, state: &State) {
-        let (plan, lists) = (&self.snapshot.plan, &self.snapshot.lists);
-        let callee = plan.read(self.attempt.callee);
+    fn run(&mut self, state: &State, turn: u64, ahead: &Ahead<'_>) {
+        let snapshot = self.snapshot;
+        // What lies far away in memory is asked for as early as it is known, and read as late as it is needed.
+        let to = ahead.of(1, turn, self.attempt.callee).or_else(|| Ahead::callee(snapshot, state, self.attempt.callee));
         // A number of ten digits or more that the plan knows is no emergency number in any form; the others are looked at in every form (I3).
-        let plain = matches!(callee, Ok(Line { kind: Kind::Mobile | Kind::Satellite | Kind::Machine, .. }));
-        self.callee = callee.ok();
-        if !plain && plan.is_emergency(self.attempt.callee) {
+        let plain = to.is_some_and(|to| matches!(to.line.kind, Kind::Mobile | Kind::Satellite | Kind::Machine));
+        self.callee = to.map(|to| to.line);
+        if !plain && snapshot.plan.is_emergency(self.attempt.callee) {
             self.hit(Rule::Emergency);
             return;
         }
-        // What lies far away in memory is asked for as early as it is known, and read as late as it is needed.
-        let to = self.callee.map(|callee| (lists.expect(callee.number), state.expect_callee(callee.number)));
-        self.caller = self.attempt.pai.or(self.attempt.from).and_then(|text| plan.read(text).ok());
-        let from = self.caller.map(|caller| (lists.expect(caller.number), state.expect_caller(caller.number)));
-        if let Some((listed, caller)) = from {
-            let called = to.map(|(expected, callee)| (lists.reach(&expected), callee));
-            let listed = lists.reach(&listed);
+        let text = self.attempt.pai.or(self.attempt.from);
+        let from = text.and_then(|text| ahead.of(0, turn, text).or_else(|| Ahead::caller(snapshot, state, text)));
+        self.caller = from.map(|from| from.line);
+        if let Some(from) = from {
+            let lists = &snapshot.lists;
+            let called = to.map(|to| (lists.reach(&to.listed), to.party));
+            let listed = lists.reach(&from.listed);
             if let Some((_, callee)) = called {
-                state.prefetch_records(caller, callee);
+                state.prefetch_records(from.party, callee);
             }
             self.marks = [lists.marks(&listed), called.map_or_else(Marks::default, |(listed, _)| lists.marks(&listed))];
         }
@@ -145,8 +215,8 @@ impl<'a> Hearing<'a> {
         {
             return;
         }
-        if let (Some((_, from)), Some((_, to))) = (from, to) {
-            self.behave(state, from, to);
+        if let (Some(from), Some(to)) = (from, to) {
+            self.behave(state, from.party, to.party);
         }
         if caller.kind == Kind::Foreign && self.snapshot.rules.action(Rule::Overseas) != Action::Pass {
             self.say(Rule::Overseas, self.snapshot.rules.action(Rule::Overseas), u32::from(caller.country), 0);

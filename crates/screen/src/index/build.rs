@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::{ALIGN, DIRECTORY, HEADER, IndexError, MAGIC, PAGE_BITS, SLOT, STRETCH_BITS, home};
+use super::{ALIGN, DIRECTORY, HEADER, IndexError, MAGIC, PAGE_BITS, SLOT, STRETCH_BITS, STRETCH_BLOCKS, home};
 use crate::{lists::Marks, number::Number};
 
 /// Fewer entries than this in a page are a plain list.
@@ -132,8 +132,8 @@ fn append_full(bytes: &mut Vec<u8>, page: &[(u64, u16)]) -> Vec<u8> {
         directory.extend_from_slice(&before.to_le_bytes());
         let within = |value: u64| value & ((1 << PAGE_BITS) - 1);
         let (here, rest) = left.split_at(left.partition_point(|(value, _)| within(*value) >> STRETCH_BITS <= stretch));
-        let first = |block: u64| here.partition_point(|(value, _)| (value >> 8 & 15) < block) as u16;
-        bytes.extend((0..16).flat_map(|block| first(block).to_le_bytes()));
+        let first = |block: u64| here.partition_point(|(value, _)| block > (value >> 8) % STRETCH_BLOCKS as u64) as u16;
+        bytes.extend((0..STRETCH_BLOCKS as u64).flat_map(|block| first(block).to_le_bytes()));
         bytes.extend(here.iter().map(|(value, _)| *value as u8));
         bytes.extend(here.iter().flat_map(|(_, marks)| marks.to_le_bytes()));
         before += here.len() as u32;

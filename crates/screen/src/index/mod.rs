@@ -61,11 +61,13 @@ const SLOT: usize = 16;
 const PAGE_BITS: u32 = 20;
 const ALIGN: usize = 64;
 /// Bits of a number within a stretch of a full page.
-const STRETCH_BITS: u32 = 12;
+const STRETCH_BITS: u32 = 10;
+/// Blocks of a stretch.
+const STRETCH_BLOCKS: usize = 1 << (STRETCH_BITS - 8);
 /// Bytes of a full page's directory.
 const DIRECTORY: usize = ((1 << (PAGE_BITS - STRETCH_BITS)) + 1) * 4;
 /// Bytes before the entries of a stretch.
-const BLOCKS: usize = 16 * 2;
+const BLOCKS: usize = STRETCH_BLOCKS * 2;
 
 enum Bytes {
     Owned(Vec<u8>),
@@ -281,9 +283,9 @@ impl Index {
         let &Block { rest, shift, start, count } = block;
         let found = match shift {
             8 => {
-                let block = (rest >> 8 & 15) as usize;
+                let block = (rest >> 8) as usize % STRETCH_BLOCKS;
                 let first = usize::from(u16_at(all, start + block * 2)?);
-                let end = if block == 15 { count } else { usize::from(u16_at(all, start + block * 2 + 2)?) };
+                let end = if block == STRETCH_BLOCKS - 1 { count } else { usize::from(u16_at(all, start + block * 2 + 2)?) };
                 let (rests, length) = (start + BLOCKS + first, end.checked_sub(first)?);
                 let at = match all.get(rests..).and_then(|rests| rests.first_chunk::<16>()) {
                     // The usual block: one load, one comparison, no loop; what follows the rests is masked away.

@@ -87,6 +87,13 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = Option<Address<'_>>> + Clone {
     })
 }
 
+/// The number in an address header, at a glance: what stands behind the first colon. A guess, for those who read again before they rely on it.
+pub fn number(value: &[u8]) -> Option<&[u8]> {
+    let text = value.get(memchr::memchr(b':', value)? + 1..)?;
+    let end = text.iter().position(|b| matches!(b, b'@' | b';' | b'>' | b':')).unwrap_or(text.len());
+    text.get(..end)
+}
+
 /// Header parameters from the front of `text`, to the end or to a comma; each must have a name, and a value after `=`.
 pub fn parameters(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut rest = text;
