@@ -330,7 +330,7 @@ story!(who_has_too_many_numbers_keeps_five_gives_up_some_and_some_were_never_the
     // Whoever uses them does so in the name of somebody who denies it: stopped outgoing as disputed, and told why (L-LIM-4).
     assert_eq!(count(app, "SELECT COUNT(*) FROM suspension_hold WHERE ground = 5 AND state = 5 AND article = 'L-LIM-4'").await, 2);
     // The element is told that what was given up is closed.
-    assert_eq!(count(app, "SELECT COUNT(*) FROM outbox WHERE topic = 'network' AND substr(key, 1, 9) = 'line-end:'").await, 1);
+    assert_eq!(count(app, "SELECT COUNT(*) FROM outbox WHERE topic = 'network' AND substr(message_key, 1, 9) = 'line-end:'").await, 1);
     assert_eq!(kit.broken().await, Vec::<&str>::new());
 });
 

@@ -219,6 +219,14 @@ pub async fn create(app: &App, actor: &Actor, input: NewCampaign) -> Result<Uuid
     .await
 }
 
+/// Staff number of whoever did it; nothing where it was a key, or somebody who is gone.
+pub(super) fn number_of(app: &App, tx: &mut Tx, staff: StaffId) -> Result<String> {
+    match app.staff_number(tx, staff) {
+        Err(Failure::Problem(_)) => Ok(String::new()),
+        found => found,
+    }
+}
+
 fn seen_campaign(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<Campaign> {
     let found = campaign::find(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;
     // A campaign of a province is seen from its cities, each for its own lines.
@@ -396,7 +404,7 @@ pub async fn whole(app: &App, actor: &Actor, id: Uuid) -> Result<Whole> {
             waves: campaign::waves(tx, id)?,
             standing: table::counts(tx, Some(id), None)?,
             flow: table::counts(tx, Some(id), Some(("0000", "9999")))?,
-            owner: found.owner.map_or(Ok(String::new()), |owner| reader.staff_number(tx, owner))?,
+            owner: found.owner.map_or(Ok(String::new()), |owner| number_of(&reader, tx, owner))?,
             protected: protected::count(tx, &found.region)?,
             visits: channels::visited(tx, &found.region, Timestamp::start_of(found.from))?,
             publicity,
@@ -539,7 +547,7 @@ pub async fn field_work(app: &App, actor: &Actor, id: Uuid) -> Result<FieldWork>
         let found = seen_campaign(&reader, tx, &actor, id)?;
         let mut parcels = Vec::new();
         for (staff, [lines, restored, stopped, complaints]) in table::parcelled(tx, id)? {
-            parcels.push(Parcelled { number: reader.staff_number(tx, staff)?, lines, restored, stopped, complaints });
+            parcels.push(Parcelled { number: number_of(&reader, tx, staff)?, lines, restored, stopped, complaints });
         }
         parcels.sort_by(|a, b| a.number.cmp(&b.number));
         let region = if actor.region.starts_with(&found.region) { actor.region.clone() } else { found.region.clone() };
@@ -560,7 +568,7 @@ pub async fn field_work(app: &App, actor: &Actor, id: Uuid) -> Result<FieldWork>
         let mut publicity = Vec::new();
         for row in tx.query(sql, &params![&id])? {
             let Some(kind) = Publicity::from_i64(row.int(1)?) else { continue };
-            let by = row.opt_uuid(4)?.map_or(Ok(String::new()), |staff| reader.staff_number(tx, StaffId(staff)))?;
+            let by = row.opt_uuid(4)?.map_or(Ok(String::new()), |staff| number_of(&reader, tx, StaffId(staff)))?;
             publicity.push(Publicised { at: row.timestamp(0)?, kind, place: row.text(2)?, pieces: row.int(3)?, by });
         }
         Ok(FieldWork { campaign: found, parcels, visits, publicity })
@@ -617,7 +625,7 @@ pub async fn case_file(app: &App, actor: &Actor, id: Uuid) -> Result<CaseFile> {
             }
             None => String::new(),
         };
-        let staff = |tx: &mut Tx, id: Option<StaffId>| id.map_or(Ok(String::new()), |id| reader.staff_number(tx, id));
+        let staff = |tx: &mut Tx, id: Option<StaffId>| id.map_or(Ok(String::new()), |id| number_of(&reader, tx, id));
         Ok(CaseFile {
             campaign,
             number,

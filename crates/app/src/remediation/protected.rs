@@ -322,7 +322,7 @@ fn read(app: &App, tx: &mut Tx, row: &chuangsha_store::Row) -> Result<Protected>
         None => String::new(),
     };
     let by = match row.opt_uuid(2)? {
-        Some(staff) => app.staff_number(tx, StaffId(staff))?,
+        Some(staff) => super::desk::number_of(app, tx, StaffId(staff))?,
         None => String::new(),
     };
     Ok(Protected {
