@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use chuangsha_kernel::Rulebook;
-use chuangsha_screen::{plan::Plan, rules::PACKS};
+use chuangsha_screen::{plan::{Kind, Plan}, rules::PACKS};
 use libfuzzer_sys::fuzz_target;
 
 static PLAN: LazyLock<Plan> = LazyLock::new(|| {
@@ -16,6 +16,10 @@ fuzz_target!(|text: &str| {
     let emergency = PLAN.is_emergency(text);
     let Ok(line) = PLAN.read(text) else { return };
     assert!(line.number.digits() <= 15, "E.164");
+    // A message code of ten digits is written like a line of Beijing: the one number two can have. `a_number_that_is_also_anothers_is_on_no_list`
+    if line.kind == Kind::Message106 && line.number.digits() == 12 {
+        return;
+    }
     let again = PLAN.read(&format!("+{}", line.number.e164())).expect("its own form");
     assert_eq!((again.number, again.kind, again.country), (line.number, line.kind, line.country));
     assert!(!emergency || line.number.digits() <= 10, "an emergency number is short");

@@ -7,7 +7,7 @@ use chuangsha_kernel::{Timestamp, time::SettableClock};
 use chuangsha_screen::{Action, Attempt, EvidenceId, Outcome, Reasons, Redress, Verdict, Versions};
 use chuangsha_sip::{
     Decide, Edge, Reaction, Source, Trunks, Work,
-    message::{Fields, Head},
+    message::{Fields, Head, Scheme},
     stream,
     watch::Settable,
 };
@@ -75,9 +75,12 @@ fn alike(bytes: &[u8], fields: &mut Fields) {
     if let Ok(cseq) = theirs.cseq_header().and_then(|cseq| cseq.typed()) {
         assert_eq!(ours.sequence, cseq.seq);
     }
-    if let Ok(from) = theirs.from_header().and_then(|from| from.typed()) {
-        let user = from.uri.auth.map(|auth| auth.user).unwrap_or_default();
-        assert_eq!(text(ours.from.uri.user).split(':').next().unwrap_or_default(), user.split(':').next().unwrap_or_default());
+    // Of other schemes the other parser makes a user and a password, and of users with some of the rarer signs none.
+    let ours_is_sip = matches!(ours.from.uri.scheme, Scheme::Sip | Scheme::Sips);
+    if ours_is_sip && let Ok(from) = theirs.from_header().and_then(|from| from.typed()) {
+        if let Some(user) = from.uri.auth.map(|auth| auth.user) {
+            assert_eq!(text(ours.from.uri.user).split(':').next().unwrap_or_default(), user.split(':').next().unwrap_or_default());
+        }
     }
 }
 

@@ -161,6 +161,8 @@ pub struct Parts {
     pub engine: Arc<chuangsha_screen::Engine>,
     /// What was decided: [`screening::Watch::new`].
     pub watch: Arc<screening::Watch>,
+    /// Who checks the identity tokens of calls; none: nothing is concluded from them.
+    pub tokens: Option<Arc<dyn chuangsha_screen::stir::Vouch>>,
 }
 
 /// The application. Clones share everything.
@@ -214,6 +216,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "remediation", version: 4, sql: remediation::campaign::DDL_2 },
     Migration { module: "excess", version: 1, sql: remediation::excess::DDL },
     Migration { module: "bulletin", version: 1, sql: figures::bulletin::DDL },
+    Migration { module: "screening", version: 2, sql: screening::DDL_2 },
     Migration { module: "excess", version: 2, sql: remediation::excess::table::DDL_2 },
     Migration { module: "number_tenure", version: 1, sql: registration::ending::DDL },
     Migration { module: "protected", version: 1, sql: remediation::protected::DDL },

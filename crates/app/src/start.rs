@@ -69,7 +69,7 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
         Box::pin(crate::screening::snapshot::keep_up(app))
     }));
     set.spawn(keep(app.clone(), node.to_owned(), "screening-prune", 10 * 60_000, stop.clone(), |app| {
-        Box::pin(crate::screening::log::prune(app))
+        Box::pin(crate::screening::prune(app))
     }));
     set.spawn(keep(app.clone(), node.to_owned(), "remediation", 5_000, stop.clone(), |app| Box::pin(remediation::clock::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "remediation_figures", 2_000, stop.clone(), |app| {

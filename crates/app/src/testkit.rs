@@ -57,6 +57,7 @@ pub(crate) fn app(store: Store, vault: Vault, clock: Arc<dyn Clock>, seed: u64, 
     App::new(Parts {
         engine: crate::screening::engine(&rules, clock.now(), &config.screening, seed).unwrap(),
         watch: Arc::new(crate::screening::Watch::new(&config.screening)),
+        tokens: None,
         store,
         vault,
         rules: Arc::new(rules),

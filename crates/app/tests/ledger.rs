@@ -283,7 +283,7 @@ story!(a_file_lands_its_good_rows_names_its_bad_ones_and_adds_nothing_twice, kit
     assert_eq!((taken.entered, taken.rejected), (1, trial.rejected.clone()));
     let (rows, total) = lines().await;
     assert_eq!((total, rows.iter().filter(|row| row.resource.state == State::Active).count()), (3, 3));
-    let told = String::from_utf8(file::rejects(&trial, Language::English).unwrap()).unwrap();
+    let told = String::from_utf8(chuangsha_app::platform::rejected::sheet(&trial.rejected, Language::English).unwrap()).unwrap();
     assert!(told.starts_with("row,field,code,reason,remedy\n3,kind,resources.field_invalid,"), "{told}");
     assert_eq!(refused(file::take(&kit.app, &manager, "code,kind\n", true).await), "resources.field_invalid");
 });

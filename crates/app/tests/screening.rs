@@ -9,6 +9,7 @@ use chuangsha_app::{
     platform::{actor::Actor, failure::Failure, people::OrganisationKind},
     resources::{self, Application, Asked, Clause, Defect, Direction, Document, Industry, Kind, Paper, Purpose, Resource},
     screening::{
+        act,
         appeal::{self, Intake, State, Step},
         decide::{self, AttemptInput, OutcomeInput},
         file, finding,
@@ -143,6 +144,42 @@ story!(a_line_opened_carries_calls_and_one_shut_down_carries_none, kit => {
     assert_eq!((number_of(app, "T-01"), number_of(app, "T-00")), (id, id + 1), "a number stays with its line, whatever the order of codes");
 });
 
+story!(a_call_is_lifted_or_its_callee_spared_on_the_spot_with_a_reason, kit => {
+    let (app, by, other) = (&kit.app, operator(&kit), operator(&kit));
+    list::add(app, &by, List::Bad, &entry("19900001111")).await.unwrap();
+    list::add(app, &by, List::Category, &NewEntry { category: "property".into(), ..entry("19900005555") }).await.unwrap();
+    let wishes = NewEntry { hours: "night".into(), refused: "95588".into(), refuses: "finance".into(), ..entry("19900002222") };
+    list::add(app, &by, List::Preference, &wishes).await.unwrap();
+    settle(app).await;
+    let blocked = call(app, 1, 9, Ingress::Retail, "19900001111", "19900002222");
+    let stranger = call(app, 2, 7, Ingress::Enterprise, "95588", "19900002222");
+    let sold = call(app, 3, 9, Ingress::Interconnect, "19900005555", "19900002222");
+    assert_eq!((blocked.action, stranger.action, sold.action), (Action::Block, Action::Block, Action::Label), "{:?}", sold.reasons.iter().collect::<Vec<_>>());
+    log::write(app).await.unwrap();
+    let of = |verdict: &chuangsha_screen::Verdict| verdict.evidence.to_string();
+
+    assert_eq!(refused(act::lift(app, &hotline(&kit), &of(&blocked), "误拦").await), "people.denied");
+    assert_eq!(refused(act::lift(app, &other, &of(&blocked), " ").await), "screening.field_invalid");
+    assert_eq!(refused(act::lift(app, &by, &of(&blocked), "误拦").await), "screening.same_person", "who listed it takes an appeal");
+    assert_eq!(refused(act::lift(app, &other, &of(&stranger), "误拦").await), "screening.not_lifted_here", "the ledger is to be mended");
+    act::lift(app, &other, &of(&blocked), "售后回访，误拦").await.unwrap();
+    assert_eq!(call(app, 4, 9, Ingress::Retail, "19900001111", "19900002222").action, Action::Pass, "at once");
+    assert_eq!(list::page(app, &by, List::Bad, "", None, 10).await.unwrap().1, 0, "the entry ended with it");
+
+    assert_eq!(refused(act::do_not_call(app, &hotline(&kit), &of(&sold), "本人要求").await), "people.denied");
+    let Put::Entered(_) = act::do_not_call(app, &other, &of(&sold), "本人来电要求").await.unwrap() else { panic!("new") };
+    assert!(matches!(act::do_not_call(app, &other, &of(&sold), "再说一次").await.unwrap(), Put::Known(_)));
+    settle(app).await;
+    assert!(call(app, 5, 9, Ingress::Interconnect, "19900005555", "19900002222").reasons.of(Rule::RefusedCategory).is_some());
+    assert!(call(app, 6, 9, Ingress::Interconnect, "95588", "19900002222").reasons.of(Rule::RefusedNumber).is_some(), "what it wished before stays");
+    let (wishes, _) = list::page(app, &by, List::Preference, "19900002222", None, 10).await.unwrap();
+    assert!(wishes[0].content.starts_with("night|finance;insurance;property"), "{}", wishes[0].content);
+    for action in ["screening.lift", "screening.do_not_call"] {
+        let sql = format!("SELECT COUNT(*) FROM audit_entry WHERE action = '{action}'");
+        assert_eq!(count(app, Box::leak(sql.into_boxed_str())).await, 1, "{action}");
+    }
+});
+
 story!(versions_are_made_compared_rolled_back_and_held, kit => {
     let (app, by) = (&kit.app, operator(&kit));
     settle(app).await;
@@ -264,7 +301,7 @@ story!(the_same_attempt_gets_the_same_bytes_whichever_way_it_comes, kit => {
         let input: AttemptInput = serde_json::from_value(serde_json::json!({
             "call": id, "at": kit.app.clock.now().0, "trunk": 9, "ingress": "interconnect", "from": from, "callee": "19900002222",
         })).unwrap();
-        let decided = decide::one(&kit.app, &by, &input).unwrap();
+        let decided = decide::one(&kit.app, &by, &input).await.unwrap();
         let attempt = Attempt::new(id.parse().unwrap(), kit.app.clock.now(), TrunkId(9), Ingress::Interconnect, Some(from), "19900002222");
         let verdict = edge.engine.decide(&attempt);
         let line = serde_json::to_string(&VerdictLine::new(&verdict, &edge.engine.snapshot().rules)).unwrap();
@@ -273,11 +310,11 @@ story!(the_same_attempt_gets_the_same_bytes_whichever_way_it_comes, kit => {
     let inputs: Vec<AttemptInput> = (0..3).map(|index| serde_json::from_value(serde_json::json!({
         "call": format!("c-{index}"), "trunk": 9, "ingress": "retail", "from": "19900005555", "callee": if index == 1 { "" } else { "19900002222" },
     })).unwrap()).collect();
-    let answers = decide::batch(&kit.app, &by, &inputs).unwrap();
+    let answers = decide::batch(&kit.app, &by, &inputs).await.unwrap();
     assert!(matches!(&answers[0], decide::Answer::Decided(one) if one.call == "c-0") && matches!(&answers[2], decide::Answer::Decided(one) if one.call == "c-2"));
     assert!(matches!(&answers[1], decide::Answer::Refused(wrong) if wrong.field == "callee" && !wrong.title_zh.is_empty() && !wrong.title_en.is_empty()));
-    assert_eq!(refused(decide::batch(&kit.app, &by, &[])), "screening.batch_size");
-    assert_eq!(refused(decide::one(&kit.app, &hotline(&kit), &inputs[0])), "people.denied");
+    assert_eq!(refused(decide::batch(&kit.app, &by, &[]).await), "screening.batch_size");
+    assert_eq!(refused(decide::one(&kit.app, &hotline(&kit), &inputs[0]).await), "people.denied");
     let end = |call: &str| -> OutcomeInput {
         serde_json::from_value(serde_json::json!({
             "call": call, "at": kit.app.clock.now().0, "caller": "19900005555", "callee": "19900002222", "ring_ms": 900, "talk_ms": 0, "released": "caller",

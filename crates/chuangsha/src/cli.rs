@@ -174,6 +174,9 @@ pub struct BenchScreen {
     /// With `sip`: minutes at 20,000 calls a second instead, to see that memory stays flat
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(3..=1440))]
     pub soak: Option<u64>,
+    /// With `sip`: kill this program in the middle of 40,000 calls a second instead, start it again, and see that every call went on
+    #[arg(long, conflicts_with = "soak")]
+    pub kill: bool,
 }
 
 /// Looks into the engine of call screening.
@@ -184,6 +187,26 @@ pub enum ScreenCommand {
         /// File of snapshots, attempts and outcomes; - reads standard input
         file: PathBuf,
     },
+    /// Take a file of millions of numbers into a list, beside a running server or without one
+    List(ListFile),
+}
+
+/// A file for a list.
+#[derive(Debug, Args)]
+pub struct ListFile {
+    /// Which list: bad, suspect, category, ported, preference
+    pub list: String,
+    /// CSV file with the columns of the list file page, or a JSON array
+    pub file: PathBuf,
+    /// How many rows it has; with another number nothing is taken
+    #[arg(long, value_name = "ROWS")]
+    pub rows: Option<u64>,
+    /// Only say what would become of it
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where refused rows go; FILE.rejects.csv otherwise
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
 }
 
 /// Options of `serve`.

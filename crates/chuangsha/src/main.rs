@@ -72,7 +72,8 @@ fn run(say: &Say, cli: Cli) -> Outcome {
             bench::province_year(say, &on, seed, subscribers)
         }
         Command::Bench { group, on, seconds, orders, store, screen, .. } => bench::run(say, group, &on, (seconds, orders), store, screen),
-        Command::Screen(command) => screen::run(say, &command),
+        Command::Screen(cli::ScreenCommand::Replay { file }) => screen::replay(say, &file),
+        Command::Screen(cli::ScreenCommand::List(list)) => screen::list(say, &settings()?, list),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "chuangsha", &mut std::io::stdout());
             Ok(())

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const TRUNKS: &str = r#"
 [[trunk]]
@@ -27,6 +27,8 @@ block = "603+"
 
 struct Server {
     child: Child,
+    /// Of the console and the interface.
+    web: String,
     admin: String,
     sip: Vec<String>,
     folder: tempfile::TempDir,
@@ -56,12 +58,70 @@ impl Server {
         for setting in more {
             command.args(["--set", setting]);
         }
-        let mut child = command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::run(command.arg("serve"), folder)
+    }
+
+    /// The demo province, listening where it is free; every call is written down.
+    fn demo() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chuangsha"));
+        command.args(["--json", "--lang", "en", "--data"]).arg(folder.path().join("data")).current_dir(folder.path()).env_remove("LANG");
+        for setting in [
+            "server.listen=127.0.0.1:0",
+            "server.tls=off",
+            "admin.listen=127.0.0.1:0",
+            "sip.listen=udp:127.0.0.1:0",
+            "screening.log_passes=10000",
+            "log.file=server.log",
+        ] {
+            command.args(["--set", setting]);
+        }
+        Self::run(command.args(["serve", "--demo", "--plain-http"]), folder)
+    }
+
+    fn run(command: &mut Command, folder: tempfile::TempDir) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let started: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not started: {line}"));
+        let address = started["address"].as_str().unwrap().to_owned();
         let sip = started["sip"].as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect();
-        Self { child, admin: started["admin"].as_str().unwrap().to_owned(), sip, folder }
+        Self { child, web: address, admin: started["admin"].as_str().unwrap().to_owned(), sip, folder }
+    }
+
+    /// One request of a program that is signed in; the answer's JSON.
+    fn ask(&self, method: &str, path: &str, cookie: &str, body: &Value) -> (String, Value) {
+        let mut connection = TcpStream::connect(self.web.trim_start_matches("http://")).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        write!(
+            connection,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nSec-Fetch-Site: same-origin\r\nCookie: {cookie}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.web.trim_start_matches("http://"),
+            body.len()
+        )
+        .unwrap();
+        let answer = std::io::read_to_string(connection).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{method} {path}: {answer}"));
+        assert!(head.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
+        // Short answers come in one piece, or in pieces with their lengths between.
+        let json = body.find(['{', '[']).and_then(|from| Some(&body[from..=body.rfind(['}', ']'])?])).unwrap_or("null");
+        (head.to_owned(), serde_json::from_str(json).unwrap_or_else(|error| panic!("{method} {path}: {error}: {body}")))
+    }
+
+    /// Signs a demo account in; its cookies.
+    fn sign_in(&self, number: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chuangsha"));
+        command.args(["--json", "--data"]).arg(self.path("data")).args(["demo", "code", number]).current_dir(self.folder.path());
+        let told: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        let credentials = json!({ "number": number, "password": "Window-Screen-2026", "code": told["code"] });
+        let (head, _) = self.ask("POST", "/api/v1/session", "", &credentials);
+        let cookie = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("set-cookie").then(|| value.split(';').next().unwrap_or_default().trim().to_owned())
+        };
+        head.lines().filter_map(cookie).collect::<Vec<_>>().join("; ")
     }
 
     fn address(&self, transport: &str) -> SocketAddr {
@@ -124,7 +184,11 @@ impl Caller {
     }
 
     fn ask(&self, method: &str, from: &str, group: Option<&str>) -> String {
-        self.0.send_to(self.request(method, from, group).as_bytes(), self.1).unwrap();
+        self.send(&self.request(method, from, group))
+    }
+
+    fn send(&self, message: &str) -> String {
+        self.0.send_to(message.as_bytes(), self.1).unwrap();
         let mut room = [0; 4_096];
         let (length, _) = self.0.recv_from(&mut room).unwrap();
         String::from_utf8(room[..length].to_vec()).unwrap()
@@ -177,6 +241,80 @@ fn calls_are_answered_counted_and_refused_by_trunk() {
     assert!(ready.contains("\"name\":\"sip\"") && ready.contains("2 trunks, 2 UDP loops"), "{ready}");
     let metrics = server.get("/metrics");
     assert!(!metrics.contains("19900001234") && !metrics.contains("95900"), "no number is in a metric");
+}
+
+/// What the log keeps of a verdict, but for the moment and the name of the call.
+fn substance(row: &Value) -> Value {
+    let mut row = row.clone();
+    for of_this_call in ["evidence", "at", "kept_until"] {
+        assert!(row.as_object_mut().unwrap().remove(of_this_call).is_some(), "{row}");
+    }
+    row
+}
+
+#[test]
+fn the_same_call_gets_the_same_verdict_and_reasons_over_sip_and_over_http() {
+    let server = Server::demo();
+    let session = server.sign_in("D0051");
+    let caller = Caller::to(&server);
+    // Group, class, caller as signalled, callee, and how the redirect server says it: ordinary, listed, suspected, refused by the callee, unknown on
+    // an enterprise trunk, one of its own, +86 from abroad, the other operator's own, malformed, 400 calling out, emergency.
+    let calls = [
+        ("demo-own", "retail", "19900012001", "19900009101", 404),
+        ("demo-own", "retail", "19900009001", "19900009102", 603),
+        ("demo-own", "retail", "19900009003", "19900009103", 302),
+        ("demo-own", "retail", "19900009005", "19900008001", 603),
+        ("9901-T01", "enterprise", "95588", "19900009105", 603),
+        ("9901-T01", "enterprise", "959001", "19900009106", 404),
+        ("demo-abroad", "international", "+8619900007777", "19900009107", 0),
+        ("demo-peer", "interconnect", "19900012002", "19900009110", 404),
+        ("demo-peer", "interconnect", "0000012", "19900009108", 603),
+        ("demo-peer", "interconnect", "4009909906", "19900009109", 603),
+        ("demo-own", "retail", "19900009002", "110", 404),
+    ];
+    let rows = |evidence: Option<&str>| -> Vec<Value> {
+        let (_, rows) = server.ask("GET", "/api/v1/screening/verdicts?limit=1000", &session, &Value::Null);
+        let rows = rows.as_array().cloned().or_else(|| rows["verdicts"].as_array().cloned()).unwrap_or_else(|| panic!("{rows}"));
+        rows.into_iter().filter(|row| evidence.is_none_or(|evidence| row["evidence"] == evidence)).collect()
+    };
+    until("what the demo seeded is written down", || {
+        let (_, live) = server.ask("GET", "/api/v1/screening/live", &session, &Value::Null);
+        live["waiting"] == 0
+    });
+    let mut known: std::collections::HashSet<String> = rows(None).iter().map(|row| row["evidence"].as_str().unwrap().to_owned()).collect();
+    for (group, class, from, to, says) in calls {
+        let invite = caller.request("INVITE", from, Some(group));
+        let number = invite.split("sip:").nth(1).and_then(|rest| rest.split('@').next()).unwrap().to_owned();
+        let answer = caller.send(&invite.replace(&number, to));
+        if says > 0 {
+            assert_eq!(status(&answer), says, "{from} to {to}: {answer}");
+        }
+        let mut over_sip = None;
+        until("the call is written down", || {
+            over_sip = rows(None).into_iter().find(|row| !known.contains(row["evidence"].as_str().unwrap()));
+            over_sip.is_some()
+        });
+        let over_sip = over_sip.unwrap();
+        known.insert(over_sip["evidence"].as_str().unwrap().to_owned());
+
+        let attempt = json!({ "call": format!("http-{from}-{to}"), "trunk_code": group, "ingress": class, "from": from, "callee": to });
+        let (_, decided) = server.ask("POST", "/api/v1/screening/decisions", &session, &attempt);
+        let verdict = &decided["verdict"];
+        let evidence = verdict["evidence"].as_str().unwrap().to_owned();
+        let mut over_http = Vec::new();
+        until("this one too", || {
+            over_http = rows(Some(&evidence));
+            !over_http.is_empty()
+        });
+        known.insert(evidence);
+        assert_eq!(substance(&over_sip), substance(&over_http[0]), "{from} to {to} on {group}");
+        // And what HTTP answered is what the log keeps.
+        assert_eq!((&verdict["action"], &verdict["score"]), (&over_http[0]["action"], &over_http[0]["score"]));
+        assert_eq!(verdict["reasons"].as_array().unwrap().len(), over_http[0]["reasons"].as_array().unwrap().len());
+    }
+    // The live page has times to show, for either way.
+    let (_, live) = server.ask("GET", "/api/v1/screening/live", &session, &Value::Null);
+    assert!(live["p50_ns"].as_u64() > Some(0) && live["p99_ns"].as_u64() >= live["p50_ns"].as_u64(), "{live}");
 }
 
 #[test]

@@ -306,6 +306,13 @@ impl<'a> Replay<'a> {
         Self { book, snapshot: None, state: State::new(config), line: 0 }
     }
 
+    /// Begins with a snapshot that is compiled already, as if its line had come first.
+    #[must_use]
+    pub fn starting_with(mut self, snapshot: Snapshot) -> Self {
+        self.snapshot = Some(snapshot);
+        self
+    }
+
     /// Takes one line; gives the verdict as a line of JSON when it was a call. Empty lines are overlooked.
     ///
     /// # Errors

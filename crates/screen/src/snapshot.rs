@@ -66,6 +66,30 @@ pub(crate) struct Reached {
     block: index::Block,
 }
 
+/// 被叫偏好 that do not fit into the marks: those of the base, shared by every snapshot on it, and what changed since it was built.
+#[derive(Debug, Clone, Default)]
+pub struct Preferences {
+    /// Of the base.
+    pub base: Arc<HashMap<Number, Preference>>,
+    /// Callees who wish something else now; none = nothing of their own any more.
+    pub delta: HashMap<Number, Option<Preference>>,
+}
+
+impl Preferences {
+    /// What a callee wishes.
+    pub fn get(&self, number: &Number) -> Option<&Preference> {
+        match self.delta.get(number) {
+            Some(own) => own.as_ref(),
+            None => self.base.get(number),
+        }
+    }
+
+    /// Gives a callee wishes.
+    pub fn insert(&mut self, number: Number, own: Preference) {
+        self.delta.insert(number, Some(own));
+    }
+}
+
 /// 快照
 #[derive(Debug, Clone)]
 pub struct Snapshot {
@@ -82,7 +106,7 @@ pub struct Snapshot {
     /// Lists.
     pub lists: Lists,
     /// Preferences that do not fit into the marks.
-    pub preferences: HashMap<Number, Preference>,
+    pub preferences: Preferences,
 }
 
 /// 在用快照: a snapshot an engine decides by, and its turn: no two an engine ever had in force have the same.
@@ -105,7 +129,7 @@ impl std::ops::Deref for InForce {
 impl Snapshot {
     /// A snapshot with a plan and rules and nothing listed.
     pub fn bare(version: u64, home: Operator, plan: Plan, rules: RuleSet) -> Self {
-        Self { version, home, plan, rules, ledger: Ledger::default(), lists: Lists::default(), preferences: HashMap::new() }
+        Self { version, home, plan, rules, ledger: Ledger::default(), lists: Lists::default(), preferences: Preferences::default() }
     }
 
     /// What every verdict names.

@@ -9,7 +9,10 @@ use std::{
 };
 
 use chuangsha_kernel::Timestamp;
-use chuangsha_screen::{Number, Roaming};
+use chuangsha_screen::{
+    Identity, Number, Roaming,
+    stir::{Told, Vouch},
+};
 use tokio::{runtime::Handle, sync::Semaphore, sync::mpsc, time::timeout};
 
 use crate::edge::{Edge, Source, Work};
@@ -44,33 +47,84 @@ impl Way {
     }
 }
 
+/// What has to be asked about a call before it is decided.
+#[derive(Default)]
+pub(crate) struct Questions {
+    /// The subscriber somebody has to be asked about.
+    pub subscriber: Option<Number>,
+    /// Its identity tokens, and what they are held against.
+    pub tokens: Option<(Vec<String>, Told)>,
+}
+
+/// What was heard of a call from elsewhere; nothing: nobody was asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Heard {
+    pub roaming: Option<Roaming>,
+    pub identity: Option<Identity>,
+}
+
 /// 旁路: the place where calls wait.
 pub struct Aside {
-    port: Arc<dyn Locate>,
-    patience: Duration,
+    port: Option<(Arc<dyn Locate>, Duration)>,
+    tokens: Option<Arc<dyn Vouch>>,
     places: Arc<Semaphore>,
     runtime: Handle,
 }
 
 impl Aside {
-    /// Waits for `port` for `patience` at most; the waiting is done on `runtime`.
-    pub fn new(port: Arc<dyn Locate>, patience: Duration, runtime: Handle) -> Self {
-        Self { port, patience, places: Arc::new(Semaphore::new(MOST_WAITING)), runtime }
+    /// A place with nobody to ask yet; the waiting is done on `runtime`.
+    pub fn new(runtime: Handle) -> Self {
+        Self { port: None, tokens: None, places: Arc::new(Semaphore::new(MOST_WAITING)), runtime }
+    }
+
+    /// Waits for `port` for `patience` at most.
+    #[must_use]
+    pub fn roaming(mut self, port: Arc<dyn Locate>, patience: Duration) -> Self {
+        self.port = Some((port, patience));
+        self
+    }
+
+    /// Has identity tokens checked there.
+    #[must_use]
+    pub fn tokens(mut self, tokens: Arc<dyn Vouch>) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// Whether somebody can be asked about a subscriber.
+    pub(crate) const fn locates(&self) -> bool {
+        self.port.is_some()
+    }
+
+    /// Whether tokens are checked.
+    pub(crate) const fn vouches(&self) -> bool {
+        self.tokens.is_some()
     }
 
     /// Lets the call in `bytes` wait; gives `way` back when there is no room.
     pub(crate) fn take(&self, edge: &Arc<Edge>, bytes: &[u8], source: Source, way: Way) -> Result<(), Way> {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return Err(way) };
-        let (edge, port, bytes, patience) = (Arc::clone(edge), Arc::clone(&self.port), bytes.to_vec(), self.patience);
+        let (edge, port, tokens, bytes) = (Arc::clone(edge), self.port.clone(), self.tokens.clone(), bytes.to_vec());
+        let taken = edge.moment();
         self.runtime.spawn(async move {
             let mut work = Work::default();
             let at = edge.now();
-            let roaming = match edge.subscriber(&bytes, source, &mut work) {
-                Some(subscriber) => Some(timeout(patience, port.locate(subscriber, at)).await.unwrap_or(Roaming::Unreachable)),
-                // Another call of the same subscriber brought the answer meanwhile.
-                None => None,
+            let Questions { subscriber, tokens: asked } = edge.questions(&bytes, source, &mut work);
+            let roaming = async {
+                // Nobody to ask about: another call of the same subscriber brought the answer meanwhile.
+                let (subscriber, (port, patience)) = subscriber.zip(port)?;
+                Some(timeout(patience, port.locate(subscriber, at)).await.unwrap_or(Roaming::Unreachable))
             };
-            edge.resume(&bytes, source, roaming, &way, &mut work);
+            let identity = async {
+                let ((asked, told), tokens) = asked.zip(tokens)?;
+                // So many came at once that the time is over: what a check costs goes to those for whom it is not.
+                // Of the time a call has for its verdict a part is left for the verdict.
+                let left = (edge.patience_micros() / 5 * 4).checked_sub(edge.moment().saturating_sub(taken));
+                let Some(left) = left.filter(|left| *left > 0) else { return Some(Identity::Unchecked) };
+                Some(timeout(Duration::from_micros(left), tokens.vouch(asked, told)).await.unwrap_or(Identity::Unchecked))
+            };
+            let (roaming, identity) = tokio::join!(roaming, identity);
+            edge.resume(&bytes, source, Heard { roaming, identity }, &way, &mut work);
             drop(place);
         });
         Ok(())

@@ -15,8 +15,8 @@ use std::{
 use chuangsha_kernel::{Rulebook, time::SystemClock};
 use chuangsha_screen::{Engine, StateConfig, replay::SnapshotSpec, rules::PACKS};
 use nix::{
-    sched::{CpuSet, sched_setaffinity},
     cmsg_space,
+    sched::{CpuSet, sched_setaffinity},
     sys::{
         socket::{ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, setsockopt, sockopt},
         time::TimeSpec,

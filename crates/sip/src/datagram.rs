@@ -136,7 +136,7 @@ impl Datagrams {
 }
 
 /// Room in the kernel; beyond what it gives everybody where this process may ask for that.
-fn room(socket: &Socket, bytes: usize) -> io::Result<()> {
+pub(crate) fn room(socket: &Socket, bytes: usize) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     if nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::RcvBufForce, &bytes).is_ok()
         && nix::sys::socket::setsockopt(socket, nix::sys::socket::sockopt::SndBufForce, &bytes).is_ok()
@@ -171,7 +171,8 @@ mod batches {
     use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg, sendmsg};
 
     use super::{
-        Arc, AtomicBool, BATCH, Fields, Handle, LAST, Ordering, ROOM, Reaction, SocketAddr, Source, TOGETHER, UdpSocket, Way, Work, idle, trouble,
+        Arc, AtomicBool, BATCH, Fields, Handle, LAST, Ordering, ROOM, Reaction, SocketAddr, Source, TOGETHER, UdpSocket, Way, Work, idle,
+        trouble,
     };
 
     pub fn run<H: Handle>(socket: &Arc<UdpSocket>, handler: &Arc<H>, stop: &AtomicBool) {

@@ -1,6 +1,6 @@
 //! 判定接口: whoever decides about calls, as the edge sees it.
 
-use chuangsha_screen::{Ahead, Attempt, Identity, Number, Outcome, Roaming, TrunkId, Verdict};
+use chuangsha_screen::{Ahead, Attempt, Number, Outcome, Roaming, TrunkId, Verdict};
 
 use crate::trunk::Trunk;
 
@@ -29,10 +29,10 @@ pub trait Decide: Send + Sync {
     /// Takes in what became of a call.
     fn outcome(&self, outcome: &Outcome);
 
-    /// What is known of the identity token of a call (RFC 8224) without waiting.
-    fn identity(&self, token: &[u8]) -> Identity {
-        let _ = token;
-        Identity::Unchecked
+    /// A number as signalled, by the plan in force: what an identity token is held against.
+    fn number(&self, text: &str) -> Option<Number> {
+        let _ = text;
+        None
     }
 
     /// Whether the caller is abroad, where that has to be known.

@@ -10,11 +10,14 @@ use std::{
 
 use arc_swap::ArcSwap;
 use chuangsha_kernel::time::Clock;
-use chuangsha_screen::{Action, Ahead, Attempt, Identity, Ingress, Number, Roaming};
+use chuangsha_screen::{
+    Action, Ahead, Attempt, Identity, Ingress, Number, Roaming,
+    stir::{MOST_TOKENS, Told},
+};
 
 use crate::{
     answer,
-    aside::{Aside, Way},
+    aside::{Aside, Heard, Questions, Way},
     calls::Calls,
     decide::Decide,
     memory::{Kept, Key, Known, Memory, Secret},
@@ -90,6 +93,7 @@ pub struct Edge {
     pub(crate) own: Option<SocketAddr>,
     patience_micros: u64,
     late_said: AtomicU64,
+    unverified_said: AtomicU64,
     refusals: AtomicU64,
     aside: Option<Aside>,
     leaving: AtomicBool,
@@ -110,6 +114,7 @@ impl Edge {
             own: None,
             patience_micros: PATIENCE_MICROS,
             late_said: AtomicU64::new(0),
+            unverified_said: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
             aside: None,
             leaving: AtomicBool::new(false),
@@ -179,6 +184,11 @@ impl Edge {
     /// The moment something is received, for [`Edge::receive`].
     pub fn moment(&self) -> u64 {
         self.stopwatch.micros()
+    }
+
+    /// Longest a call waits for its verdict.
+    pub(crate) const fn patience_micros(&self) -> u64 {
+        self.patience_micros
     }
 
     /// The time of day, for what is asked of others.
@@ -347,10 +357,12 @@ impl Edge {
             // The worker that decides it answers it.
             Known::Deciding => return Reaction::Quiet,
             Known::New => {
-                if self.aside.is_some() && self.must_ask(request, trunk, key, spelled) {
+                if let Some(aside) = &self.aside
+                    && self.must_ask(aside, request, trunk, key, spelled)
+                {
                     return Reaction::Later;
                 }
-                self.conclude(request, source, trunk, key, received, None, ahead, spelled)
+                self.conclude(request, source, trunk, key, received, Heard::default(), ahead, spelled)
             }
         };
         self.tell(request, source, trunk, key, kept, onward, out)
@@ -365,12 +377,12 @@ impl Edge {
         trunk: &Trunk,
         key: Key,
         received: u64,
-        roaming: Option<Roaming>,
+        heard: Heard,
         ahead: &Ahead<'_>,
         spelled: &mut [String; 4],
     ) -> (Kept, Option<SocketAddr>) {
         let far = trunk.far().filter(|_| trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream);
-        let (kept, caller, callee) = self.judge(request, trunk, key, received, roaming, ahead, spelled);
+        let (kept, caller, callee) = self.judge(request, trunk, key, received, heard, ahead, spelled);
         let onward = far.filter(|_| goes_on(kept.action, trunk));
         self.memory.decided(key, kept, onward);
         if let Some(far) = onward {
@@ -400,9 +412,13 @@ impl Edge {
     }
 
     /// Whether the verdict about a call hangs on an answer from elsewhere that is not there yet.
-    fn must_ask(&self, request: &Request<'_>, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> bool {
-        // Nobody else is asked about calls that cannot roam in.
-        matches!(trunk.class, Ingress::International | Ingress::Interconnect)
+    fn must_ask(&self, aside: &Aside, request: &Request<'_>, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> bool {
+        if aside.vouches() && request.head.value(Name::Identity).is_some() {
+            return true;
+        }
+        // Nobody is asked about calls that cannot roam in.
+        aside.locates()
+            && matches!(trunk.class, Ingress::International | Ingress::Interconnect)
             && self.decide.ask(&self.attempt(request, trunk, key, spelled)).is_some()
     }
 
@@ -412,21 +428,39 @@ impl Edge {
         let Some(aside) = &self.aside else { return };
         if let Err(way) = aside.take(self, bytes, source, way) {
             self.counters.unasked.add();
-            self.resume(bytes, source, Some(Roaming::Unreachable), &way, &mut Work::default());
+            // What is known without asking may have come meanwhile; nothing at all is [`Roaming::Unreachable`].
+            let heard = Heard { roaming: None, identity: aside.vouches().then_some(Identity::Unchecked) };
+            self.resume(bytes, source, heard, &way, &mut Work::default());
         }
     }
 
-    /// The subscriber somebody has to be asked about before the call in `bytes` is decided.
-    pub(crate) fn subscriber(&self, bytes: &[u8], source: Source, work: &mut Work) -> Option<Number> {
+    /// What has to be asked before the call in `bytes` is decided.
+    pub(crate) fn questions(&self, bytes: &[u8], source: Source, work: &mut Work) -> Questions {
         let Work { fields, spelled, .. } = work;
-        let request = Head::read(bytes, fields).ok()?.request().ok()?;
+        let Some(request) = Head::read(bytes, fields).ok().and_then(|head| head.request().ok()) else { return Questions::default() };
         let trunks = self.trunks.load();
-        let trunk = find(&trunks, source, &request)?;
-        self.decide.ask(&self.attempt(&request, trunk, Key::of(&self.secret, &request), spelled))
+        let Some(trunk) = find(&trunks, source, &request) else { return Questions::default() };
+        let attempt = self.attempt(&request, trunk, Key::of(&self.secret, &request), spelled);
+        let subscriber = self.decide.ask(&attempt);
+        let tokens = request.head.values(Name::Identity).take(MOST_TOKENS);
+        let tokens: Vec<String> = tokens.map(|token| String::from_utf8_lossy(token).into_owned()).collect();
+        Questions { subscriber, tokens: self.told(&request, &attempt).map(|told| (tokens, told)).filter(|(tokens, _)| !tokens.is_empty()) }
+    }
+
+    /// What a call says of itself outside its identity token, where both its ends can be read.
+    fn told(&self, request: &Request<'_>, attempt: &Attempt<'_>) -> Option<Told> {
+        Some(Told {
+            call: request.call_id.to_vec(),
+            caller: self.decide.number(attempt.pai.or(attempt.from)?)?,
+            callee: self.decide.number(attempt.callee)?,
+            dialled: spell(request.to.uri, &mut String::new()).and_then(|to| self.decide.number(to)),
+            diverted: attempt.diverted,
+            at: attempt.at,
+        })
     }
 
     /// Decides about a call that waited, and sends what it gets.
-    pub(crate) fn resume(&self, bytes: &[u8], source: Source, roaming: Option<Roaming>, way: &Way, work: &mut Work) {
+    pub(crate) fn resume(&self, bytes: &[u8], source: Source, heard: Heard, way: &Way, work: &mut Work) {
         let Work { fields, out, spelled } = work;
         out.clear();
         let Some(request) = Head::read(bytes, fields).ok().and_then(|head| head.request().ok()) else { return };
@@ -434,7 +468,18 @@ impl Edge {
         // Taken off the file meanwhile: a stranger's call gets no verdict.
         let Some(trunk) = find(&trunks, source, &request) else { return };
         let key = Key::of(&self.secret, &request);
-        let (kept, onward) = self.conclude(&request, source, trunk, key, self.moment(), roaming, &Ahead::NONE, spelled);
+        let token = request.head.value(Name::Identity).is_some();
+        let heard = Heard { identity: heard.identity.filter(|_| token), ..heard };
+        if heard.identity == Some(Identity::Unchecked) {
+            self.counters.unverified.add();
+            self.once_a_second(
+                &self.unverified_said,
+                trunk,
+                self.counters.unverified.get(),
+                "calls go on with an unchecked identity token",
+            );
+        }
+        let (kept, onward) = self.conclude(&request, source, trunk, key, self.moment(), heard, &Ahead::NONE, spelled);
         match self.tell(&request, source, trunk, key, kept, onward, out) {
             Reaction::Answer(to) | Reaction::Forward(to) => way.send(out, to),
             Reaction::Quiet | Reaction::Later => {}
@@ -491,19 +536,19 @@ impl Edge {
         trunk: &Trunk,
         key: Key,
         received: u64,
-        roaming: Option<Roaming>,
+        heard: Heard,
         ahead: &Ahead<'_>,
         spelled: &mut [String; 4],
     ) -> Judged {
         self.counters.calls.add();
         let late = || self.stopwatch.micros().saturating_sub(received) > self.patience_micros && !trunk.fails_closed();
         // What waited too long already is not made to wait longer; what took too long is not believed any more.
-        let decided = if late() { None } else { Some(self.decide_about(request, trunk, key, roaming, ahead, spelled)) };
+        let decided = if late() { None } else { Some(self.decide_about(request, trunk, key, heard, ahead, spelled)) };
         let judged = match decided.filter(|_| !late()) {
             Some(judged) => judged,
             None => {
                 self.counters.late.add();
-                self.say_late(trunk, received / 1_000_000);
+                self.once_a_second(&self.late_said, trunk, self.counters.late.get(), "calls pass without a verdict: none came in time");
                 (Kept::UNDECIDED, None, None)
             }
         };
@@ -516,11 +561,11 @@ impl Edge {
         judged
     }
 
-    /// Once a second at most: when this is said there is no time for more.
-    fn say_late(&self, trunk: &Trunk, second: u64) {
-        if self.late_said.swap(second + 1, Ordering::Relaxed) != second + 1 {
-            let so_far = self.counters.late.get();
-            tracing::warn!(trunk = trunk.name, so_far, "calls pass without a verdict: none came in time");
+    /// Once a second at most: when such things are said there is no time for more.
+    fn once_a_second(&self, said: &AtomicU64, trunk: &Trunk, so_far: u64, what: &str) {
+        let second = self.stopwatch.micros() / 1_000_000 + 1;
+        if said.swap(second, Ordering::Relaxed) != second {
+            tracing::warn!(trunk = trunk.name, so_far, "{what}");
         }
     }
 
@@ -529,12 +574,13 @@ impl Edge {
         request: &Request<'_>,
         trunk: &Trunk,
         key: Key,
-        roaming: Option<Roaming>,
+        heard: Heard,
         ahead: &Ahead<'_>,
         spelled: &mut [String; 4],
     ) -> Judged {
         let mut attempt = self.attempt(request, trunk, key, spelled);
-        attempt.roaming = roaming.unwrap_or_else(|| self.decide.roaming(&attempt));
+        attempt.roaming = heard.roaming.unwrap_or_else(|| self.decide.roaming(&attempt));
+        attempt.identity = heard.identity.unwrap_or(attempt.identity);
         let verdict = self.decide.decide_foreseen(&attempt, ahead);
         (Kept::of(&verdict), verdict.caller, verdict.callee)
     }
@@ -560,7 +606,7 @@ impl Edge {
             hidden,
             diverted: head.value(Name::Diversion).or_else(|| head.value(Name::HistoryInfo)).is_some(),
             roaming: Roaming::Unasked,
-            identity: head.value(Name::Identity).map_or(Identity::Absent, |token| self.decide.identity(token)),
+            identity: head.value(Name::Identity).map_or(Identity::Absent, |_| Identity::Unchecked),
         }
     }
 

@@ -21,6 +21,8 @@ mod screening;
 pub mod stream;
 pub mod tls;
 pub mod trunk;
+#[cfg(target_os = "linux")]
+pub mod upstream;
 pub mod watch;
 
 pub use calls::{Calls, Ended};

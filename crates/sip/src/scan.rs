@@ -60,6 +60,8 @@ fn is(byte: u8, class: u8) -> bool {
     CLASSES.get(usize::from(byte)).is_some_and(|found| found & class != 0)
 }
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 /// The longest run of bytes of a class, and what follows.
 fn run(text: &[u8], class: u8) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| !is(*byte, class)).unwrap_or(text.len());
@@ -181,11 +183,18 @@ pub fn host(text: &[u8]) -> Option<(&[u8], &[u8])> {
     if text.first() == Some(&b'[') {
         let end = memchr::memchr(b']', text)?;
         let inside = std::str::from_utf8(text.get(1..end)?).ok()?;
-        inside.parse::<std::net::Ipv6Addr>().ok()?;
+        // Three colons before an embedded IPv4 address: what the grammar of RFC 3261 allowed by mistake is to be put up with (RFC 5118, 4.10).
+        inside.parse::<Ipv6Addr>().ok().or_else(|| embedded(inside))?;
         return Some((text.get(..=end)?, text.get(end + 1..)?));
     }
     let (name, rest) = run(text, HOST);
     is_host_name(name).then_some((name, rest))
+}
+
+fn embedded(text: &str) -> Option<Ipv6Addr> {
+    let (before, four) = text.split_once(":::")?;
+    four.parse::<Ipv4Addr>().ok()?;
+    format!("{before}::{four}").parse().ok()
 }
 
 /// Labels of letters, digits and inner hyphens, parted by single dots; one dot may end it.

@@ -88,6 +88,10 @@ impl Decide for Screening {
         self.engine.needs_roaming(attempt).filter(|subscriber| port.known(*subscriber, attempt.at).is_none())
     }
 
+    fn number(&self, text: &str) -> Option<Number> {
+        self.engine.snapshot().plan.read(text).ok().map(|line| line.number)
+    }
+
     fn line(&self, trunk: &Trunk) -> TrunkId {
         trunk.id.or_else(|| self.engine.line(&trunk.name)).unwrap_or(UNLISTED)
     }

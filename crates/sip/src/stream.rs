@@ -9,7 +9,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
     task::JoinSet,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -137,10 +137,11 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, address: SocketA
     let mut fields = Fields::default();
     let mut work = Work::default();
     let (way, mut late) = mpsc::channel::<Vec<u8>>(LATE);
+    let mut deadline = Instant::now() + IDLE;
     loop {
-        let patience = if bytes.is_empty() { IDLE } else { MIDDLE };
+        let begun = !bytes.is_empty();
         tokio::select! {
-            read = timeout(patience, stream.read_buf(&mut bytes)) => if read?? == 0 {
+            read = timeout_at(deadline, stream.read_buf(&mut bytes)) => if read?? == 0 {
                 return Ok(());
             },
             // A call that waited aside has its verdict.
@@ -175,6 +176,10 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, address: SocketA
             done += whole;
         }
         bytes.drain(..done);
+        // Who sends a message byte by byte has the time of one message for it, not of each byte.
+        if done > 0 || !begun {
+            deadline = Instant::now() + if bytes.is_empty() { IDLE } else { MIDDLE };
+        }
         if !answers.is_empty() {
             timeout(MIDDLE, stream.write_all(&answers)).await??;
             timeout(MIDDLE, stream.flush()).await??;

@@ -97,8 +97,10 @@ counters! {
     retransmissions;
     /// Let through because there was no time left to decide (I4).
     late;
-    /// Let go on without the answer of the roaming port: too many waited for one.
+    /// Let go on without an answer from elsewhere: too many waited for one.
     unasked;
+    /// Let go on with an identity token nobody could check in time.
+    unverified;
     /// Transactions forgotten before their 32 seconds.
     forgotten;
     /// From a source that is in no trunk.

@@ -70,7 +70,7 @@ fn edge(port: &Arc<Port>, patience: Duration) -> Arc<Edge> {
     let decide = Screening::new(Arc::new(engine)).roaming(port.clone());
     let clock = Arc::new(SettableClock::at(Timestamp(1_795_320_000_000)));
     let edge = Edge::new(Trunks::parse(TRUNKS).unwrap(), Arc::new(decide), [7; 16], clock, Arc::new(Settable::default()));
-    Arc::new(edge.aside(Aside::new(port.clone(), patience, tokio::runtime::Handle::current())))
+    Arc::new(edge.aside(Aside::new(tokio::runtime::Handle::current()).roaming(port.clone(), patience)))
 }
 
 fn invite(from: &str, branch: &str, transport: &str) -> Vec<u8> {

@@ -229,6 +229,57 @@ async fn who_stops_in_the_middle_loses_the_connection() {
     server.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+#[allow(clippy::disallowed_methods, reason = "the runtime's own time, which stands still")]
+async fn who_drips_a_message_has_the_time_of_one_message() {
+    let server = Server::start(None);
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    let whole = wire(&call("+8619900005670", 1));
+    let mut seconds = 0;
+    for byte in &whole {
+        if slow.write_all(&[*byte]).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        seconds += 1;
+    }
+    assert!((10..20).contains(&seconds), "{seconds}");
+    assert!(closed(&mut slow).await);
+    server.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_and_never_reads_loses_the_connection() {
+    let server = Server::start(None);
+    let mut deaf = TcpStream::connect(server.address).await.unwrap();
+    let calls: Vec<u8> = (0..200).flat_map(|n| wire(&call("+8619900005670", n))).collect();
+    // Both buffers fill, the answers lie there for ten seconds, and that is the end of it.
+    let mut refused = false;
+    for _ in 0..2_000 {
+        refused = deaf.write_all(&calls).await.is_err();
+        if refused {
+            break;
+        }
+    }
+    assert!(refused, "the connection is still open");
+    let mut other = TcpStream::connect(server.address).await.unwrap();
+    other.write_all(&wire(&call("+8619900005670", 1_000))).await.unwrap();
+    read(&mut other, &[404]).await;
+    server.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_opens_and_shakes_no_hands_loses_the_connection() {
+    let (chain, key, _) = certificate(4_000);
+    let server = Server::start(Some(tls::server(chain.as_bytes(), key.as_bytes(), None).unwrap()));
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    let mut half = TcpStream::connect(server.address).await.unwrap();
+    // The first bytes of a greeting whose rest never comes.
+    half.write_all(&[0x16, 3, 1, 2, 0, 1]).await.unwrap();
+    assert!(closed(&mut silent).await && closed(&mut half).await);
+    server.stop().await;
+}
+
 /// An authority and a certificate of it: chain and key of the certificate, the authority's own certificate; all PEM.
 fn certificate(until: i32) -> (String, String, String) {
     let authority_key = KeyPair::generate().unwrap();

@@ -21,7 +21,7 @@ use chuangsha_app::{
         order::{Customer, ImageKind, Mode, Order, Product},
         table,
     },
-    screening,
+    screening::{self, tokens::Vouch},
 };
 use chuangsha_kernel::{
     document::ResidentId,
@@ -161,6 +161,7 @@ impl Kit {
         let app = App::new(Parts {
             engine: screening::engine(&rules, clock.now(), &config.screening, seed).unwrap(),
             watch: Arc::new(screening::Watch::new(&config.screening)),
+            tokens: None,
             vault: Vault::new(Arc::new(agent), "demo", Suite::International),
             rules: Arc::new(rules),
             matrix: Arc::new(Matrix::embedded().unwrap()),
@@ -185,7 +186,7 @@ impl Kit {
 
     /// The same application, with the same keys and surroundings, started anew on another store that already has its schema.
     pub async fn app_on(&self, store: Store) -> App {
-        let again = self.parts(store, self.app.config.clone());
+        let again = self.parts(store, self.app.config.clone(), None);
         again.poll_epochs().await.unwrap();
         again
     }
@@ -194,14 +195,20 @@ impl Kit {
     pub fn app_with(&self, change: impl FnOnce(&mut AppConfig)) -> App {
         let mut config = self.app.config.clone();
         change(&mut config);
-        self.parts(self.app.store.clone(), config)
+        self.parts(self.app.store.clone(), config, None)
     }
 
-    fn parts(&self, store: Store, config: AppConfig) -> App {
+    /// The same application on the same store, with somebody who checks the identity tokens of calls.
+    pub fn app_checking(&self, tokens: Arc<dyn Vouch>) -> App {
+        self.parts(self.app.store.clone(), self.app.config.clone(), Some(tokens))
+    }
+
+    fn parts(&self, store: Store, config: AppConfig, tokens: Option<Arc<dyn Vouch>>) -> App {
         let app = &self.app;
         App::new(Parts {
             engine: screening::engine(&app.rules, app.clock.now(), &config.screening, 2).unwrap(),
             watch: Arc::new(screening::Watch::new(&config.screening)),
+            tokens,
             vault: app.vault.clone(),
             rules: Arc::clone(&app.rules),
             matrix: Arc::clone(&app.matrix),

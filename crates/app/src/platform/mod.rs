@@ -14,6 +14,7 @@ pub mod network;
 pub mod notify;
 pub mod people;
 pub mod purpose;
+pub mod rejected;
 pub mod reveal;
 pub mod second;
 pub mod verify;

@@ -362,7 +362,7 @@ pub enum Refusal {
     #[error("only the owner releases the case")]
     NotOwner,
     #[error("so many complaints need an owner first")]
-    OwnerMissing,
+    OwnerMissing { complaints: i64 },
     #[error("an exemption ends within the days of the rule")]
     ExemptionTooLong { days: i64 },
     #[error("somebody changed it in the meantime")]
@@ -414,7 +414,7 @@ impl Refuse for Refusal {
             Self::TooLong { hours } => Problem::new(&code::TOO_LONG).with("hours", hours).field("hours"),
             Self::SamePerson => Problem::new(&code::SAME_PERSON),
             Self::NotOwner => Problem::new(&code::NOT_OWNER),
-            Self::OwnerMissing => Problem::new(&code::OWNER_MISSING).with("complaints", 3).field("owner"),
+            Self::OwnerMissing { complaints } => Problem::new(&code::OWNER_MISSING).with("complaints", complaints).field("owner"),
             Self::ExemptionTooLong { days } => Problem::new(&code::EXEMPTION_TOO_LONG).with("days", days).field("until"),
             Self::Changed => Problem::new(&code::CHANGED),
             Self::Claimed => Problem::new(&code::CLAIMED),
@@ -480,7 +480,9 @@ impl Case {
             }
             Step::Release { by } if state == State::Held => {
                 match self.owner {
-                    None if self.complaints >= ladder.complaints_owner => return Err(Refusal::OwnerMissing),
+                    None if self.complaints >= ladder.complaints_owner => {
+                        return Err(Refusal::OwnerMissing { complaints: self.complaints });
+                    }
                     Some(owner) if owner != by => return Err(Refusal::NotOwner),
                     _ => {}
                 }

@@ -950,7 +950,7 @@ pub fn answered(app: &App, tx: &mut Tx, actor: &Actor, subscription: Uuid, why: 
     let ladder = Ladder::read(&app.rules, &old.region, now)?;
     match old.decide(Step::Release { by: actor.staff }, &ladder, now) {
         Ok(decision) => carry::one(app, tx, By::Actor(actor), &old, decision, why, now).map(drop),
-        Err(super::Refusal::OwnerMissing | super::Refusal::NotOwner) => Ok(()),
+        Err(super::Refusal::OwnerMissing { .. } | super::Refusal::NotOwner) => Ok(()),
         Err(refusal) => Err(refuse(refusal)),
     }
 }

@@ -386,10 +386,13 @@ pub fn has_arrived(tx: &mut Tx, case: Uuid, n: i64) -> Result<bool> {
 /// Contacts nothing was heard of yet: case, number, medium. It looks through the whole log: for small bases and tests.
 pub fn unheard(tx: &mut Tx) -> Result<Vec<(Uuid, i64, Medium)>> {
     let sql = "SELECT case_id, n, medium FROM remediation_contact WHERE result IN (0, 1) ORDER BY case_id, n";
-    let rows = tx.query(sql, &[])?;
-    let read =
-        |row: &Row| Ok(Medium::from_i64(row.int(2)?).map(|medium| Ok::<_, Failure>((row.uuid(0)?, row.int(1)?, medium))).transpose()?);
-    rows.iter().map(read).filter_map(Result::transpose).collect()
+    let mut unheard = Vec::new();
+    for row in tx.query(sql, &[])? {
+        if let Some(medium) = Medium::from_i64(row.int(2)?) {
+            unheard.push((row.uuid(0)?, row.int(1)?, medium));
+        }
+    }
+    Ok(unheard)
 }
 
 /// The contacts of a case, newest first.

@@ -149,7 +149,11 @@ fn each_guard_refuses_by_its_own_name() {
     assert_eq!(decide(&case(State::Called), Step::Exempt { until: late }), Refusal::ExemptionTooLong { days: 180 });
     assert_eq!(decide(&case(State::Called), Step::Exempt { until: NOW }), Refusal::ExemptionTooLong { days: 180 });
     let three = Case { complaints: 3, ..case(State::Held) };
-    assert_eq!(decide(&three, Step::Release { by: ANN }), Refusal::OwnerMissing, "three complaints give the case an owner");
+    assert_eq!(
+        decide(&three, Step::Release { by: ANN }),
+        Refusal::OwnerMissing { complaints: 3 },
+        "three complaints give the case an owner"
+    );
     let owned = Case { owner: Some(BOB), ..three };
     assert_eq!(decide(&owned, Step::Release { by: ANN }), Refusal::NotOwner);
     assert_eq!(owned.decide(Step::Release { by: BOB }, &ladder, NOW).unwrap().case.state, State::SingleStop);

@@ -1,6 +1,6 @@
 //! 台账文件: the ledger taken in from a CSV file and given out as one. A row that is wrong is told with field, shape and remedy; the good ones land.
 
-use chuangsha_kernel::{problem::Language, role::Action};
+use chuangsha_kernel::role::Action;
 use csv::StringRecord;
 
 use super::{
@@ -14,6 +14,7 @@ use crate::{
         actor::Actor,
         audit::By,
         failure::{Failure, Result, refuse},
+        rejected::Rejected,
     },
 };
 
@@ -54,25 +55,6 @@ pub struct Taken {
     pub dry_run: bool,
     /// Rows refused.
     pub rejected: Vec<Rejected>,
-}
-
-/// 退回行: one row that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-pub struct Rejected {
-    /// Row of the file, the heading being 1.
-    pub row: u64,
-    /// Field.
-    pub field: String,
-    /// Stable code of the reason.
-    pub code: String,
-    /// Reason, Chinese.
-    pub reason_zh: String,
-    /// Reason, English.
-    pub reason_en: String,
-    /// What to do, Chinese.
-    pub remedy_zh: String,
-    /// What to do, English.
-    pub remedy_en: String,
 }
 
 /// A row as it is to stand in the ledger.
@@ -173,15 +155,7 @@ pub async fn take(app: &App, actor: &Actor, text: &str, dry_run: bool) -> Result
         match outcome {
             Ok(true) => taken.entered += 1,
             Ok(false) => taken.known += 1,
-            Err(Failure::Problem(problem)) if problem.code.status < 500 => taken.rejected.push(Rejected {
-                row,
-                field: problem.field.clone().unwrap_or_default(),
-                code: problem.code.id.to_owned(),
-                reason_zh: problem.title(Language::Chinese),
-                reason_en: problem.title(Language::English),
-                remedy_zh: problem.remedy(Language::Chinese),
-                remedy_en: problem.remedy(Language::English),
-            }),
+            Err(Failure::Problem(problem)) if problem.code.status < 500 => taken.rejected.push(Rejected::new(row, &problem)),
             Err(failure) => return Err(failure),
         }
     }
@@ -220,20 +194,6 @@ async fn one(app: &App, actor: &Actor, wanted: Wanted, dry_run: bool) -> Result<
         Err(Failure::Internal(text)) if text == TRIAL => Ok(true),
         other => other,
     }
-}
-
-/// The rejected rows as a file of their own: row, field, reason, remedy.
-pub fn rejects(taken: &Taken, language: Language) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["row", "field", "code", "reason", "remedy"]).map_err(Failure::internal)?;
-    for one in &taken.rejected {
-        let (reason, remedy) = match language {
-            Language::Chinese => (&one.reason_zh, &one.remedy_zh),
-            Language::English => (&one.reason_en, &one.remedy_en),
-        };
-        writer.write_record([&one.row.to_string(), &one.field, &one.code, reason, remedy]).map_err(Failure::internal)?;
-    }
-    writer.into_inner().map_err(Failure::internal)
 }
 
 /// The ledger as a file that [`take`] reads back, as far as this person sees it.

@@ -24,6 +24,7 @@ use crate::{
     platform::{
         actor::Actor,
         failure::{Failure, Result, refuse},
+        rejected,
         web::{
             form::{Choice, Input, Kind as Field, Notice, Wrong},
             frame::shown,
@@ -652,10 +653,7 @@ fn taking(shell: Shell, text: &str, taken: Option<&file::Taken>, problem: Option
             ),
         ];
         facts.extend(taken.rejected.iter().take(200).map(|one| {
-            let (reason, remedy) = match language {
-                Language::Chinese => (&one.reason_zh, &one.remedy_zh),
-                Language::English => (&one.reason_en, &one.remedy_en),
-            };
+            let (reason, remedy) = one.words(language);
             fact(&format!("{} {} {}", w.ledger_row, one.row, one.field), format!("{reason} — {remedy}"))
         }));
         sections.push(Section::Facts(w.ledger_result.to_owned(), Facts { facts }));
@@ -687,7 +685,7 @@ async fn take(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form): Form<Pai
     let text = value(&form, "text");
     if !value(&form, "rejects").is_empty() {
         // What is wrong with the file, tried again: nothing is written, and nothing was kept of it.
-        let rejects = file::rejects(&file::take(&app, &actor, text, true).await?, shell.language)?;
+        let rejects = rejected::sheet(&file::take(&app, &actor, text, true).await?.rejected, shell.language)?;
         let named =
             [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"rejects.csv\"")];
         return Ok((named, rejects).into_response());

@@ -321,13 +321,7 @@ pub async fn settle(app: &App, actor: &Actor, id: Uuid, step: Step, words: &str)
             let row = row.ok_or_else(|| Failure::from(Problem::new(&code::NOT_FOUND)))?;
             let state = State::from_i64(row.int(0)?).ok_or_else(|| Failure::internal("screen_appeal.state holds a value this version does not know"))?;
             let (rule, index) = (row.text(2)?, row.bytes(3)?);
-            // The entry that spoke; where no verdict was found, whichever stands.
-            let mut held = None;
-            for (list, speaks) in [(List::Bad, Rule::BadList), (List::Suspect, Rule::Suspect)] {
-                if held.is_none() && (rule.is_empty() || rule == speaks.as_str()) {
-                    held = list::of_number(tx, list, &index)?.map(|entry| (list, entry));
-                }
-            }
+            let held = entry_of(tx, &rule, &index)?;
             let listed_by = held.as_ref().and_then(|(_, entry)| entry.staff);
             let appeal = Appeal { state, taken_by: StaffId(row.uuid(5)?), listed_by };
             let next = appeal.decide(step, actor.staff).map_err(refuse)?;
@@ -340,12 +334,7 @@ pub async fn settle(app: &App, actor: &Actor, id: Uuid, step: Step, words: &str)
             if next == State::Upheld {
                 let key = table::key(&writer, tx)?;
                 let number = table::open(&key, place::APPEAL, id, &row.bytes(4)?)?;
-                let lift = writer.ids.next(now);
-                let sealed = table::seal(&key, place::LIFT, lift, number)?;
-                tx.push_one(
-                    "INSERT INTO screen_lift (id, at, immune_s, rule, number_index, sealed) VALUES ($1, $2, $3, $4, $5, $6)",
-                    &params![&lift, now, immune_s, &rule, &index, &sealed],
-                )?;
+                lift(&writer, tx, number, &rule, immune_s, now)?;
                 if let Some((list, entry)) = &held {
                     list::refuted(&writer, tx, By::Actor(&actor), *list, entry, now)?;
                 }
@@ -354,12 +343,38 @@ pub async fn settle(app: &App, actor: &Actor, id: Uuid, step: Step, words: &str)
         })
         .await?;
     if next == State::Upheld {
-        // At once here; every other node follows by itself within seconds, and so does this one should this fail.
-        if let Err(failure) = at_once(app).await {
-            tracing::warn!(error = %failure.log_line(), "a lift waits for the next turn");
-        }
+        carry_out(app).await;
     }
     Ok(next)
+}
+
+/// 放行: what every node takes back of a number within seconds, in a transaction of somebody else's.
+pub(super) fn lift(app: &App, tx: &mut Tx, number: Number, rule: &str, immune_s: i64, now: Timestamp) -> Result<()> {
+    let (key, index, id) = (table::key(app, tx)?, table::index(app, number)?, app.ids.next(now));
+    let sealed = table::seal(&key, place::LIFT, id, number)?;
+    Ok(tx.push_one(
+        "INSERT INTO screen_lift (id, at, immune_s, rule, number_index, sealed) VALUES ($1, $2, $3, $4, $5, $6)",
+        &params![&id, now, immune_s, rule, &index, &sealed],
+    )?)
+}
+
+/// The entry that made a rule speak; where no rule is named, whichever stands.
+pub(super) fn entry_of(tx: &mut Tx, rule: &str, index: &[u8]) -> Result<Option<(List, list::Standing)>> {
+    for (list, speaks) in [(List::Bad, Rule::BadList), (List::Suspect, Rule::Suspect)] {
+        if (rule.is_empty() || rule == speaks.as_str())
+            && let Some(entry) = list::of_number(tx, list, index)?
+        {
+            return Ok(Some((list, entry)));
+        }
+    }
+    Ok(None)
+}
+
+/// Carries a lift out here at once; every other node follows by itself within seconds, and so does this one should this fail.
+pub(super) async fn carry_out(app: &App) {
+    if let Err(failure) = at_once(app).await {
+        tracing::warn!(error = %failure.log_line(), "a lift waits for the next turn");
+    }
 }
 
 async fn at_once(app: &App) -> Result<()> {

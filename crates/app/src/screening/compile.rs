@@ -1,23 +1,28 @@
-//! 编译: from ledger, lists and modes to what the engine reads. A line of the ledger that cannot be used as it stands goes into the snapshot closed and
-//! is named: one mistake stops no other line.
+//! 编译: from ledger and modes to what the engine reads; the lists come from [`super::draft`]. A line of the ledger that cannot be used as it stands goes
+//! into the snapshot closed and is named: one mistake stops no other line.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use chuangsha_kernel::{rulebook::Place, time::Timestamp};
 use chuangsha_screen::{
     Ingress, Number, Rule, Snapshot, TrunkId,
-    index::{Builder, Index},
+    index::Index,
     ledger::{Ledger, Trunk},
     lists::{Category, Hours, Preference},
     plan::Plan,
     rules::{Mode, RuleSet},
-    snapshot::Lists,
+    snapshot::{Lists, Preferences},
 };
 use chuangsha_store::Tx;
-use ring::digest;
 use uuid::Uuid;
 
-use super::{list, table};
+use super::{
+    base::{self, Base},
+    table,
+};
 use crate::{
     App,
     platform::failure::{Failure, Result},
@@ -33,8 +38,14 @@ pub struct Content {
     pub lines: BTreeMap<u32, Line>,
     /// Rules that are not simply on.
     pub modes: BTreeMap<Rule, Mode>,
-    /// Callees with wishes that do not fit into the marks.
+    /// Callees with wishes that do not fit into the marks, where the base says otherwise; in order.
     pub own: Vec<Own>,
+    /// Callees of the base without wishes of their own now; in order.
+    #[serde(default)]
+    pub gone: Vec<u64>,
+    /// Numbers of the ledger by what they are registered for.
+    #[serde(default)]
+    pub registered: BTreeMap<u64, Category>,
 }
 
 /// 台账条目 behind a line.
@@ -59,8 +70,28 @@ pub struct Own {
     pub refused: Vec<u64>,
 }
 
+/// Night and noon of the day's rules, minutes of the day.
+pub(super) type Wishes = [(u16, u16); 2];
+/// 被叫自定偏好 as the engine reads them.
+pub(super) type Resolved = HashMap<Number, Preference>;
+
+impl Own {
+    /// With the hours of the day.
+    pub(super) fn resolve(&self, [night, noon]: Wishes) -> Option<(Number, Preference)> {
+        let mut quiet = self.quiet.clone();
+        match self.hours {
+            Hours::Night => quiet.push(night),
+            Hours::NightAndNoon => quiet.extend([night, noon]),
+            Hours::Any | Hours::Own => {}
+        }
+        let refused = self.refused.iter().copied().filter_map(Number::new).collect();
+        Some((Number::new(self.number)?, Preference { quiet, refused }))
+    }
+}
+
 /// How much a version holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(default)]
 pub struct Counts {
     /// Lines that may carry calls.
     pub trunks: u64,
@@ -72,45 +103,31 @@ pub struct Counts {
     pub own: u64,
     /// Rules that are not simply on.
     pub modes: u64,
+    /// Base of the lists it stands on; 0 = none.
+    pub base: i64,
+    /// Numbers that stand beside the base.
+    pub delta: u64,
+    /// Rows of lists that were read to make it.
+    pub read: u64,
+    /// Bytes that were written for it, a new base included.
+    pub written: u64,
 }
 
-/// A version before it has a number.
-pub(super) struct Compiled {
-    pub(super) content: Content,
-    /// The number index.
-    pub(super) numbers: Vec<u8>,
-    /// Codes of lines that went in closed because they could not be used as they stand.
-    pub(super) refused: Vec<String>,
-    /// When it changes by itself: an entry begins or ends.
-    pub(super) next_change: Option<Timestamp>,
+/// Content as it is kept.
+pub(super) fn bytes_of(content: &Content) -> Result<Vec<u8>> {
+    serde_json::to_vec(content).map_err(Failure::internal)
 }
 
-impl Compiled {
-    pub(super) fn counts(&self) -> Result<Counts> {
-        let index = Index::from_bytes(self.numbers.clone()).map_err(Failure::internal)?;
-        let active = self.content.trunks.iter().filter(|trunk| trunk.active).count() as u64;
-        Ok(Counts {
-            trunks: active,
-            closed: self.content.trunks.len() as u64 - active,
-            numbers: index.len(),
-            own: self.content.own.len() as u64,
-            modes: self.content.modes.len() as u64,
-        })
-    }
+/// SHA-256 over content, what stands beside the base, and the base's own hash, hexadecimal: two versions with the same are the same.
+pub(super) fn hash(head: &[u8], delta: &[u8], base: &str) -> String {
+    if base.is_empty() { base::sum(head, delta) } else { base::sum(head, &[delta, base.as_bytes()].concat()) }
 }
 
-/// SHA-256 over content and numbers, hexadecimal: two versions with the same are the same.
-pub(super) fn hash(head: &[u8], numbers: &[u8]) -> String {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(&(head.len() as u64).to_be_bytes());
-    context.update(head);
-    context.update(numbers);
-    hex::encode(context.finish())
-}
-
-/// What a version would be made of: ledger and lists as they stand. The same fingerprint, the same content (but for what begins and ends by itself).
-pub(super) fn fingerprint(tx: &mut Tx) -> Result<String> {
-    Ok(format!("{}/{}", resources::fingerprint(tx)?, table::revision(tx)?))
+/// What a version would be made of: ledger and settings, and lists, as they stand. The same fingerprint, the same content (but for what begins and ends
+/// by itself).
+pub(super) fn fingerprint(tx: &mut Tx) -> Result<(String, i64)> {
+    let (lists, settings) = table::revisions(tx)?;
+    Ok((format!("{}/{settings}", resources::fingerprint(tx)?), lists))
 }
 
 /// Lines calls come in on; the other resources are numbers.
@@ -182,13 +199,13 @@ fn gateway(number: &table::TrunkNumber) -> Trunk {
     }
 }
 
-/// Compiles ledger, lists and modes as they stand. Lines that have no number yet get one.
-pub(super) fn compile(app: &App, tx: &mut Tx, now: Timestamp) -> Result<Compiled> {
+/// Compiles ledger and modes as they stand; gives the codes of lines that went in closed because they could not be used as they stand. Lines that have no
+/// number yet get one.
+pub(super) fn content(app: &App, tx: &mut Tx, now: Timestamp) -> Result<(Content, Vec<String>)> {
     let hours = app.number_rule("screen.contract.hours", now, "")?.value.max(1);
     let mut numbers: BTreeMap<String, table::TrunkNumber> =
         table::trunk_numbers(tx)?.into_iter().map(|number| (number.code.clone(), number)).collect();
     let (mut content, mut refused) = (Content::default(), Vec::new());
-    let (mut said, next_change) = list::gather(app, tx, now)?;
     for (resource, industry) in resources::lines(tx)? {
         if !is_line(resource.kind) {
             // A number of the ledger is known for what it is registered for, unless a list says better.
@@ -197,10 +214,7 @@ pub(super) fn compile(app: &App, tx: &mut Tx, now: Timestamp) -> Result<Compiled
                 && category != Category::None
                 && let Some(number) = resource.code.parse().ok().and_then(Number::china)
             {
-                let entry = said.entry(number).or_default();
-                if entry.marks.category() == Category::None {
-                    entry.marks = entry.marks.with_category(category);
-                }
+                content.registered.insert(number.value(), category);
             }
             continue;
         }
@@ -223,15 +237,7 @@ pub(super) fn compile(app: &App, tx: &mut Tx, now: Timestamp) -> Result<Compiled
     content.trunks.extend(numbers.values().map(gateway));
     content.trunks.sort_by_key(|trunk| trunk.id);
     content.modes = modes(tx)?;
-    let mut builder = Builder::with_capacity(said.len());
-    for (number, said) in said {
-        builder.push(number, said.marks);
-        if said.marks.hours() == Hours::Own {
-            let refused = said.own.refused.iter().map(|number| number.value()).collect();
-            content.own.push(Own { number: number.value(), hours: said.hours, quiet: said.own.quiet, refused });
-        }
-    }
-    Ok(Compiled { content, numbers: builder.finish().map_err(Failure::internal)?, refused, next_change })
+    Ok((content, refused))
 }
 
 /// Rules that are not simply on, as the desk set them.
@@ -251,28 +257,20 @@ pub(super) fn modes(tx: &mut Tx) -> Result<BTreeMap<Rule, Mode>> {
     Ok(modes)
 }
 
-/// The snapshot a node runs on: a version's content with the plan and the rules of the day.
-pub(super) fn snapshot(app: &App, version: u64, content: &Content, base: &Arc<Index>, now: Timestamp) -> Result<Snapshot> {
+/// The snapshot a node runs on: a version's content over its base, with the plan and the rules of the day.
+pub(super) fn snapshot(app: &App, version: u64, content: &Content, base: &Base, delta: &Arc<Index>, now: Timestamp) -> Result<Snapshot> {
     let plan = Plan::embedded(app.rules.ranges(), now.day()).map_err(Failure::internal)?;
     let mut rules = RuleSet::compile(&app.rules, now.day(), &Place::china()).map_err(Failure::internal)?;
     for (rule, mode) in &content.modes {
         rules.set_mode(*rule, *mode).map_err(Failure::internal)?;
     }
-    let (night, noon) = (rules.night, rules.noon);
+    let wishes = [rules.night, rules.noon];
     let mut snapshot = Snapshot::bare(version, app.config.screening.operator()?, plan, rules);
     snapshot.ledger = Ledger::new(content.trunks.iter().cloned()).map_err(Failure::internal)?;
-    snapshot.lists = Lists { base: Arc::clone(base), ..Lists::default() };
-    for own in &content.own {
-        let Some(number) = Number::new(own.number) else { continue };
-        let mut quiet = own.quiet.clone();
-        match own.hours {
-            Hours::Night => quiet.push(night),
-            Hours::NightAndNoon => quiet.extend([night, noon]),
-            Hours::Any | Hours::Own => {}
-        }
-        let refused = own.refused.iter().copied().filter_map(Number::new).collect();
-        snapshot.preferences.insert(number, Preference { quiet, refused });
-    }
+    snapshot.lists = Lists { base: Arc::clone(&base.index), delta: Arc::clone(delta) };
+    let own = content.own.iter().filter_map(|own| own.resolve(wishes)).map(|(number, own)| (number, Some(own)));
+    let gone = content.gone.iter().filter_map(|number| Some((Number::new(*number)?, None)));
+    snapshot.preferences = Preferences { base: base.resolved(wishes), delta: own.chain(gone).collect() };
     Ok(snapshot)
 }
 

@@ -12,7 +12,9 @@ use chuangsha_kernel::{
     time::Timestamp,
 };
 use chuangsha_screen::{
-    Attempt, Identity, Ingress, Number, Observe, Outcome, Released, Roaming, Snapshot, TrunkId, Verdict, replay::VerdictLine,
+    Attempt, Identity, Ingress, Number, Observe, Outcome, Released, Roaming, Snapshot, TrunkId, Verdict,
+    replay::VerdictLine,
+    stir::{MOST_TOKENS, Told},
 };
 
 use super::code;
@@ -70,10 +72,17 @@ pub struct AttemptInput {
     #[serde(default)]
     #[schema(value_type = String)]
     pub roaming: Roaming,
-    /// `absent`, `unchecked`, `full`, `partial`, `gateway`, `invalid`.
+    /// `absent`, `unchecked`, `full`, `partial`, `gateway`, `invalid`: what an edge of its own made of the token. Not beside `identity_tokens`.
     #[serde(default)]
     #[schema(value_type = String)]
     pub identity: Identity,
+    /// Values of the Identity headers (RFC 8224), as signalled, at most 8: checked here, against `pai` or `from`, `callee` and `to`. With them `call`
+    /// is to be the Call-ID: a token that turns up in too many calls is a copy.
+    #[serde(default)]
+    pub identity_tokens: Vec<String>,
+    /// To, as signalled, where it is another number than `callee`.
+    #[serde(default)]
+    pub to: Option<String>,
 }
 
 /// A verdict with the rules it was made by: written as a replay writes it.
@@ -99,6 +108,8 @@ pub struct Decided {
 
 /// Texts of an attempt longer than this are none.
 const LONGEST: usize = 256;
+/// And tokens longer than this.
+const LONGEST_TOKEN: usize = 8_192;
 
 fn field(name: &'static str) -> Problem {
     Problem::new(&code::FIELD_INVALID).field(name).with("field", name)
@@ -108,7 +119,7 @@ fn check(input: &AttemptInput) -> Result<(), Problem> {
     if !(1..=128).contains(&input.call.len()) {
         return Err(field("call"));
     }
-    for (name, text) in [("from", &input.from), ("pai", &input.pai), ("ppi", &input.ppi), ("line", &input.line)] {
+    for (name, text) in [("from", &input.from), ("pai", &input.pai), ("ppi", &input.ppi), ("line", &input.line), ("to", &input.to)] {
         if text.as_ref().is_some_and(|text| text.len() > LONGEST) {
             return Err(field(name));
         }
@@ -116,7 +127,35 @@ fn check(input: &AttemptInput) -> Result<(), Problem> {
     if input.callee.is_empty() || input.callee.len() > LONGEST {
         return Err(field("callee"));
     }
+    let checked = input.identity_tokens.is_empty() || input.identity == Identity::Absent;
+    if !checked || input.identity_tokens.len() > MOST_TOKENS || input.identity_tokens.iter().any(|token| token.len() > LONGEST_TOKEN) {
+        return Err(field("identity_tokens"));
+    }
     Ok(())
+}
+
+/// What the tokens of a call come to, in the time a call has.
+async fn identity(app: &App, input: &AttemptInput, now: Timestamp) -> Identity {
+    if input.identity_tokens.is_empty() || check(input).is_err() {
+        return input.identity;
+    }
+    let plan = app.engine.snapshot();
+    let number = |text: &str| plan.plan.read(text).ok().map(|line| line.number);
+    let told = || {
+        Some(Told {
+            call: input.call.as_bytes().to_vec(),
+            caller: number(input.pai.as_deref().or(input.from.as_deref())?)?,
+            callee: number(&input.callee)?,
+            dialled: input.to.as_deref().and_then(number),
+            diverted: input.diverted,
+            at: input.at.map_or(now, Timestamp),
+        })
+    };
+    match (&app.tokens, told()) {
+        (Some(tokens), Some(told)) => tokens.vouch(input.identity_tokens.clone(), told).await,
+        // A caller nobody can read, or nobody who checks.
+        _ => Identity::Unchecked,
+    }
 }
 
 /// The number an edge gives a call of this name.
@@ -131,7 +170,7 @@ pub fn call_id(name: &str) -> u64 {
 }
 
 /// Decides about one call; nothing is written and nothing is waited for.
-fn decide(app: &App, input: &AttemptInput, now: Timestamp) -> Result<Decided, Problem> {
+fn decide(app: &App, input: &AttemptInput, identity: Identity, now: Timestamp) -> Result<Decided, Problem> {
     check(input)?;
     let snapshot = app.engine.snapshot();
     let trunk = match (input.trunk, input.trunk_code.as_str()) {
@@ -153,10 +192,9 @@ fn decide(app: &App, input: &AttemptInput, now: Timestamp) -> Result<Decided, Pr
         hidden: input.hidden,
         diverted: input.diverted,
         roaming: input.roaming,
-        identity: input.identity,
+        identity,
     };
-    let verdict = app.engine.decide(&attempt);
-    app.watch.decided(&attempt, &verdict);
+    let verdict = app.screen(&attempt);
     Ok(Decided { call: input.call.clone(), verdict: Written(verdict, snapshot) })
 }
 
@@ -164,9 +202,11 @@ fn decide(app: &App, input: &AttemptInput, now: Timestamp) -> Result<Decided, Pr
 ///
 /// # Errors
 /// `screening.field_invalid`, `people.denied`
-pub fn one(app: &App, actor: &Actor, input: &AttemptInput) -> Result<Decided> {
+pub async fn one(app: &App, actor: &Actor, input: &AttemptInput) -> Result<Decided> {
     actor.reach(app, role::Action::ScreeningDecide)?;
-    decide(app, input, app.clock.now()).map_err(Failure::from)
+    let now = app.clock.now();
+    let identity = identity(app, input, now).await;
+    decide(app, input, identity, now).map_err(Failure::from)
 }
 
 /// What came of one line of a batch: the verdict, or why there is none.
@@ -223,15 +263,17 @@ fn bounded(lines: usize) -> Result<()> {
 ///
 /// # Errors
 /// `screening.batch_size`, `people.denied`
-pub fn batch(app: &App, actor: &Actor, inputs: &[AttemptInput]) -> Result<Vec<Answer>> {
+pub async fn batch(app: &App, actor: &Actor, inputs: &[AttemptInput]) -> Result<Vec<Answer>> {
     actor.reach(app, role::Action::ScreeningDecide)?;
     bounded(inputs.len())?;
     let now = app.clock.now();
-    let answer = |(line, input)| match decide(app, input, now) {
+    // Tokens first, side by side; then the calls in their order.
+    let identities = futures_util::future::join_all(inputs.iter().map(|input| identity(app, input, now))).await;
+    let answer = |(line, (input, identity))| match decide(app, input, identity, now) {
         Ok(decided) => Answer::Decided(decided),
         Err(problem) => Answer::Refused(Wrong::of(line, &problem)),
     };
-    Ok(inputs.iter().enumerate().map(answer).collect())
+    Ok(inputs.iter().zip(identities).enumerate().map(answer).collect())
 }
 
 /// 通话结果 as a program sends it. No Debug.

@@ -1,14 +1,19 @@
 //! 名单文件: a list taken in from CSV or JSON. A row that is wrong is told with field, reason and remedy and the good ones land; the same file again adds
 //! nothing; a file that ends in the middle is refused whole.
 
-use chuangsha_kernel::{
-    problem::{Language, Problem},
-    role,
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Cursor, Read as _},
+    path::PathBuf,
 };
 
+use bytes::Bytes;
+use chuangsha_kernel::{problem::Problem, role, time::Timestamp};
+
 use super::{
+    base::blocking,
     code,
-    list::{Entry, List, NewEntry, Put, put},
+    list::{Entry, List, NewEntry, Put, Writer},
     table,
 };
 use crate::{
@@ -17,6 +22,7 @@ use crate::{
         actor::Actor,
         audit::{By, Entry as Audited},
         failure::{Failure, Result},
+        rejected::Rejected,
     },
 };
 
@@ -24,9 +30,15 @@ use crate::{
 pub const COLUMNS: [&str; 13] =
     ["number", "category", "operator", "refuses", "hours", "quiet", "refused", "source", "reason", "article", "from", "until", "evidence"];
 /// Rows of one file.
-pub const MOST: usize = 1_000_000;
+pub const MOST: u64 = 100_000_000;
 /// Rows of one transaction.
 const BATCH: usize = 1_000;
+/// Bytes of one row.
+const LINE_MOST: u64 = 64 * 1024;
+/// Bytes of a JSON file, which is read whole.
+const JSON_MOST: u64 = 256 * 1024 * 1024;
+/// Refused rows that are told one by one; of more only the number.
+pub const TOLD: usize = 10_000;
 
 /// What became of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -41,109 +53,164 @@ pub struct Taken {
     /// Nothing was written: it was a trial.
     pub dry_run: bool,
     /// Rows refused.
+    pub refused: u64,
+    /// The first 10,000 of them.
     pub rejected: Vec<Rejected>,
-}
-
-/// 退回行
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-#[schema(as = ScreenRejected)]
-pub struct Rejected {
-    /// Row of the file, the heading being 1; of JSON, the entry from 1.
-    pub row: u64,
-    /// Field.
-    pub field: String,
-    /// Stable code of the reason.
-    pub code: String,
-    /// Reason, Chinese.
-    pub reason_zh: String,
-    /// Reason, English.
-    pub reason_en: String,
-    /// What to do, Chinese.
-    pub remedy_zh: String,
-    /// What to do, English.
-    pub remedy_en: String,
-}
-
-fn rejected(row: u64, problem: &Problem) -> Rejected {
-    Rejected {
-        row,
-        field: problem.field.clone().unwrap_or_default(),
-        code: problem.code.id.to_owned(),
-        reason_zh: problem.title(Language::Chinese),
-        reason_en: problem.title(Language::English),
-        remedy_zh: problem.remedy(Language::Chinese),
-        remedy_en: problem.remedy(Language::English),
-    }
 }
 
 fn whole(reason_zh: &'static str, reason_en: &'static str) -> Failure {
     Problem::new(&code::FILE_REFUSED).field("file").with("zh", reason_zh).with("en", reason_en).into()
 }
 
-type Rows = Vec<(u64, Result<NewEntry, Problem>)>;
-
 fn row_refused() -> Problem {
     Problem::new(&code::FIELD_INVALID).field("row").with("field", "row")
 }
 
-/// Reads a file to its end before anything of it is used: a part of a list is not the list.
-fn read(text: &str) -> Result<Rows> {
-    let text = text.trim_start_matches('\u{feff}');
-    if text.trim_start().starts_with('[') {
-        return read_json(text);
-    }
-    // Every row ends in a line break, the last one too: a copy that stopped in the middle of a row does not.
-    if !text.ends_with('\n') {
-        return Err(whole("文件不完整：最后一行没有换行符", "the file is cut short: its last row has no line break"));
-    }
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let headings = reader.headers().map_err(|_| whole("读不出表头", "the heading cannot be read"))?.clone();
-    let places = COLUMNS.map(|name| headings.iter().position(|heading| heading.trim() == name));
-    for (name, place) in COLUMNS.iter().zip(&places) {
-        if place.is_none() && ["number", "source", "reason"].contains(name) {
-            return Err(whole("缺少必需的列：number、source、reason", "a column is missing: number, source and reason are needed"));
-        }
-    }
-    let mut rows = Rows::new();
-    for (index, record) in reader.records().enumerate() {
-        let row = index as u64 + 2;
-        let record = match record {
-            Ok(record) if record.len() == headings.len() => record,
-            _ => {
-                rows.push((row, Err(row_refused())));
-                continue;
-            }
-        };
-        let mut cells = places.iter().map(|place| place.and_then(|place| record.get(place)).unwrap_or_default().trim().to_owned());
-        let mut next = || cells.next().unwrap_or_default();
-        let entry = NewEntry {
-            number: next(),
-            category: next(),
-            operator: next(),
-            refuses: next(),
-            hours: next(),
-            quiet: next(),
-            refused: next(),
-            source: next(),
-            reason: next(),
-            article: next(),
-            from: next(),
-            until: next(),
-            evidence: next(),
-        };
-        rows.push((row, Ok(entry)));
-    }
-    Ok(rows)
+/// 来源: where a file is read from, from its beginning as often as it is opened.
+#[derive(Clone)]
+pub enum Source {
+    /// Sent, and held in memory.
+    Sent(Bytes),
+    /// On this machine.
+    Path(PathBuf),
 }
 
-fn read_json(text: &str) -> Result<Rows> {
-    let entries: Vec<serde_json::Value> =
-        serde_json::from_str(text).map_err(|_| whole("不是完整的 JSON 数组", "it is no whole JSON array"))?;
-    let one = |(index, value)| {
-        let entry = serde_json::from_value::<NewEntry>(value).map_err(|_| row_refused());
-        (index as u64 + 1, entry)
-    };
-    Ok(entries.into_iter().enumerate().map(one).collect())
+impl Source {
+    fn open(&self) -> Result<Box<dyn BufRead + Send>> {
+        Ok(match self {
+            Self::Sent(bytes) => Box::new(Cursor::new(bytes.clone())),
+            Self::Path(path) => Box::new(BufReader::with_capacity(1 << 16, File::open(path).map_err(unreadable)?)),
+        })
+    }
+}
+
+fn unreadable(error: std::io::Error) -> Failure {
+    Problem::new(&code::FILE_REFUSED)
+        .field("file")
+        .with("zh", format!("读不了：{error}"))
+        .with("en", format!("it cannot be read: {error}"))
+        .into()
+}
+
+/// The rows of a file, one after the other; never more than one of a CSV file is in memory.
+enum Rows {
+    Csv { text: Box<dyn BufRead + Send>, places: [Option<usize>; COLUMNS.len()], width: usize, row: u64, line: Vec<u8> },
+    Json { entries: std::iter::Enumerate<std::vec::IntoIter<serde_json::Value>> },
+}
+
+impl Rows {
+    fn open(source: &Source) -> Result<Self> {
+        let mut text = source.open()?;
+        if text.fill_buf().map_err(unreadable)?.starts_with(&[0xef, 0xbb, 0xbf]) {
+            text.consume(3);
+        }
+        let first = text.fill_buf().map_err(unreadable)?.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
+        if first == Some(b'[') {
+            let entries: Vec<serde_json::Value> =
+                serde_json::from_reader(text.take(JSON_MOST)).map_err(|_| whole("不是完整的 JSON 数组", "it is no whole JSON array"))?;
+            return Ok(Self::Json { entries: entries.into_iter().enumerate() });
+        }
+        let mut line = Vec::new();
+        read_line(&mut *text, &mut line)?;
+        let headings = cells(&line).ok_or_else(|| whole("读不出表头", "the heading cannot be read"))?;
+        let places = COLUMNS.map(|name| headings.iter().position(|heading| heading.trim() == name));
+        for (name, place) in COLUMNS.iter().zip(&places) {
+            if place.is_none() && ["number", "source", "reason"].contains(name) {
+                return Err(whole("缺少必需的列：number、source、reason", "a column is missing: number, source and reason are needed"));
+            }
+        }
+        Ok(Self::Csv { text, places, width: headings.len(), row: 1, line })
+    }
+
+    fn next(&mut self) -> Result<Option<(u64, Result<NewEntry, Problem>)>> {
+        match self {
+            Self::Json { entries } => Ok(entries.next().map(|(index, value)| {
+                let entry = serde_json::from_value::<NewEntry>(value).map_err(|_| row_refused());
+                (index as u64 + 1, entry)
+            })),
+            Self::Csv { text, places, width, row, line } => {
+                loop {
+                    *row += 1;
+                    match read_line(&mut **text, line)? {
+                        Read::End => return Ok(None),
+                        Read::Long => return Ok(Some((*row, Err(row_refused())))),
+                        // An empty line is no row.
+                        Read::Line if line.iter().all(u8::is_ascii_whitespace) => {}
+                        Read::Line => break,
+                    }
+                }
+                let record = cells(line).filter(|record| record.len() == *width);
+                Ok(Some((*row, record.map(|record| entry(&record, places)).ok_or_else(row_refused))))
+            }
+        }
+    }
+}
+
+enum Read {
+    Line,
+    /// Longer than any row is: passed over.
+    Long,
+    End,
+}
+
+/// One line with its break. Every row ends in one, the last one too: a copy that stopped in the middle of a row does not.
+fn read_line(text: &mut (dyn BufRead + Send), line: &mut Vec<u8>) -> Result<Read> {
+    line.clear();
+    let mut long = false;
+    loop {
+        let count = (&mut *text).take(LINE_MOST).read_until(b'\n', line).map_err(unreadable)?;
+        match line.last() {
+            Some(b'\n') => return Ok(if long { Read::Long } else { Read::Line }),
+            None if !long => return Ok(Read::End),
+            _ if count == 0 => {
+                return Err(whole("文件不完整：最后一行没有换行符", "the file is cut short: its last row has no line break"));
+            }
+            _ if line.len() as u64 >= LINE_MOST => {
+                long = true;
+                line.clear();
+            }
+            _ => {}
+        }
+    }
+}
+
+fn cells(line: &[u8]) -> Option<csv::StringRecord> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(line.len().max(64)).from_reader(line);
+    let mut record = csv::StringRecord::new();
+    reader.read_record(&mut record).ok().filter(|read| *read).map(|_| record)
+}
+
+fn entry(record: &csv::StringRecord, places: &[Option<usize>]) -> NewEntry {
+    let mut cells = places.iter().map(|place| place.and_then(|place| record.get(place)).unwrap_or_default().trim().to_owned());
+    let mut next = || cells.next().unwrap_or_default();
+    NewEntry {
+        number: next(),
+        category: next(),
+        operator: next(),
+        refuses: next(),
+        hours: next(),
+        quiet: next(),
+        refused: next(),
+        source: next(),
+        reason: next(),
+        article: next(),
+        from: next(),
+        until: next(),
+        evidence: next(),
+    }
+}
+
+/// Reads a file to its end before anything of it is used: a part of a list is not the list. Says how many rows it has.
+fn survey(source: &Source) -> Result<u64> {
+    let mut rows = Rows::open(source)?;
+    let mut count = 0_u64;
+    while rows.next()?.is_some() {
+        count += 1;
+    }
+    if count == 0 || count > MOST {
+        return Err(whole("没有数据行，或超过 1 亿行", "it has no rows, or more than a hundred million"));
+    }
+    Ok(count)
 }
 
 /// Takes a file in. `rows`, where the sender knows how many there are, must be met. With `dry_run` it only says what would become of it.
@@ -152,90 +219,151 @@ fn read_json(text: &str) -> Result<Rows> {
 /// `screening.file_refused`: nothing of it was taken; `people.denied`
 pub async fn take(app: &App, actor: &Actor, list: List, text: String, rows: Option<u64>, dry_run: bool) -> Result<Taken> {
     actor.reach(app, role::Action::ScreeningManage)?;
+    let source = Source::Sent(text.into());
+    run(app, Some(actor), list, source, &How { rows, dry_run }, |_| {}).await
+}
+
+/// How a file is taken in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How {
+    /// Rows there must be, where the sender knows.
+    pub rows: Option<u64>,
+    /// Only say what would become of it.
+    pub dry_run: bool,
+}
+
+/// Takes a file in, a thousand rows a transaction; what is in memory does not grow with the file. Without an actor it is the terminal that asks.
+/// `told` hears after every transaction how far it is.
+///
+/// # Errors
+/// `screening.file_refused`: nothing of it was taken; `people.denied`
+pub async fn run(
+    app: &App,
+    actor: Option<&Actor>,
+    list: List,
+    source: Source,
+    how: &How,
+    mut told: impl FnMut(&Taken) + Send,
+) -> Result<Taken> {
     let now = app.clock.now();
-    let read = read(&text)?;
-    if read.is_empty() || read.len() > MOST {
-        return Err(whole("没有数据行，或超过 100 万行", "it has no rows, or more than a million"));
-    }
-    if rows.is_some_and(|rows| rows != read.len() as u64) {
+    let looked = source.clone();
+    let count = blocking(move || survey(&looked)).await?;
+    if how.rows.is_some_and(|rows| rows != count) {
         return Err(whole("行数与声明不符", "it has another number of rows than said"));
     }
     let plan = app.engine.snapshot();
-    let mut taken = Taken { rows: read.len() as u64, dry_run, ..Taken::default() };
-    let mut good: Vec<Entry> = Vec::with_capacity(read.len());
-    for (row, entry) in read {
-        match entry.map_err(Failure::from).and_then(|entry| entry.read(app, &plan.plan, list, now)) {
-            Ok(entry) => good.push(entry),
-            Err(Failure::Problem(problem)) => taken.rejected.push(rejected(row, &problem)),
-            Err(failure) => return Err(failure),
+    let mut taken = Taken { dry_run: how.dry_run, ..Taken::default() };
+    let mut rows = blocking(move || Rows::open(&source)).await?;
+    while taken.rows < count {
+        let (reader, snapshot) = (app.clone(), plan.clone());
+        let (left, read, good, refused) = blocking(move || {
+            let (mut good, mut refused, mut read) = (Vec::with_capacity(BATCH), Vec::new(), 0_u64);
+            while good.len() + refused.len() < BATCH {
+                let Some((row, entry)) = rows.next()? else { break };
+                read += 1;
+                match entry.map_err(Failure::from).and_then(|entry| entry.read(&reader, &snapshot.plan, list, now)) {
+                    Ok(entry) => good.push(entry),
+                    Err(Failure::Problem(problem)) => refused.push(Rejected::new(row, &problem)),
+                    Err(failure) => return Err(failure),
+                }
+            }
+            Ok((rows, read, good, refused))
+        })
+        .await?;
+        rows = left;
+        if read == 0 {
+            return Err(whole("文件在读取过程中被改动", "the file changed while it was read"));
         }
-    }
-    for batch in good.chunks(BATCH) {
-        let (writer, actor, batch) = (app.clone(), actor.clone(), batch.to_vec());
-        let done = app
-            .write(move |tx| {
-                actor.reach(&writer, role::Action::ScreeningManage)?;
-                let (mut entered, mut known) = (0_u64, 0_u64);
-                for entry in &batch {
-                    match put(&writer, tx, By::Actor(&actor), list, entry, now)? {
-                        Put::Entered(_) => entered += 1,
-                        Put::Known(_) => known += 1,
-                    }
-                }
-                if entered > 0 {
-                    let facts = serde_json::json!({ "list": list, "entered": entered, "known": known }).to_string();
-                    let entry = Audited {
-                        action: "screening.import",
-                        case_kind: "screen_list",
-                        step: list.as_str(),
-                        article: "R-SCR-3",
-                        pack: &writer.rules.version,
-                        facts: &facts,
-                        ..Audited::default()
-                    };
-                    writer.audit(tx, By::Actor(&actor), &entry, now)?;
-                    table::changed(tx)?;
-                }
-                if dry_run { Err(Failure::Internal(format!("{TRIAL}{entered},{known}"))) } else { Ok((entered, known)) }
-            })
-            .await;
-        let (entered, known) = match done {
-            Ok(counts) => counts,
-            Err(Failure::Internal(text)) => match text.strip_prefix(TRIAL).and_then(|counts| counts.split_once(',')) {
-                Some((entered, known)) => (entered.parse().unwrap_or_default(), known.parse().unwrap_or_default()),
-                None => return Err(Failure::Internal(text)),
-            },
-            Err(failure) => return Err(failure),
-        };
+        let (entered, known) = batch(app, actor, list, good, how.dry_run, now).await?;
+        taken.rows += read;
         taken.entered += entered;
         taken.known += known;
+        taken.refused += refused.len() as u64;
+        taken.rejected.extend(refused.into_iter().take(TOLD.saturating_sub(taken.rejected.len())));
+        told(&taken);
     }
     Ok(taken)
+}
+
+/// One transaction of it: how many entries are new, and how many stood.
+async fn batch(app: &App, actor: Option<&Actor>, list: List, good: Vec<Entry>, dry_run: bool, now: Timestamp) -> Result<(u64, u64)> {
+    if good.is_empty() {
+        return Ok((0, 0));
+    }
+    let (writer, actor) = (app.clone(), actor.cloned());
+    let done = app
+        .write(move |tx| {
+            let by = match &actor {
+                Some(actor) => {
+                    actor.reach(&writer, role::Action::ScreeningManage)?;
+                    By::Actor(actor)
+                }
+                None => By::System("terminal"),
+            };
+            let (mut entered, mut known) = (0_u64, 0_u64);
+            let mut entries = Writer::new(&writer, tx, by, list, now)?;
+            for entry in &good {
+                match entries.put(tx, entry)? {
+                    Put::Entered(_) => entered += 1,
+                    Put::Known(_) => known += 1,
+                }
+            }
+            if dry_run {
+                return Err(Failure::Internal(format!("{TRIAL}{entered},{known}")));
+            }
+            entries.finish(tx)?;
+            if entered > 0 {
+                let facts = serde_json::json!({ "list": list, "entered": entered, "known": known }).to_string();
+                let entry = Audited {
+                    action: "screening.import",
+                    case_kind: "screen_list",
+                    step: list.as_str(),
+                    article: "R-SCR-3",
+                    pack: &writer.rules.version,
+                    facts: &facts,
+                    ..Audited::default()
+                };
+                writer.audit(tx, by, &entry, now)?;
+                table::changed_lists(tx)?;
+            }
+            Ok((entered, known))
+        })
+        .await;
+    match done {
+        Err(Failure::Internal(text)) => match text.strip_prefix(TRIAL).and_then(|counts| counts.split_once(',')) {
+            Some((entered, known)) => Ok((entered.parse().unwrap_or_default(), known.parse().unwrap_or_default())),
+            None => Err(Failure::Internal(text)),
+        },
+        done => done,
+    }
 }
 
 /// A trial ends here: nothing of it is kept.
 const TRIAL: &str = "screening.trial ";
 
-/// The rejected rows as a file of their own.
-///
-/// # Errors
-/// A fault of ours.
-pub fn rejects(taken: &Taken, language: Language) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["row", "field", "code", "reason", "remedy"]).map_err(Failure::internal)?;
-    for one in &taken.rejected {
-        let (reason, remedy) = match language {
-            Language::Chinese => (&one.reason_zh, &one.remedy_zh),
-            Language::English => (&one.reason_en, &one.remedy_en),
-        };
-        writer.write_record([&one.row.to_string(), &one.field, &one.code, reason, remedy]).map_err(Failure::internal)?;
-    }
-    writer.into_inner().map_err(Failure::internal)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(text: &str) -> Result<Vec<(u64, Result<NewEntry, Problem>)>> {
+        let source = Source::Sent(Bytes::copy_from_slice(text.as_bytes()));
+        survey(&source)?;
+        let mut rows = Rows::open(&source)?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(row);
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn a_quote_never_closed_or_a_line_without_end_spoils_its_own_row() {
+        let long = "x".repeat(LINE_MOST as usize + 10);
+        let text = format!("number,source,reason\n1,\"2,3\n\n{long},1,2\n{long}{long},1,2\n19900001234,12321,ok\n");
+        let rows = read(&text).unwrap();
+        let good: Vec<(u64, bool)> = rows.iter().map(|(row, entry)| (*row, entry.is_ok())).collect();
+        assert_eq!(good, [(2, false), (4, false), (5, false), (6, true)]);
+    }
 
     #[test]
     fn a_file_cut_short_is_refused_whole() {

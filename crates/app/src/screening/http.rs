@@ -55,13 +55,13 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Decides about one call: the same verdict a SIP edge acts on.
 #[utoipa::path(post, path = "/screening/decisions", tag = "screening", request_body = AttemptInput, responses((status = 200, body = Decided)))]
 async fn decide_one(State(app): State<App>, actor: Actor, Body(input): Body<AttemptInput>) -> Result<Json<Decided>> {
-    decide::one(&app, &actor, &input).map(Json)
+    decide::one(&app, &actor, &input).await.map(Json)
 }
 
 /// Decides about up to 1,000 calls, in the order given; a line that is not of its form is told and stops no other.
 #[utoipa::path(post, path = "/screening/decisions/batch", tag = "screening", request_body = Vec<AttemptInput>, responses((status = 200, body = Vec<Answer>)))]
 async fn decide_batch(State(app): State<App>, actor: Actor, Body(inputs): Body<Vec<AttemptInput>>) -> Result<Json<Vec<Answer>>> {
-    decide::batch(&app, &actor, &inputs).map(Json)
+    decide::batch(&app, &actor, &inputs).await.map(Json)
 }
 
 /// One end of a call, or up to 1,000.

@@ -1,13 +1,13 @@
 //! 名单: what is said of single numbers, by whom, why and how long: bad, suspected, what a caller is, where a number was ported, what a callee refuses.
 //! An entry is never changed: it ends, and another begins.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use chuangsha_kernel::{id::StaffId, problem::Problem, role, time::Timestamp};
 use chuangsha_screen::{
     Number,
     lists::{Category, Hours, Marks, Preference},
-    plan::{Operator, Plan},
+    plan::{Kind, Line, Operator, Plan},
 };
 use chuangsha_store::{Row, Tx, params};
 use chuangsha_vault::DataKey;
@@ -121,9 +121,9 @@ pub struct NewEntry {
 
 /// What stands beside a number, private as the number itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-struct Private {
-    quiet: Vec<(u16, u16)>,
-    refused: Vec<u64>,
+pub(super) struct Private {
+    pub(super) quiet: Vec<(u16, u16)>,
+    pub(super) refused: Vec<u64>,
 }
 
 /// An entry, read and checked.
@@ -152,7 +152,12 @@ fn line(text: &str, least: usize, most: usize, field: &'static str) -> Result<St
 
 /// The number a text means, by the plan of the day.
 pub fn number(plan: &Plan, text: &str, field: &'static str) -> Result<Number> {
-    plan.read(text.trim()).map(|line| line.number).map_err(|_| Problem::new(&code::NUMBER_INVALID).field(field).into())
+    // A message code of ten digits is, with the country code, written like a line of Beijing (010 6…): listing one would list the other.
+    let somebody_elses = |line: &Line| {
+        line.kind == Kind::Message106 && plan.read(&format!("+{}", line.number.e164())).is_ok_and(|again| again.kind != Kind::Message106)
+    };
+    let read = plan.read(text.trim()).ok().filter(|line| !somebody_elses(line));
+    read.map(|line| line.number).ok_or_else(|| Problem::new(&code::NUMBER_INVALID).field(field).into())
 }
 
 fn window(text: &str) -> Option<(u16, u16)> {
@@ -277,7 +282,7 @@ pub(super) fn of_number(tx: &mut Tx, list: List, index: &[u8]) -> Result<Option<
     tx.query_opt(&sql, &params![list as i64, index])?.as_ref().map(standing).transpose()
 }
 
-fn opened(key: &DataKey, row: Uuid, sealed: &[u8]) -> Result<(Number, Private)> {
+pub(super) fn opened(key: &DataKey, row: Uuid, sealed: &[u8]) -> Result<(Number, Private)> {
     let text = keys::open(key, place::ENTRY, sealed)?;
     let broken = || Failure::internal("a sealed entry belongs to another row of its table");
     let rest = text.strip_prefix(&row.to_string()).ok_or_else(broken)?;
@@ -295,56 +300,104 @@ pub enum Put {
     Known(Uuid),
 }
 
-/// Puts an entry on a list, in a transaction of somebody else's. The same again adds nothing; another about the same number ends the one before.
-pub(super) fn put(app: &App, tx: &mut Tx, by: By<'_>, list: List, entry: &Entry, now: Timestamp) -> Result<Put> {
-    let (key, index) = (table::key(app, tx)?, table::index(app, entry.number)?);
-    if let Some(held) = of_number(tx, list, &index)? {
-        let (_, private) = opened(&key, held.id, &held.sealed)?;
-        // A row without its own beginning begins when it is taken: given again later it is the same all the same.
-        let same = (&held.content, &private, &held.source, &held.reason) == (&entry.content, &entry.private, &entry.source, &entry.reason)
-            && (&held.article, &held.evidence) == (&entry.article, &entry.evidence)
-            && held.until.is_none_or(|until| until > now)
-            && (list == List::Suspect || held.until == entry.until);
-        if same {
-            return Ok(Put::Known(held.id));
-        }
-        finish(tx, held.id, "replaced", now)?;
-    }
-    let id = app.ids.next(now);
-    let private = if entry.private == Private::default() {
-        String::new()
-    } else {
-        serde_json::to_string(&entry.private).map_err(Failure::internal)?
-    };
-    let sealed = keys::seal(&key, place::ENTRY, &format!("{id}{} {private}", entry.number.e164()))?;
-    let staff = match by {
-        By::Actor(actor) => Some(actor.staff.0),
-        By::System(_) => None,
-    };
-    tx.push_one(
-        "INSERT INTO screen_entry (id, list, number_index, sealed, content, source, reason, article, evidence, from_at, until_at, staff, at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        &params![
-            &id,
-            list as i64,
-            &index,
-            &sealed,
-            &entry.content,
-            &entry.source,
-            &entry.reason,
-            &entry.article,
-            &entry.evidence,
-            entry.from,
-            entry.until,
-            staff.as_ref(),
-            now
-        ],
-    )?;
-    Ok(Put::Entered(id))
+/// 登记簿: puts entries on one list, in a transaction of somebody else's; what is new is written by [`Writer::finish`], all at once.
+pub(super) struct Writer<'a> {
+    app: &'a App,
+    key: DataKey,
+    list: List,
+    staff: Option<Uuid>,
+    revision: i64,
+    now: Timestamp,
+    fresh: Vec<Fresh>,
+    /// Numbers among them.
+    numbers: HashSet<Vec<u8>>,
 }
 
-fn finish(tx: &mut Tx, id: Uuid, why: &str, now: Timestamp) -> Result<()> {
-    Ok(tx.push_one("UPDATE screen_entry SET ended_at = $2, ended_why = $3 WHERE id = $1 AND ended_at IS NULL", &params![&id, now, why])?)
+/// A row to be written.
+struct Fresh {
+    id: Uuid,
+    index: Vec<u8>,
+    sealed: Vec<u8>,
+    entry: Entry,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(app: &'a App, tx: &mut Tx, by: By<'_>, list: List, now: Timestamp) -> Result<Self> {
+        let staff = match by {
+            By::Actor(actor) => Some(actor.staff.0),
+            By::System(_) => None,
+        };
+        let (key, revision) = (table::key(app, tx)?, table::next_revision(tx)?);
+        Ok(Self { app, key, list, staff, revision, now, fresh: Vec::new(), numbers: HashSet::new() })
+    }
+
+    /// Puts an entry on the list. The same again adds nothing; another about the same number ends the one before.
+    pub(super) fn put(&mut self, tx: &mut Tx, entry: &Entry) -> Result<Put> {
+        let index = table::index(self.app, entry.number)?;
+        if self.numbers.contains(&index) {
+            self.flush(tx)?;
+        }
+        if let Some(held) = of_number(tx, self.list, &index)? {
+            let (_, private) = opened(&self.key, held.id, &held.sealed)?;
+            // A row without its own beginning begins when it is taken: given again later it is the same all the same.
+            let same = (&held.content, &private, &held.source, &held.reason)
+                == (&entry.content, &entry.private, &entry.source, &entry.reason)
+                && (&held.article, &held.evidence) == (&entry.article, &entry.evidence)
+                && held.until.is_none_or(|until| until > self.now)
+                && (self.list == List::Suspect || held.until == entry.until);
+            if same {
+                return Ok(Put::Known(held.id));
+            }
+            finish(tx, held.id, "replaced", self.revision, self.now)?;
+        }
+        let id = self.app.ids.next(self.now);
+        let private = if entry.private == Private::default() {
+            String::new()
+        } else {
+            serde_json::to_string(&entry.private).map_err(Failure::internal)?
+        };
+        let sealed = keys::seal(&self.key, place::ENTRY, &format!("{id}{} {private}", entry.number.e164()))?;
+        self.numbers.insert(index.clone());
+        self.fresh.push(Fresh { id, index, sealed, entry: entry.clone() });
+        Ok(Put::Entered(id))
+    }
+
+    fn flush(&mut self, tx: &mut Tx) -> Result<()> {
+        let mut values = Vec::with_capacity(self.fresh.len() * 14);
+        for Fresh { id, index, sealed, entry } in &self.fresh {
+            values.extend_from_slice(&params![
+                id,
+                self.list as i64,
+                index,
+                sealed,
+                &entry.content,
+                &entry.source,
+                &entry.reason,
+                &entry.article,
+                &entry.evidence,
+                entry.from,
+                entry.until,
+                self.staff.as_ref(),
+                self.now,
+                self.revision
+            ]);
+        }
+        let columns = "id, list, number_index, sealed, content, source, reason, article, evidence, from_at, until_at, staff, at, revision";
+        tx.bulk("screen_entry", columns, &values)?;
+        self.fresh.clear();
+        self.numbers.clear();
+        Ok(())
+    }
+
+    /// Writes what is new.
+    pub(super) fn finish(mut self, tx: &mut Tx) -> Result<()> {
+        self.flush(tx)
+    }
+}
+
+fn finish(tx: &mut Tx, id: Uuid, why: &str, revision: i64, now: Timestamp) -> Result<()> {
+    let sql = "UPDATE screen_entry SET ended_at = $2, ended_why = $3, revision = $4 WHERE id = $1 AND ended_at IS NULL";
+    Ok(tx.push_one(sql, &params![&id, now, why, revision])?)
 }
 
 #[allow(clippy::too_many_arguments, reason = "one line per field of the entry")]
@@ -362,12 +415,13 @@ fn record(app: &App, tx: &mut Tx, by: By<'_>, action: &str, id: Uuid, list: List
         subject: None,
     };
     app.audit(tx, by, &entry, now)?;
-    table::changed(tx)
+    table::changed_lists(tx)
 }
 
 /// Ends an entry because an appeal against it was upheld, with its audit entry.
 pub(super) fn refuted(app: &App, tx: &mut Tx, by: By<'_>, list: List, held: &Standing, now: Timestamp) -> Result<()> {
-    finish(tx, held.id, "appeal", now)?;
+    let revision = table::next_revision(tx)?;
+    finish(tx, held.id, "appeal", revision, now)?;
     record(app, tx, by, "screening.unlist", held.id, list, "L-SCR-9", "", now)
 }
 
@@ -382,13 +436,61 @@ pub async fn add(app: &App, actor: &Actor, list: List, input: &NewEntry) -> Resu
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         actor.reach(&writer, role::Action::ScreeningManage)?;
-        let put = put(&writer, tx, By::Actor(&actor), list, &entry, now)?;
+        let mut entries = Writer::new(&writer, tx, By::Actor(&actor), list, now)?;
+        let put = entries.put(tx, &entry)?;
+        entries.finish(tx)?;
         if let Put::Entered(id) = put {
             record(&writer, tx, By::Actor(&actor), "screening.list", id, list, &entry.article, &entry.reason, now)?;
         }
         Ok(put)
     })
     .await
+}
+
+/// 谢绝 of a callee, told through somebody else.
+pub(super) struct Wish<'a> {
+    pub(super) number: Number,
+    pub(super) source: &'a str,
+    pub(super) reason: &'a str,
+    pub(super) article: &'a str,
+    pub(super) evidence: &'a str,
+}
+
+/// The callee refuses every commercial category from now on; its hours, windows and single numbers stay as they were. In a transaction of somebody
+/// else's.
+pub(super) fn refuse_all(app: &App, tx: &mut Tx, actor: &Actor, wish: &Wish<'_>, now: Timestamp) -> Result<Put> {
+    let names = Category::ALL.iter().filter(|category| category.is_commercial()).filter_map(|category| serde_json::to_value(category).ok());
+    let all = names.filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect::<Vec<_>>().join(";");
+    let (key, index) = (table::key(app, tx)?, table::index(app, wish.number)?);
+    let held = of_number(tx, List::Preference, &index)?.filter(|held| held.until.is_none_or(|until| until > now));
+    let (hours, private, until) = match &held {
+        Some(held) => {
+            let hours = held.content.split_once('|').map_or("any", |(hours, _)| hours).to_owned();
+            if held.content == format!("{hours}|{all}") {
+                return Ok(Put::Known(held.id));
+            }
+            (hours, opened(&key, held.id, &held.sealed)?.1, held.until)
+        }
+        None => ("any".to_owned(), Private::default(), None),
+    };
+    let entry = Entry {
+        number: wish.number,
+        content: format!("{hours}|{all}"),
+        private,
+        source: wish.source.to_owned(),
+        reason: wish.reason.to_owned(),
+        article: wish.article.to_owned(),
+        evidence: wish.evidence.to_owned(),
+        from: now,
+        until,
+    };
+    let mut entries = Writer::new(app, tx, By::Actor(actor), List::Preference, now)?;
+    let put = entries.put(tx, &entry)?;
+    entries.finish(tx)?;
+    if let Put::Entered(id) = put {
+        record(app, tx, By::Actor(actor), "screening.list", id, List::Preference, &entry.article, &entry.reason, now)?;
+    }
+    Ok(put)
 }
 
 /// 移出: ends an entry.
@@ -403,7 +505,8 @@ pub async fn end(app: &App, actor: &Actor, id: Uuid, words: &str) -> Result<()> 
         let row = tx.query_opt("SELECT list FROM screen_entry WHERE id = $1 AND ended_at IS NULL", &params![&id])?;
         let list = row.map(|row| row.int(0)).transpose()?.and_then(List::from_i64);
         let list = list.ok_or_else(|| Failure::from(Problem::new(&code::NOT_FOUND)))?;
-        finish(tx, id, "ended", now)?;
+        let revision = table::next_revision(tx)?;
+        finish(tx, id, "ended", revision, now)?;
         record(&writer, tx, By::Actor(&actor), "screening.unlist", id, list, "", &words, now)
     })
     .await
@@ -516,42 +619,8 @@ pub(super) struct Said {
     pub(super) own: Preference,
 }
 
-/// Everything the lists say today, by number, and when it next changes by itself.
-pub(super) fn gather(app: &App, tx: &mut Tx, now: Timestamp) -> Result<(BTreeMap<Number, Said>, Option<Timestamp>)> {
-    let key = table::key(app, tx)?;
-    let (mut said, mut next) = (BTreeMap::<Number, Said>::new(), None::<Timestamp>);
-    let mut upcoming = |moment: Timestamp| {
-        if moment > now {
-            next = Some(next.map_or(moment, |held| held.min(moment)));
-        }
-    };
-    for list in List::ALL {
-        let mut after = Uuid::nil();
-        loop {
-            // Piece by piece: a list of a million is not held as rows as well.
-            let sql =
-                format!("SELECT {COLUMNS} FROM screen_entry WHERE list = $1 AND ended_at IS NULL AND id > $2 ORDER BY id LIMIT 20000");
-            let rows = tx.query(&sql, &params![list as i64, &after])?;
-            let Some(last) = rows.last() else { break };
-            after = last.uuid(0)?;
-            for row in &rows {
-                let held = standing(row)?;
-                upcoming(held.from);
-                if let Some(until) = held.until {
-                    upcoming(until);
-                }
-                if held.from > now || held.until.is_some_and(|until| until <= now) {
-                    continue;
-                }
-                let (number, private) = opened(&key, held.id, &held.sealed)?;
-                say(said.entry(number).or_default(), list, &held.content, private);
-            }
-        }
-    }
-    Ok((said, next))
-}
-
-fn say(said: &mut Said, list: List, content: &str, private: Private) {
+/// What one list says of a number besides what others say of it.
+pub(super) fn say(said: &mut Said, list: List, content: &str, private: Private) {
     let marks = said.marks;
     said.marks = match list {
         List::Bad => marks.with_bad(),
@@ -572,6 +641,15 @@ fn say(said: &mut Said, list: List, content: &str, private: Private) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_that_is_also_anothers_is_on_no_list() {
+        let book = crate::rulebook::embedded(false).unwrap();
+        let plan = Plan::embedded(book.ranges(), jiff::civil::date(2026, 11, 22)).unwrap();
+        let read = |text: &str| number(&plan, text, "number").map(Number::value).ok();
+        assert_eq!((read("1061060909"), read("01061060909")), (None, Some(861_061_060_909)));
+        assert_eq!((read("10690001234"), read(" 95588 ")), (Some(8_610_690_001_234), Some(8_695_588)));
+    }
 
     #[test]
     fn windows_are_read_and_nothing_else_passes_for_one() {

@@ -103,6 +103,8 @@ pub struct VerdictRow {
     pub limit: u32,
     /// Article.
     pub article: String,
+    /// Who can undo it: `none`, `callee`, `appeal`, `operator`.
+    pub redress: String,
 }
 
 /// 规则命中 of the quarter of an hour.
@@ -283,6 +285,7 @@ fn row(seen: &Seen, code_of: &impl Fn(u32) -> String, rules: &chuangsha_screen::
         measured: reason.map_or(0, |reason| reason.measured),
         limit: reason.map_or(0, |reason| reason.limit),
         article: rule.and_then(|rule| rules.clause(rule)).map_or_else(String::new, |clause| clause.article.clone()),
+        redress: super::log::redress_name(verdict.redress),
     }
 }
 

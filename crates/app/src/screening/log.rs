@@ -84,7 +84,7 @@ fn insert(app: &App, tx: &mut Tx, lines: &[Line]) -> Result<()> {
         let digits = |number: Option<Number>| number.map_or_else(String::new, Number::e164);
         let sealed = keys::seal(&key, place::VERDICT, &format!("{id}{},{}", digits(verdict.caller), digits(verdict.callee)))?;
         held = Some((month.clone(), key));
-        let redress = serde_json::to_value(verdict.redress).map_err(Failure::internal)?;
+        let redress = redress_name(verdict.redress);
         let added = tx.execute(
             "INSERT INTO screen_verdict (evidence, at, trunk, code, action, rule, score, reasons, category, country, rules, lists, redress, \
              caller_index, callee_index, sealed, month, keep_until) \
@@ -102,7 +102,7 @@ fn insert(app: &App, tx: &mut Tx, lines: &[Line]) -> Result<()> {
                 verdict.country,
                 &format!("{:016x}", verdict.versions.rules),
                 i64::try_from(verdict.versions.lists).unwrap_or(i64::MAX),
-                redress.as_str().unwrap_or_default(),
+                &redress,
                 line.caller.as_ref(),
                 line.callee.as_ref(),
                 &sealed,
@@ -207,6 +207,11 @@ pub async fn prune(app: &App) -> Result<usize> {
         Ok(usize::try_from(gone).unwrap_or(usize::MAX))
     })
     .await
+}
+
+/// Stable name, as the engine writes it.
+pub(super) fn redress_name(redress: chuangsha_screen::Redress) -> String {
+    serde_json::to_value(redress).ok().and_then(|name| name.as_str().map(ToOwned::to_owned)).unwrap_or_default()
 }
 
 /// A verdict as the log shows it.

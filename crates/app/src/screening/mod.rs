@@ -10,7 +10,7 @@ use chuangsha_kernel::{
     time::Timestamp,
 };
 use chuangsha_screen::{
-    Engine, Observe, Snapshot, StateConfig,
+    Attempt, Engine, Observe, Snapshot, StateConfig, Verdict,
     plan::{Operator, Plan},
     rules::RuleSet,
 };
@@ -22,12 +22,17 @@ use crate::{
     platform::failure::{Failure, Result},
 };
 
+pub mod act;
 pub mod appeal;
+pub mod base;
+pub mod change;
 pub mod compile;
 pub mod decide;
+mod draft;
 pub mod file;
 pub mod finding;
 pub mod http;
+mod kept;
 pub mod list;
 pub mod live;
 pub mod log;
@@ -35,10 +40,11 @@ pub mod page;
 pub mod rules;
 pub mod snapshot;
 mod table;
+pub mod tokens;
 pub mod watch;
 
 pub use live::LiveView;
-pub use table::DDL;
+pub use table::{DDL, DDL_2};
 pub use watch::Watch;
 
 /// 甄别设置: what the engine and its control plane need to know of their surroundings.
@@ -57,6 +63,8 @@ pub struct ScreeningConfig {
     pub passes_in_ten_thousand: u32,
     /// Verdicts that may wait for the log; what comes while it is full is counted and let go.
     pub waiting: usize,
+    /// Numbers of the lists that may differ from their base, or the 128th part of the base where that is more; beyond it the base is built anew.
+    pub beside: u64,
 }
 
 impl Default for ScreeningConfig {
@@ -68,6 +76,7 @@ impl Default for ScreeningConfig {
             callees: 1 << 12,
             passes_in_ten_thousand: 100,
             waiting: 1 << 12,
+            beside: 1 << 16,
         }
     }
 }
@@ -96,10 +105,27 @@ pub fn engine(rules: &Rulebook, now: Timestamp, config: &ScreeningConfig, seed: 
 }
 
 impl App {
+    /// 判定 where no edge of signalling does it: asks the engine, and tells the watch of the verdict and of how long it took.
+    pub fn screen(&self, attempt: &Attempt<'_>) -> Verdict {
+        let started = std::time::Instant::now();
+        let verdict = self.engine.decide(attempt);
+        self.watch.took(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        self.watch.decided(attempt, &verdict);
+        verdict
+    }
+
     /// 旁观: what an edge tells of every decision. Never waits; what the hand-over cannot take is counted and let go.
     pub fn observer(&self) -> Arc<dyn Observe> {
         Arc::clone(&self.watch) as Arc<dyn Observe>
     }
+}
+
+/// Takes away what is kept no longer: verdicts whose time is over, bases of lists nobody stands on. Says how many rows.
+///
+/// # Errors
+/// The record failed.
+pub async fn prune(app: &App) -> Result<usize> {
+    Ok(log::prune(app).await? + base::prune(app).await?)
 }
 
 type Turn = for<'a> fn(&'a App) -> BoxFuture<'a, Result<usize>>;
@@ -164,6 +190,7 @@ pub mod code {
         APPEAL_CLOSED = "screening.appeal_closed", 409, "申诉已办结：{zh}", "The appeal is closed: {en}", "请刷新查看结果", "Reload to see the outcome";
         SAME_PERSON = "screening.same_person", 403, "申诉须由受理人和列名人以外的人裁定", "An appeal is decided by another person than the one who took it in or listed the number", "请交其他人员裁定", "Leave it to another person";
         NOTHING_TO_APPEAL = "screening.nothing_to_appeal", 422, "该次呼叫已放行，没有可申诉的处置", "The call passed: nothing was done to it", "请核对证据编号", "Check the evidence id";
+        NOT_LIFTED_HERE = "screening.not_lifted_here", 409, "该次呼叫没有可在此撤销的处置", "Nothing was done to this call that is lifted here", "鉴权不符请更正台账；被叫拒接由被叫更改", "What fails authentication is mended in the ledger; what the callee refuses, by the callee";
         TOO_LATE = "screening.too_late", 422, "该次判定已过申诉期", "The time to appeal this verdict is over", "如仍被拦截，请就最近一次呼叫申诉", "If calls are still stopped, appeal the latest one";
     }
 }

@@ -3,27 +3,31 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use chuangsha_kernel::{id::StaffId, problem::Problem, role, time::Timestamp};
 use chuangsha_screen::{
-    Number, Rule, TrunkId,
-    index::{self, Index},
+    Number, Rule,
+    index::{Index, IndexError},
     lists::Marks,
-    rules::{Mode, RulesError},
+    rules::RulesError,
 };
 use chuangsha_store::{Tx, params};
 use jiff::civil::Date;
 use uuid::Uuid;
 
+pub use super::{
+    base::prune,
+    change::{Changes, ListChange, mode_name, mode_of},
+};
 use super::{
+    base::{self, Base, PART, blocking},
+    change::{self, Side},
     code,
-    compile::{self, Compiled, Content, Counts},
-    live::masked,
+    compile::{self, Content, Counts},
+    draft::{Draft, Finished},
+    kept,
     table::{self, place},
 };
 use crate::{
@@ -35,131 +39,12 @@ use crate::{
     },
 };
 
-/// Bytes of one sealed piece of a snapshot in the store.
-const PART: usize = 512 * 1024;
 /// Versions whose content is kept for a roll-back.
 pub const KEPT: i64 = 20;
-/// Masked numbers shown of a difference.
-const SAMPLES: usize = 5;
-
-/// 一处名单差异
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-pub struct ListChange {
-    /// `bad`, `suspect`, `category`, `ported`, `preference`.
-    pub list: String,
-    /// Numbers that came on it.
-    pub added: u64,
-    /// Numbers that went.
-    pub removed: u64,
-    /// Numbers of which it says something else.
-    pub changed: u64,
-    /// A few of them, masked, each with `+`, `-` or `~` before it.
-    pub samples: Vec<String>,
-}
-
-/// 版本差异
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-pub struct Changes {
-    /// Codes of lines that are new.
-    pub trunks_added: Vec<String>,
-    /// Codes of lines that went.
-    pub trunks_removed: Vec<String>,
-    /// Codes of lines that are otherwise now.
-    pub trunks_changed: Vec<String>,
-    /// Rules whose mode changed: `behaviour: on > shadow`.
-    pub modes: Vec<String>,
-    /// Lists.
-    pub lists: Vec<ListChange>,
-    /// Codes of lines that went in closed because they could not be used as they stand.
-    #[serde(default)]
-    pub refused: Vec<String>,
-}
-
-impl Changes {
-    /// Nothing differs.
-    pub fn is_empty(&self) -> bool {
-        let Self { trunks_added, trunks_removed, trunks_changed, modes, lists, refused: _ } = self;
-        [trunks_added, trunks_removed, trunks_changed, modes].iter().all(|list| list.is_empty()) && lists.is_empty()
-    }
-}
-
-/// Stable name of a mode.
-pub const fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::On => "on",
-        Mode::Canary => "canary",
-        Mode::Shadow => "shadow",
-        Mode::Off => "off",
-    }
-}
-
-/// The mode of a stable name; `enforce` is another word for `on`.
-pub fn mode_of(text: &str) -> Option<Mode> {
-    match text {
-        "on" | "enforce" => Some(Mode::On),
-        "canary" => Some(Mode::Canary),
-        "shadow" => Some(Mode::Shadow),
-        "off" => Some(Mode::Off),
-        _ => None,
-    }
-}
-
-fn changes(old: (&Content, &Index), new: (&Content, &Index)) -> Changes {
-    let mut changes = Changes::default();
-    let by_id =
-        |content: &Content| content.trunks.iter().map(|trunk| (trunk.id, trunk.name.clone())).collect::<BTreeMap<TrunkId, String>>();
-    let (before, after) = (by_id(old.0), by_id(new.0));
-    for (id, code) in &after {
-        if !before.contains_key(id) {
-            changes.trunks_added.push(code.clone());
-        } else if compile::trunk_of(old.0, *id) != compile::trunk_of(new.0, *id) {
-            changes.trunks_changed.push(code.clone());
-        }
-    }
-    changes.trunks_removed = before.iter().filter(|(id, _)| !after.contains_key(id)).map(|(_, code)| code.clone()).collect();
-    let rules: BTreeSet<Rule> = old.0.modes.keys().chain(new.0.modes.keys()).copied().collect();
-    for rule in rules {
-        let mode = |content: &Content| content.modes.get(&rule).copied().unwrap_or_default();
-        if mode(old.0) != mode(new.0) {
-            changes.modes.push(format!("{}: {} > {}", rule.as_str(), mode_name(mode(old.0)), mode_name(mode(new.0))));
-        }
-    }
-    let mut lists: [ListChange; 5] =
-        ["bad", "suspect", "category", "ported", "preference"].map(|list| ListChange { list: list.to_owned(), ..ListChange::default() });
-    let mut differ = |number: Number, before: Marks, after: Marks| {
-        for (list, (was, is)) in lists.iter_mut().zip(facets(before).into_iter().zip(facets(after))) {
-            let (counter, sign) = match (was, is) {
-                (was, is) if was == is => continue,
-                (0, _) => (&mut list.added, '+'),
-                (_, 0) => (&mut list.removed, '-'),
-                _ => (&mut list.changed, '~'),
-            };
-            *counter += 1;
-            if list.samples.len() < SAMPLES {
-                list.samples.push(format!("{sign}{}", masked(Some(number))));
-            }
-        }
-    };
-    for (number, marks) in new.1.iter() {
-        differ(number, old.1.get(number).unwrap_or_default(), marks);
-    }
-    for (number, marks) in old.1.iter() {
-        if new.1.get(number).is_none() {
-            differ(number, marks, Marks::default());
-        }
-    }
-    let own = |content: &Content| content.own.iter().map(|own| (own.number, own.clone())).collect::<BTreeMap<_, _>>();
-    let (before, after) = (own(old.0), own(new.0));
-    let [.., preference] = &mut lists;
-    preference.changed += after.iter().filter(|(number, own)| before.get(number).is_some_and(|held| held != *own)).count() as u64;
-    changes.lists = lists.into_iter().filter(|list| list.added + list.removed + list.changed > 0).collect();
-    changes
-}
-
-/// What each list says, as a number; 0 = nothing.
-const fn facets(marks: Marks) -> [u16; 5] {
-    [marks.0 & 1, marks.0 >> 1 & 1, marks.0 >> 5 & 0b1111, marks.0 >> 2 & 0b111, marks.0 >> 9]
-}
+/// Bases kept for them: a version on an older one is listed and can no longer be put in force.
+const BASES: i64 = 3;
+/// Times a version is made anew because another one came between.
+const TRIES: usize = 5;
 
 /// A version as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -176,7 +61,7 @@ pub struct VersionView {
     pub hash: String,
     /// How much it holds.
     pub counts: Counts,
-    /// What changed against the version before.
+    /// What changed against the version it was made from.
     pub changes: Changes,
     /// In force.
     pub active: bool,
@@ -199,63 +84,55 @@ pub struct SnapshotsView {
     pub versions: Vec<VersionView>,
 }
 
-fn bytes_of(content: &Content) -> Result<Vec<u8>> {
-    serde_json::to_vec(content).map_err(Failure::internal)
+/// A version as the store has it.
+pub(super) struct Stored {
+    pub(super) version: i64,
+    pub(super) content: Content,
+    pub(super) base: i64,
+    base_hash: String,
+    /// What stands beside the base.
+    pub(super) delta: Index,
+    /// Of ledger and settings.
+    pub(super) fingerprint: String,
+    /// Revision of the lists it contains.
+    pub(super) through: i64,
+    /// Until when beginnings and ends are in it.
+    pub(super) seen_at: Timestamp,
+    next_change: i64,
+    counts: Counts,
+    /// Codes of lines that went in closed.
+    pub(super) refused: Vec<String>,
 }
 
-/// Writes a version; the same content as the newest one adds nothing.
-fn insert(app: &App, tx: &mut Tx, compiled: &Compiled, by: Option<StaffId>, words: &str, fingerprint: &str, now: Timestamp) -> Result<i64> {
-    let head = bytes_of(&compiled.content)?;
-    let hash = compile::hash(&head, &compiled.numbers);
-    let newest = tx.query_opt("SELECT version, hash FROM screen_snapshot ORDER BY version DESC LIMIT 1", &[])?;
-    let next_change = compiled.next_change.map_or(i64::MAX, |at| at.0);
-    let mut version = 1;
-    let mut changed = Changes::default();
-    if let Some(newest) = &newest {
-        let last = newest.int(0)?;
-        if newest.str(1)? == hash {
-            tx.push_one(
-                "UPDATE screen_snapshot SET revision = $2, next_change = $3 WHERE version = $1",
-                &params![last, fingerprint, next_change],
-            )?;
-            return Ok(last);
-        }
-        version = last + 1;
-        if let Some((content, index)) = fetch(app, tx, last)? {
-            let new = Index::from_bytes(compiled.numbers.clone()).map_err(Failure::internal)?;
-            changed = changes((&content, &index), (&compiled.content, &new));
+impl Stored {
+    /// Where there was none yet, or none that can be read any more: every change is newer.
+    pub(super) fn nothing(version: i64) -> Self {
+        Self {
+            version,
+            content: Content::default(),
+            base: 0,
+            base_hash: String::new(),
+            delta: Index::default(),
+            fingerprint: String::new(),
+            through: -1,
+            seen_at: Timestamp(0),
+            next_change: i64::MAX,
+            counts: Counts::default(),
+            refused: Vec::new(),
         }
     }
-    changed.refused.clone_from(&compiled.refused);
-    let mut whole = (head.len() as u64).to_be_bytes().to_vec();
-    whole.extend_from_slice(&head);
-    whole.extend_from_slice(&compiled.numbers);
-    let key = table::snapshot_key(app, tx)?;
-    let mut parts = 0_i64;
-    for part in whole.chunks(PART) {
-        let sealed = key.seal(place::PART, part)?;
-        tx.push_one("INSERT INTO screen_part (version, part, sealed) VALUES ($1, $2, $3)", &params![version, parts, &sealed])?;
-        parts += 1;
-    }
-    let counts = serde_json::to_string(&compiled.counts()?).map_err(Failure::internal)?;
-    let changed = serde_json::to_string(&changed).map_err(Failure::internal)?;
-    tx.push_one(
-        "INSERT INTO screen_snapshot (version, made_at, made_by, words, hash, counts, changes, revision, next_change, parts, kept) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)",
-        &params![version, now, by.as_ref().map(StaffId::as_bytes), words, &hash, &counts, &changed, fingerprint, next_change, parts],
-    )?;
-    // Old contents go; what is in force stays, however old.
-    let oldest = version - KEPT;
-    let out = "version <= $1 AND version NOT IN (SELECT version FROM screen_active)";
-    tx.push(&format!("DELETE FROM screen_part WHERE {out}"), &params![oldest])?;
-    tx.push(&format!("UPDATE screen_snapshot SET kept = 0 WHERE {out}"), &params![oldest])?;
-    Ok(version)
 }
 
-/// Content and numbers of a version; none once they are no longer kept.
-fn fetch(app: &App, tx: &mut Tx, version: i64) -> Result<Option<(Content, Index)>> {
-    let row = tx.query_opt("SELECT hash, parts, kept FROM screen_snapshot WHERE version = $1", &params![version])?;
-    let Some(row) = row.filter(|row| row.flag(2).unwrap_or(false)) else { return Ok(None) };
+/// The newest version there is.
+pub(super) fn newest(tx: &mut Tx) -> Result<Option<i64>> {
+    Ok(tx.query_one("SELECT MAX(version) FROM screen_snapshot", &[])?.opt_int(0)?)
+}
+
+/// A version; none once its content is no longer kept.
+pub(super) fn fetch(app: &App, tx: &mut Tx, version: i64) -> Result<Option<Stored>> {
+    let sql = "SELECT s.hash, s.parts, s.kept, s.base, b.hash, s.revision, s.through, s.seen_at, s.next_change, s.counts, s.changes \
+               FROM screen_snapshot s LEFT JOIN screen_base b ON b.base = s.base WHERE s.version = $1";
+    let Some(row) = tx.query_opt(sql, &params![version])?.filter(|row| row.flag(2).unwrap_or(false)) else { return Ok(None) };
     let key = table::snapshot_key(app, tx)?;
     let parts = tx.query("SELECT sealed FROM screen_part WHERE version = $1 ORDER BY part", &params![version])?;
     let damaged = || Failure::internal("a snapshot in the store is not whole");
@@ -267,12 +144,88 @@ fn fetch(app: &App, tx: &mut Tx, version: i64) -> Result<Option<(Content, Index)
         whole.extend_from_slice(&key.open(place::PART, part.slice(0)?)?);
     }
     let (length, rest) = whole.split_first_chunk::<8>().ok_or_else(damaged)?;
-    let (head, numbers) = rest.split_at_checked(u64::from_be_bytes(*length) as usize).ok_or_else(damaged)?;
-    if compile::hash(head, numbers) != row.str(0)? {
+    let (head, delta) = rest.split_at_checked(u64::from_be_bytes(*length) as usize).ok_or_else(damaged)?;
+    let base_hash = row.opt_text(4)?.unwrap_or_default();
+    if compile::hash(head, delta, &base_hash) != row.str(0)? {
         return Err(damaged());
     }
-    let content = serde_json::from_slice(head).map_err(Failure::internal)?;
-    Ok(Some((content, Index::from_bytes(numbers.to_vec()).map_err(Failure::internal)?)))
+    let changes: Changes = serde_json::from_str(row.str(10)?).map_err(Failure::internal)?;
+    let delta = match Index::from_bytes(delta.to_vec()).and_then(Index::settle) {
+        Ok(delta) => delta,
+        // Of a program before this one: it is listed, and no longer kept.
+        Err(IndexError::Foreign) => return Ok(None),
+        Err(other) => return Err(Failure::internal(other)),
+    };
+    Ok(Some(Stored {
+        version,
+        content: serde_json::from_slice(head).map_err(Failure::internal)?,
+        base: row.int(3)?,
+        base_hash,
+        delta,
+        fingerprint: row.text(5)?,
+        through: row.int(6)?,
+        seen_at: row.timestamp(7)?,
+        next_change: row.int(8)?,
+        counts: serde_json::from_str(row.str(9)?).map_err(Failure::internal)?,
+        refused: changes.refused,
+    }))
+}
+
+/// Writes a version; the same content as the newest one adds nothing.
+fn insert(app: &App, tx: &mut Tx, made: &Finished, by: Option<StaffId>, words: &str, now: Timestamp) -> Result<i64> {
+    let newest = tx.query_opt("SELECT version, hash FROM screen_snapshot ORDER BY version DESC LIMIT 1", &[])?;
+    let mut version = 1;
+    if let Some(newest) = &newest {
+        let last = newest.int(0)?;
+        if newest.str(1)? == made.hash {
+            tx.push_one(
+                "UPDATE screen_snapshot SET revision = $2, next_change = $3, through = $4, seen_at = $5 WHERE version = $1",
+                &params![last, &made.fingerprint, made.next_change, made.through, made.seen_at],
+            )?;
+            return Ok(last);
+        }
+        version = last + 1;
+    }
+    let mut whole = (made.head.len() as u64).to_be_bytes().to_vec();
+    whole.extend_from_slice(&made.head);
+    whole.extend_from_slice(&made.delta);
+    let key = table::snapshot_key(app, tx)?;
+    let mut parts = 0_i64;
+    for part in whole.chunks(PART) {
+        let sealed = key.seal(place::PART, part)?;
+        tx.push_one("INSERT INTO screen_part (version, part, sealed) VALUES ($1, $2, $3)", &params![version, parts, &sealed])?;
+        parts += 1;
+    }
+    let counts = serde_json::to_string(&made.counts).map_err(Failure::internal)?;
+    let changed = serde_json::to_string(&made.changes).map_err(Failure::internal)?;
+    tx.push_one(
+        "INSERT INTO screen_snapshot (version, made_at, made_by, words, hash, counts, changes, revision, next_change, parts, kept, base, \
+         through, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $12, $13)",
+        &params![
+            version,
+            now,
+            by.as_ref().map(StaffId::as_bytes),
+            words,
+            &made.hash,
+            &counts,
+            &changed,
+            &made.fingerprint,
+            made.next_change,
+            parts,
+            made.base,
+            made.through,
+            made.seen_at
+        ],
+    )?;
+    // Old contents go; what is in force stays, however old.
+    let bases =
+        tx.query("SELECT DISTINCT base FROM screen_snapshot WHERE kept = 1 AND base > 0 ORDER BY base DESC LIMIT $1", &params![BASES])?;
+    let oldest_base = bases.last().map_or(Ok(0), |row| row.int(0))?;
+    let out = "kept = 1 AND (version <= $1 OR (base > 0 AND base < $2)) AND version NOT IN (SELECT version FROM screen_active)";
+    let bounds = params![version - KEPT, oldest_base];
+    tx.push(&format!("DELETE FROM screen_part WHERE version IN (SELECT version FROM screen_snapshot WHERE {out})"), &bounds)?;
+    tx.push(&format!("UPDATE screen_snapshot SET kept = 0 WHERE {out}"), &bounds)?;
+    Ok(version)
 }
 
 fn active(tx: &mut Tx) -> Result<Option<(i64, bool)>> {
@@ -313,30 +266,61 @@ fn record(
     app.audit(tx, by, &entry, now).map(drop)
 }
 
-/// 编译: a version of ledger and lists as they stand; put in force with `activate`.
+/// Writes a draft as a version, in one transaction with what `also` does; none where another version came between, or the base went.
+async fn commit(
+    app: &App,
+    made: Finished,
+    by: Option<StaffId>,
+    words: &str,
+    also: impl Fn(&mut Tx, i64) -> Result<()> + Send + 'static,
+) -> Result<Option<i64>> {
+    let (writer, words, now) = (app.clone(), words.to_owned(), app.clock.now());
+    app.write(move |tx| {
+        if newest(tx)?.unwrap_or(0) != made.from || !base::is_whole(tx, made.base)? {
+            return Ok(None);
+        }
+        let version = insert(&writer, tx, &made, by, &words, now)?;
+        also(tx, version)?;
+        Ok(Some(version))
+    })
+    .await
+}
+
+/// A version of ledger and lists as they stand.
+async fn compiled(app: &App, now: Timestamp) -> Result<Finished> {
+    let mut draft = Draft::make(app, now).await?;
+    draft.settle(app).await?;
+    blocking(move || draft.finish()).await
+}
+
+fn overtaken() -> Failure {
+    Failure::internal("other versions were made again and again while this one was")
+}
+
+/// 编译: a version of ledger and lists as they stand; put in force with `activate`. Costs what changed since the newest one.
 ///
 /// # Errors
 /// `people.denied`
 pub async fn make(app: &App, actor: &Actor, words: String, activate: bool) -> Result<i64> {
     actor.reach(app, role::Action::ScreeningManage)?;
-    let now = app.clock.now();
-    let (writer, actor) = (app.clone(), actor.clone());
-    let version = app
-        .write(move |tx| {
-            let fingerprint = compile::fingerprint(tx)?;
-            let compiled = compile::compile(&writer, tx, now)?;
-            let version = insert(&writer, tx, &compiled, Some(actor.staff), words.trim(), &fingerprint, now)?;
+    for _ in 0..TRIES {
+        let now = app.clock.now();
+        let made = compiled(app, now).await?;
+        let (writer, actor, why, counts) = (app.clone(), actor.clone(), words.trim().to_owned(), made.counts);
+        let by = Some(actor.staff);
+        let done = commit(app, made, by, words.trim(), move |tx, version| {
+            actor.reach(&writer, role::Action::ScreeningManage)?;
             let step = format!("v{version}");
-            let facts = serde_json::json!({ "version": version, "activated": activate, "counts": compiled.counts()? });
-            record(&writer, tx, By::Actor(&actor), "screening.snapshot", &step, words.trim(), &facts, now)?;
-            if activate {
-                put_active(tx, version, false, now)?;
-            }
-            Ok(version)
-        })
-        .await?;
-    follow(app).await?;
-    Ok(version)
+            let facts = serde_json::json!({ "version": version, "activated": activate, "counts": counts });
+            record(&writer, tx, By::Actor(&actor), "screening.snapshot", &step, &why, &facts, now)?;
+            if activate { put_active(tx, version, false, now) } else { Ok(()) }
+        });
+        if let Some(version) = done.await? {
+            follow(app).await?;
+            return Ok(version);
+        }
+    }
+    Err(overtaken())
 }
 
 /// 启用 or 回退: puts a version in force on every node. One older than the newest holds: changes wait until a version is made and put in force again.
@@ -353,7 +337,7 @@ pub async fn activate(app: &App, actor: &Actor, version: i64, words: &str) -> Re
         if !row.flag(0)? {
             return Err(Problem::new(&code::NOT_KEPT).with("version", version).into());
         }
-        let newest = tx.query_one("SELECT MAX(version) FROM screen_snapshot", &[])?.int(0)?;
+        let newest = newest(tx)?.unwrap_or(version);
         let before = active(tx)?.map_or(0, |(version, _)| version);
         put_active(tx, version, version < newest, now)?;
         let action = if version < before { "screening.roll_back" } else { "screening.activate" };
@@ -364,7 +348,7 @@ pub async fn activate(app: &App, actor: &Actor, version: i64, words: &str) -> Re
     follow(app).await.map(drop)
 }
 
-/// Makes and puts in force what changed by itself: a line shut down, an entry begun or ended. One leased job calls it. Says whether it did.
+/// Makes and puts in force what changed by itself: a line shut down, an entry begun or ended, a file of them. One leased job calls it. Says whether it did.
 ///
 /// # Errors
 /// The record failed.
@@ -375,10 +359,10 @@ pub async fn keep_up(app: &App) -> Result<usize> {
             if active(tx)?.is_some_and(|(_, held)| held) {
                 return Ok(false);
             }
-            let fingerprint = compile::fingerprint(tx)?;
-            let newest = tx.query_opt("SELECT revision, next_change FROM screen_snapshot ORDER BY version DESC LIMIT 1", &[])?;
+            let (fingerprint, through) = compile::fingerprint(tx)?;
+            let newest = tx.query_opt("SELECT revision, next_change, through FROM screen_snapshot ORDER BY version DESC LIMIT 1", &[])?;
             Ok(match newest {
-                Some(newest) => newest.str(0)? != fingerprint || newest.int(1)? <= now.0,
+                Some(newest) => newest.str(0)? != fingerprint || newest.int(1)? <= now.0 || newest.int(2)? != through,
                 None => true,
             })
         })
@@ -386,23 +370,19 @@ pub async fn keep_up(app: &App) -> Result<usize> {
     if !due {
         return Ok(0);
     }
-    let writer = app.clone();
-    app.write(move |tx| {
+    let made = compiled(app, now).await?;
+    let (writer, counts, refused) = (app.clone(), made.counts, made.changes.refused.clone());
+    // Where another version came between, the next turn makes this one anew.
+    commit(app, made, None, "", move |tx, version| {
         let before = active(tx)?;
-        if before.is_some_and(|(_, held)| held) {
+        // Rolled back in the meantime: what was made waits with the rest.
+        if before.is_some_and(|(active, held)| held || active == version) {
             return Ok(());
         }
-        let fingerprint = compile::fingerprint(tx)?;
-        let compiled = compile::compile(&writer, tx, now)?;
-        let version = insert(&writer, tx, &compiled, None, "", &fingerprint, now)?;
-        let before = before.map_or(0, |(version, _)| version);
-        if version != before {
-            put_active(tx, version, false, now)?;
-            let step = format!("v{before}>v{version}");
-            let facts = serde_json::json!({ "version": version, "counts": compiled.counts()?, "refused": compiled.refused });
-            record(&writer, tx, By::System("screening"), "screening.activate", &step, "", &facts, now)?;
-        }
-        Ok(())
+        put_active(tx, version, false, now)?;
+        let step = format!("v{}>v{version}", before.map_or(0, |(version, _)| version));
+        let facts = serde_json::json!({ "version": version, "counts": counts, "refused": refused });
+        record(&writer, tx, By::System("screening"), "screening.activate", &step, "", &facts, now)
     })
     .await?;
     Ok(0)
@@ -417,13 +397,14 @@ pub async fn versions(app: &App, actor: &Actor) -> Result<SnapshotsView> {
     let reader = app.clone();
     app.read(move |tx| {
         let (active, held) = active(tx)?.unwrap_or((0, false));
-        let fingerprint = compile::fingerprint(tx)?;
+        let (fingerprint, through) = compile::fingerprint(tx)?;
         let rows = tx.query(
-            "SELECT version, made_at, made_by, words, hash, counts, changes, kept, revision \
+            "SELECT version, made_at, made_by, words, hash, counts, changes, kept, revision, through \
              FROM screen_snapshot ORDER BY version DESC LIMIT 100",
             &[],
         )?;
-        let pending = rows.first().map(|row| row.text(8)).transpose()?.is_none_or(|revision| revision != fingerprint);
+        let current = |row: &chuangsha_store::Row| Ok::<_, Failure>(row.str(8)? == fingerprint && row.int(9)? == through);
+        let pending = !rows.first().map(current).transpose()?.unwrap_or(false);
         let view = |row: &chuangsha_store::Row| {
             let by = match row.opt_uuid(2)?.map(|staff| reader.staff_number(tx, StaffId(staff))) {
                 Some(Ok(number)) => Some(number),
@@ -456,27 +437,37 @@ pub async fn versions(app: &App, actor: &Actor) -> Result<SnapshotsView> {
 pub async fn diff(app: &App, actor: &Actor, from: i64, to: i64) -> Result<Changes> {
     actor.reach(app, role::Action::ScreeningView)?;
     let reader = app.clone();
-    let mut both = app
+    let both = app
         .read(move |tx| {
-            let mut both = Vec::new();
             let to = if to == 0 { active(tx)?.map_or(0, |(version, _)| version) } else { to };
-            for version in [from, to] {
-                let found = if version == 0 { Some(Default::default()) } else { fetch(&reader, tx, version)? };
-                both.push(found.ok_or_else(|| Failure::from(Problem::new(&code::NOT_KEPT).with("version", version)))?);
-            }
-            Ok(both)
+            let mut one = |version| {
+                let found = if version == 0 { Some(Stored::nothing(0)) } else { fetch(&reader, tx, version)? };
+                found.ok_or_else(|| Failure::from(Problem::new(&code::NOT_KEPT).with("version", version)))
+            };
+            Ok([one(from)?, one(to)?])
         })
         .await?;
-    match (both.pop(), both.pop()) {
-        (Some(new), Some(old)) => Ok(changes((&old.0, &old.1), (&new.0, &new.1))),
-        _ => Err(Failure::internal("two versions were read and are not there")),
-    }
+    let bases = [base::load(app, both[0].base).await?, base::load(app, both[1].base).await?];
+    blocking(move || {
+        let deltas = both.each_ref().map(|stored| stored.delta.iter().collect::<BTreeMap<Number, Marks>>());
+        let [old, new] = [0, 1].map(|at| Side { content: &both[at].content, base: &bases[at], delta: &deltas[at] });
+        Ok(change::between(&old, &new))
+    })
+    .await
+}
+
+/// A version in use.
+struct Held {
+    version: u64,
+    content: Content,
+    base: Arc<Base>,
+    delta: Arc<Index>,
 }
 
 /// What a node has in force besides what the engine shows.
 #[derive(Default)]
 pub struct Node {
-    held: Option<(u64, Content, Arc<Index>)>,
+    held: Option<Held>,
     day: Option<Date>,
     /// Lifts carried out here, and from when on they are asked for.
     pub(super) lifted: (BTreeSet<Uuid>, Timestamp),
@@ -485,12 +476,12 @@ pub struct Node {
 impl Node {
     /// City of a line in the ledger; empty for gateways.
     pub(super) fn region_of(&self, trunk: u32) -> &str {
-        self.held.as_ref().and_then(|(_, content, _)| content.lines.get(&trunk)).map_or("", |line| line.region.as_str())
+        self.held.as_ref().and_then(|held| held.content.lines.get(&trunk)).map_or("", |line| line.region.as_str())
     }
 
     /// The ledger's id of a line; gateways have none.
     pub(super) fn resource_of(&self, trunk: u32) -> Option<Uuid> {
-        self.held.as_ref().and_then(|(_, content, _)| content.lines.get(&trunk)).map(|line| line.resource)
+        self.held.as_ref().and_then(|held| held.content.lines.get(&trunk)).map(|line| line.resource)
     }
 }
 
@@ -499,30 +490,33 @@ impl Node {
 /// # Errors
 /// The store does not answer: the node goes on with what it has.
 pub async fn follow(app: &App) -> Result<usize> {
-    let now = app.clock.now();
+    // One at a time; who only looks at the node does not wait until a list of millions is read.
+    let _turn = app.watch.following.lock().await;
     let mut node = app.watch.node.lock().await;
     let mut done = super::appeal::follow_lifts(app, &mut node).await?;
+    let here = node.held.as_ref().map_or(0, |held| held.version);
+    drop(node);
     let reader = app.clone();
-    let here = node.held.as_ref().map_or(0, |(version, ..)| *version);
     let found = app
-        .read(move |tx| {
-            let Some((version, _)) = active(tx)? else { return Ok(None) };
-            if version as u64 == here {
-                return Ok(None);
-            }
-            Ok(fetch(&reader, tx, version)?.map(|found| (version as u64, found)))
+        .read(move |tx| match active(tx)? {
+            Some((version, _)) if version as u64 != here => fetch(&reader, tx, version),
+            _ => Ok(None),
         })
         .await?;
-    if let Some((version, (content, index))) = found {
-        let index = match &app.config.screening.folder {
-            Some(folder) => keep_file(folder, version, &content, &index)?,
-            None => index,
-        };
-        node.held = Some((version, content, Arc::new(index)));
+    if let Some(stored) = found {
+        let version = stored.version as u64;
+        let base = base::load(app, stored.base).await?;
+        let (content, delta) = (stored.content, Arc::new(stored.delta));
+        if let Some(folder) = app.config.screening.folder.clone() {
+            let (content, base, delta) = (content.clone(), Arc::clone(&base), Arc::clone(&delta));
+            blocking(move || kept::keep(&folder, version, &content, &base, &delta)).await?;
+        }
+        let mut node = app.watch.node.lock().await;
+        node.held = Some(Held { version, content, base, delta });
         node.day = None;
         tracing::info!(version, "a screening snapshot was loaded");
     }
-    done += usize::from(put_in_force(app, &mut node, now)?);
+    done += usize::from(put_in_force(app, &mut *app.watch.node.lock().await, app.clock.now())?);
     Ok(done)
 }
 
@@ -530,87 +524,28 @@ fn put_in_force(app: &App, node: &mut Node, now: Timestamp) -> Result<bool> {
     if node.day == Some(now.day()) {
         return Ok(false);
     }
-    // Before anything was ever loaded the engine has no lists; plan and rules of the day it has all the same.
-    let (version, content, index) = match &node.held {
-        Some((version, content, index)) => (*version, content.clone(), Arc::clone(index)),
-        None => (0, Content::default(), Arc::default()),
+    let snapshot = match &node.held {
+        Some(held) => compile::snapshot(app, held.version, &held.content, &held.base, &held.delta, now)?,
+        // Before anything was ever loaded the engine has no lists; plan and rules of the day it has all the same.
+        None => compile::snapshot(app, 0, &Content::default(), &Base::default(), &Arc::default(), now)?,
     };
-    app.engine.replace(compile::snapshot(app, version, &content, &index, now)?);
+    app.engine.replace(snapshot);
     node.day = Some(now.day());
     Ok(true)
 }
 
-/// Starts with the version this node kept as a file, before the store is asked. Says its version.
+/// Starts with the version this node kept as files, before the store is asked. Says its version.
 ///
 /// # Errors
-/// The file is there and damaged: the node starts without lists, and enterprise trunks fail closed until the store answers.
+/// The files are there and damaged: the node starts without lists, and enterprise trunks fail closed until the store answers.
 pub async fn resume(app: &App) -> Result<Option<u64>> {
-    let Some(folder) = &app.config.screening.folder else { return Ok(None) };
+    let Some(folder) = app.config.screening.folder.clone() else { return Ok(None) };
+    let Some((version, content, base, delta)) = blocking(move || kept::read(&folder)).await? else { return Ok(None) };
     let mut node = app.watch.node.lock().await;
-    let Some((version, content, index)) = read_file(folder)? else { return Ok(None) };
-    node.held = Some((version, content, Arc::new(index)));
+    node.held = Some(Held { version, content, base: base::adopt(app, base).await, delta: Arc::new(delta) });
     node.day = None;
     put_in_force(app, &mut node, app.clock.now())?;
     Ok(Some(version))
-}
-
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Kept {
-    version: u64,
-    hash: String,
-    content: Content,
-}
-
-fn file_of(folder: &Path, version: u64) -> PathBuf {
-    folder.join(format!("numbers-{version}.index"))
-}
-
-/// Only this program reads what stands here: numbers are not sealed in it.
-fn own(path: &Path, mode: u32) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
-}
-
-/// Keeps a version as files of this node, and gives its index mapped. The description is written last: what it names is whole.
-fn keep_file(folder: &Path, version: u64, content: &Content, numbers: &Index) -> Result<Index> {
-    let failed = |error: std::io::Error| Failure::internal(format!("the snapshot file cannot be kept: {error}"));
-    fs::create_dir_all(folder).map_err(failed)?;
-    own(folder, 0o700).map_err(failed)?;
-    let path = file_of(folder, version);
-    index::write(&path, numbers.as_bytes()).map_err(Failure::internal)?;
-    own(&path, 0o400).map_err(failed)?;
-    let hash = compile::hash(&bytes_of(content)?, numbers.as_bytes());
-    let text = serde_json::to_vec(&Kept { version, hash, content: content.clone() }).map_err(Failure::internal)?;
-    let (beside, head) = (folder.join("active.new"), folder.join("active.json"));
-    drop(fs::remove_file(&beside));
-    let mut file = fs::File::create_new(&beside).map_err(failed)?;
-    own(&beside, 0o600).map_err(failed)?;
-    file.write_all(&text).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&beside, &head).map_err(failed)?;
-    for entry in fs::read_dir(folder).map_err(failed)?.flatten() {
-        let name = entry.file_name();
-        let old = name.to_str().is_some_and(|name| name.starts_with("numbers-") && name.ends_with(".index"));
-        // The map of an index in use outlives its name.
-        if old && entry.path() != path {
-            drop(fs::remove_file(entry.path()));
-        }
-    }
-    Index::open(&path).map_err(Failure::internal)
-}
-
-fn read_file(folder: &Path) -> Result<Option<(u64, Content, Index)>> {
-    let text = match fs::read(folder.join("active.json")) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Failure::internal(format!("the snapshot file cannot be read: {error}"))),
-    };
-    let kept: Kept = serde_json::from_slice(&text).map_err(|_| Failure::internal("the snapshot file is damaged"))?;
-    let index = Index::open(&file_of(folder, kept.version)).map_err(Failure::internal)?;
-    index.verify().map_err(Failure::internal)?;
-    if compile::hash(&bytes_of(&kept.content)?, index.as_bytes()) != kept.hash {
-        return Err(Failure::internal("the snapshot file and its numbers do not belong together"));
-    }
-    Ok(Some((kept.version, kept.content, index)))
 }
 
 /// 规则运行方式: puts a rule on, on the canary trunks, in shadow or off (the kill switch); here at once, on every other node within seconds.
@@ -648,14 +583,22 @@ pub async fn set_mode(app: &App, actor: &Actor, rule: &str, mode: &str, words: &
 /// The version in force with other modes and nothing else: a rule is stopped at once, whatever waits in ledger and lists and whether or not it is held.
 fn remode(app: &App, tx: &mut Tx, by: StaffId, words: &str, now: Timestamp) -> Result<()> {
     let Some((version, held)) = active(tx)? else { return Ok(()) };
-    let Some((content, index)) = fetch(app, tx, version)? else { return Ok(()) };
-    let row = tx.query_one("SELECT revision, next_change FROM screen_snapshot WHERE version = $1", &params![version])?;
-    let compiled = Compiled {
-        content: Content { modes: compile::modes(tx)?, ..content },
-        numbers: index.as_bytes().to_vec(),
-        refused: Vec::new(),
-        next_change: Some(Timestamp(row.int(1)?)),
+    let Some(stored) = fetch(app, tx, version)? else { return Ok(()) };
+    let content = Content { modes: compile::modes(tx)?, ..stored.content.clone() };
+    let (head, delta) = (compile::bytes_of(&content)?, stored.delta.as_bytes().to_vec());
+    let made = Finished {
+        from: version,
+        hash: compile::hash(&head, &delta, &stored.base_hash),
+        base: stored.base,
+        counts: Counts { modes: content.modes.len() as u64, read: 0, written: (head.len() + delta.len()) as u64, ..stored.counts },
+        changes: Changes { refused: stored.refused, ..change::of_content(&stored.content, &content) },
+        fingerprint: stored.fingerprint,
+        through: stored.through,
+        seen_at: stored.seen_at,
+        next_change: stored.next_change,
+        head,
+        delta,
     };
-    let next = insert(app, tx, &compiled, Some(by), words, row.str(0)?, now)?;
+    let next = insert(app, tx, &made, Some(by), words, now)?;
     put_active(tx, next, held, now)
 }

@@ -149,6 +149,34 @@ CREATE INDEX screen_appeal_open ON screen_appeal (due_at) WHERE state = 1;
 CREATE INDEX screen_appeal_number ON screen_appeal (number_index);
 ";
 
+/// Versions stand on a base and hold what differs from it. Every entry carries the revision it last changed with, so that the next version looks at what
+/// changed and at nothing else; what was there before this step carries 0 and is looked at once.
+pub const DDL_2: &str = "
+ALTER TABLE screen_revision ADD COLUMN settings BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE screen_entry ADD COLUMN revision BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX screen_entry_revision ON screen_entry (revision, id);
+CREATE INDEX screen_entry_begins ON screen_entry (from_at, id) WHERE ended_at IS NULL AND from_at > at;
+CREATE INDEX screen_entry_ends ON screen_entry (until_at, id) WHERE ended_at IS NULL AND until_at IS NOT NULL;
+ALTER TABLE screen_snapshot ADD COLUMN base BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE screen_snapshot ADD COLUMN through BIGINT NOT NULL DEFAULT -1;
+ALTER TABLE screen_snapshot ADD COLUMN seen_at BIGINT NOT NULL DEFAULT 0;
+CREATE TABLE screen_base (
+    base BIGINT PRIMARY KEY,
+    made_at BIGINT NOT NULL,
+    hash TEXT NOT NULL,
+    entries BIGINT NOT NULL,
+    heads BIGINT NOT NULL,
+    parts BIGINT NOT NULL,
+    whole BIGINT NOT NULL
+);
+CREATE TABLE screen_base_part (
+    base BIGINT NOT NULL,
+    part BIGINT NOT NULL,
+    sealed BYTEA NOT NULL,
+    PRIMARY KEY (base, part)
+);
+";
+
 /// The subject whose key seals numbers on lists, in lifts and appeals: they are kept by list and case, not by person.
 const LISTED: Uuid = Uuid::from_u128(0x7363_7265_656e_7000_8000_0000_0000_0001);
 /// The subject whose key seals snapshots.
@@ -170,6 +198,8 @@ pub mod place {
     pub const VERDICT: Place = Place::new("screen_verdict", "sealed");
     /// A piece of a snapshot.
     pub const PART: Place = Place::new("screen_part", "sealed");
+    /// A piece of a base.
+    pub const BASE: Place = Place::new("screen_base_part", "sealed");
 }
 
 /// The key of lists, lifts and appeals.
@@ -205,14 +235,26 @@ pub fn open(key: &DataKey, place: Place, row: Uuid, sealed: &[u8]) -> Result<Num
     digits.and_then(Number::new).ok_or_else(|| Failure::internal("a sealed number belongs to another row of its table"))
 }
 
-/// Counts one change of lists, modes or trunks: the next snapshot is due.
+/// Counts one change of modes or trunks: the next snapshot is due.
 pub fn changed(tx: &mut Tx) -> Result<()> {
+    Ok(tx.push_one("UPDATE screen_revision SET settings = settings + 1 WHERE one = 1", &[])?)
+}
+
+/// The revision a change of lists in this transaction belongs to: every row it touches carries it. Counted by [`changed_lists`]; two transactions never
+/// have the same, so that what is committed up to a revision is all there ever is up to it.
+pub fn next_revision(tx: &mut Tx) -> Result<i64> {
+    Ok(revisions(tx)?.0 + 1)
+}
+
+/// Counts one change of lists.
+pub fn changed_lists(tx: &mut Tx) -> Result<()> {
     Ok(tx.push_one("UPDATE screen_revision SET number = number + 1 WHERE one = 1", &[])?)
 }
 
-/// How often lists, modes and trunks changed.
-pub fn revision(tx: &mut Tx) -> Result<i64> {
-    Ok(tx.query_one("SELECT number FROM screen_revision WHERE one = 1", &[])?.int(0)?)
+/// How often lists changed, and how often modes and trunks.
+pub fn revisions(tx: &mut Tx) -> Result<(i64, i64)> {
+    let row = tx.query_one("SELECT number, settings FROM screen_revision WHERE one = 1", &[])?;
+    Ok((row.int(0)?, row.int(1)?))
 }
 
 /// 中继编号: what the network calls a line. Given out once and never again, whatever becomes of the line.

@@ -111,6 +111,10 @@ pub struct Watch {
     lines: Vec<(AtomicU32, AtomicI64)>,
     /// What this node has in force.
     pub(super) node: tokio::sync::Mutex<super::snapshot::Node>,
+    /// Held by whoever loads what is in force.
+    pub(super) following: tokio::sync::Mutex<()>,
+    /// Bases of the lists in use here.
+    pub(super) bases: tokio::sync::Mutex<super::base::Bases>,
     /// Outcomes taken in by the feed.
     pub(super) fed: Mutex<super::decide::Fed>,
 }
@@ -144,6 +148,8 @@ impl Watch {
             alone: std::array::from_fn(|_| AtomicU64::new(0)),
             lines: (0..LINES).map(|_| (AtomicU32::new(0), AtomicI64::new(0))).collect(),
             node: tokio::sync::Mutex::default(),
+            following: tokio::sync::Mutex::default(),
+            bases: tokio::sync::Mutex::default(),
             fed: Mutex::default(),
         }
     }

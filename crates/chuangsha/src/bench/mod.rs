@@ -3,6 +3,7 @@
 
 mod hotline;
 mod import;
+mod kill;
 mod pages;
 mod registration;
 mod remediation;
@@ -115,6 +116,7 @@ fn measure(
         Group::Sip => tell(
             match size.soak {
                 Some(minutes) => soak(say, minutes),
+                None if size.kill => kill::run(say, on),
                 None => sip(seconds),
             }
             .map_err(|error| failed(&error))?,

@@ -24,6 +24,8 @@ pub fn figures(size: BenchScreen, on: &Path) -> Result<Vec<Figure>, Box<dyn Erro
     Ok(vec![
         Figure::new("screen/decide", measured.decide_median_ns, "ns", lookup_ns),
         Figure::new("screen/decide_p99", measured.decide_p99_ns, "ns", lookup_ns),
+        Figure::new("screen/decide_alone", measured.alone_median_ns, "ns", lookup_ns),
+        Figure::new("screen/decide_alone_p99", measured.alone_p99_ns, "ns", lookup_ns),
         Figure::new("screen/decide_1_thread", measured.decides, "decisions/s", measured.decides),
         Figure::new("screen/decide_2_threads", measured.decides_2_threads, "decisions/s", measured.decides),
         Figure::new("screen/memory", measured.resident / 1e6, "MB", measured.map_entry_bytes * size.numbers as f64 / 1e6),

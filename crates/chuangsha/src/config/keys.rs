@@ -245,6 +245,34 @@ pub static KEYS: &[Key] = &[
         "Callees remembered, 66 bytes each",
     ),
     key(
+        "screening.identity_anchors",
+        Shape::Path,
+        r#""""#,
+        "主叫签名(STIR/SHAKEN)的信任锚证书(PEM，可多张)；空则不验证签名，也不据此处置",
+        "Trust anchors (PEM, one or more) of identity tokens (STIR/SHAKEN); empty: tokens are not checked and nothing is concluded from them",
+    ),
+    key(
+        "screening.identity_hosts",
+        Shape::List,
+        "[]",
+        "可获取签名证书的主机，host 或 host:端口，仅 https；其他主机一律不取",
+        "Hosts certificates of tokens are fetched from, host or host:port, https only; from others nothing is fetched",
+    ),
+    key(
+        "screening.identity_authority",
+        Shape::Path,
+        r#""""#,
+        "上述主机 TLS 证书的另一签发机构(PEM)；空则只信任系统的",
+        "Another authority (PEM) for the TLS of those hosts; empty: those of the system alone",
+    ),
+    key(
+        "screening.identity_timeout_ms",
+        Shape::Number(100, 10_000),
+        "1000",
+        "获取一张证书的毫秒数；呼叫至多等 4 毫秒，之后未验证放行并计数，证书到达后供其后的呼叫使用",
+        "Milliseconds one fetch of a certificate may take; a call waits 4 of them and then goes on unchecked, counted, and those after it find the certificate there",
+    ),
+    key(
         "screening.log_passes",
         Shape::Number(0, 10_000),
         "100",
@@ -257,6 +285,13 @@ pub static KEYS: &[Key] = &[
         "65536",
         "最多多少条判定等待写库；库不可用时超出的只计数",
         "Verdicts that may wait for the store; beyond that they are only counted",
+    ),
+    key(
+        "screening.beside",
+        Shape::Number(1_024, 16_777_216),
+        "65536",
+        "名单可与底本不同的号码数（底本的 1/128 更大时按后者）；超出即重建底本",
+        "Numbers of the lists that may differ from their base, or the 128th part of the base where that is more; beyond it the base is built anew",
     ),
     key(
         "verification.url",

@@ -166,6 +166,9 @@ impl Settings {
             "http" => needs("sms.sink = \"http\"", "sms.http_url"),
             _ => {}
         }
+        if !self.list("screening.identity_hosts").is_empty() {
+            needs("screening.identity_hosts", "screening.identity_anchors");
+        }
         if !self.list("sip.listen").is_empty() {
             needs("sip.listen", "sip.trunks");
         }

@@ -74,7 +74,7 @@ pub async fn seed(app: &App, logins: &[Login]) -> Result<()> {
     let manager = orders::who(app, logins, Role::ProvinceManager, 0, false)?;
     for (code, class) in trunks::NETWORKS {
         let class = Ingress::ALL.iter().copied().find(|one| one.as_str() == class).unwrap_or(Ingress::Retail);
-        let peer = if class == Ingress::Interconnect { "china_unicom" } else { "" };
+        let peer = if class == Ingress::Interconnect { "china_telecom" } else { "" };
         let input = rules::TrunkInput { code: code.to_owned(), class, number: None, peer: peer.to_owned(), transit: false, canary: false };
         rules::put_trunk(app, &operator, input).await?;
     }
@@ -104,7 +104,7 @@ pub async fn seed(app: &App, logins: &[Login]) -> Result<()> {
 
 /// Decides the calls; the evidence of one that was blocked by the list.
 fn calls(app: &App) -> Option<String> {
-    let (now, observer) = (app.clock.now(), app.observer());
+    let now = app.clock.now();
     let snapshot = app.engine.snapshot();
     let mut blocked = None;
     for nth in 0..CALLS {
@@ -112,8 +112,7 @@ fn calls(app: &App) -> Option<String> {
         let trunk = snapshot.ledger.named(name).map_or(TrunkId(0), |line| line.id);
         let at = now.plus_ms(-1_000 * i64::try_from(CALLS - nth).unwrap_or(0));
         let attempt = Attempt::new(nth + 1, at, trunk, ingress, Some(&from), &to);
-        let verdict = app.engine.decide(&attempt);
-        observer.decided(&attempt, &verdict);
+        let verdict = app.screen(&attempt);
         if verdict.action == Action::Block && from == "19900009001" {
             blocked = Some(verdict.evidence.to_string());
         }

@@ -131,8 +131,8 @@ fn signalling(
     app: &App,
     figures: Arc<signalling::figures::Figures>,
 ) -> Result<signalling::Signalling, Problem> {
-    let (engine, clock) = (Arc::clone(&app.engine), Arc::clone(&app.clock));
-    signalling::Signalling::start(sockets, signalling::Around { settings, engine, observer: app.observer(), clock, figures })
+    let (engine, clock, tokens) = (Arc::clone(&app.engine), Arc::clone(&app.clock), app.tokens.clone());
+    signalling::Signalling::start(sockets, signalling::Around { settings, engine, observer: app.observer(), tokens, clock, figures })
 }
 
 /// What has to hold for the server to do its work.

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use chuangsha_app::{
@@ -17,7 +18,10 @@ use chuangsha_app::{
     },
     remediation::dialler::CallConfig,
     rulebook,
-    screening::{self, ScreeningConfig},
+    screening::{
+        self, ScreeningConfig,
+        tokens::{Sources, Tokens, Vouch},
+    },
 };
 use chuangsha_kernel::{
     id::Ids,
@@ -25,6 +29,7 @@ use chuangsha_kernel::{
     role::Matrix,
     time::{Clock, SystemClock},
 };
+use chuangsha_screen::stir::Anchor;
 use chuangsha_store::Store;
 use chuangsha_vault::{LocalAgent, Vault};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
@@ -129,6 +134,7 @@ async fn assemble(
     let parts = Parts {
         engine,
         watch: Arc::new(screening::Watch::new(&config.screening)),
+        tokens: tokens(settings, &clock)?,
         store,
         vault: Vault::new(Arc::new(agent), settings.text("vault.tenant"), suite),
         rules: Arc::new(rules),
@@ -149,6 +155,23 @@ async fn assemble(
     let app = App::new(parts);
     app.poll_epochs().await.map_err(failed)?;
     Ok(app)
+}
+
+/// Who checks identity tokens; nobody without anchors.
+fn tokens(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Option<Arc<dyn Vouch>>, Problem> {
+    let wrong = |key: &'static str, reason: &dyn std::fmt::Display| {
+        Problem::new(&codes::IDENTITY_UNUSABLE).field(key).with("key", key).with("reason", reason)
+    };
+    let read = |key: &'static str| settings.set_text(key).map(std::fs::read).transpose().map_err(|error| wrong(key, &error));
+    let Some(anchors) = read("screening.identity_anchors")? else { return Ok(None) };
+    let anchors = Anchor::read_all(&anchors).map_err(|error| wrong("screening.identity_anchors", &error))?;
+    let authority = read("screening.identity_authority")?;
+    let client = Tokens::client(authority.as_deref()).map_err(|error| wrong("screening.identity_authority", &error))?;
+    let sources = Sources {
+        hosts: settings.list("screening.identity_hosts"),
+        timeout: Duration::from_millis(settings.number("screening.identity_timeout_ms")),
+    };
+    Ok(Some(Arc::new(Tokens::new(anchors, sources, client, Arc::clone(clock)))))
 }
 
 fn app_config(settings: &Settings) -> AppConfig {
@@ -198,6 +221,7 @@ fn screening_config(settings: &Settings) -> ScreeningConfig {
         callees: number("screening.callees"),
         passes_in_ten_thousand: u32::try_from(number("screening.log_passes")).unwrap_or(10_000),
         waiting: number("screening.log_waiting"),
+        beside: settings.number("screening.beside"),
     }
 }
 

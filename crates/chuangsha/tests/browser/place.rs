@@ -109,6 +109,7 @@ impl Place {
         let app = App::new(Parts {
             engine: screening::engine(&rules, clock.now(), &config.screening, 3).unwrap(),
             watch: Arc::new(screening::Watch::new(&config.screening)),
+            tokens: None,
             vault: Vault::new(Arc::new(LocalAgent::ephemeral(7, Suite::International).unwrap()), "demo", Suite::International),
             rules,
             matrix: Arc::new(Matrix::embedded().unwrap()),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    Engine,
     attempt::{Identity, Outcome, Released, TrunkId},
     replay::SnapshotSpec,
     rules::{Mode, PACKS},
@@ -502,5 +503,31 @@ proptest! {
             (verdicts, scene.state.digest())
         };
         prop_assert_eq!(run(), run());
+    }
+
+    #[test]
+    fn reading_ahead_changes_no_verdict_whatever_was_read(
+        calls in prop::collection::vec((0_u32..12, prop::option::of("[+]?(86)?1390000000[0-9]|[+0-9]{0,14}"), "1390000001[0-2]|[+0-9]{0,14}|110"), 1..40),
+        swap in any::<prop::sample::Index>(),
+    ) {
+        let config = StateConfig { callers: 4_096, callees: 4_096, seed: 7 };
+        let engines = [Engine::new(SNAPSHOT.clone(), config), Engine::new(SNAPSHOT.clone(), config)];
+        let [plain, ahead] = &engines;
+        let other = spec(&json!({"version": 42, "numbers": []})).compile(&BOOK).unwrap();
+        let attempts: Vec<_> = calls.iter().enumerate().map(|(at, (trunk, from, callee))| Attempt {
+            id: at as u64, at: Timestamp(TEN + at as i64 * 500), from: from.as_deref(), ..call(*trunk, "", callee)
+        }).collect();
+        let read: Vec<Ahead<'_>> = attempts.iter().map(|attempt| ahead.foresee(attempt.from, attempt.callee)).collect();
+        read.iter().for_each(|read| ahead.reach(read));
+        let (swap, last) = (swap.index(calls.len()), attempts.len() - 1);
+        for (at, attempt) in attempts.iter().enumerate() {
+            if at == swap {
+                engines.iter().for_each(|engine| engine.replace(other.clone()));
+            }
+            // What was read of another call is no help, and no harm either.
+            let read = if at % 3 == 2 { &read[last - at] } else { &read[at] };
+            prop_assert_eq!(ahead.decide_foreseen(attempt, read), plain.decide(attempt));
+        }
+        prop_assert_eq!(ahead.state.digest(), plain.state.digest());
     }
 }

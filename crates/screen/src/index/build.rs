@@ -1,12 +1,14 @@
 //! From a list of numbers to the bytes of an index.
 
 use std::{
+    borrow::Cow,
+    collections::BTreeMap,
     fs::{self, File},
-    io::Write,
+    io::{Cursor, Seek, SeekFrom, Write},
     path::Path,
 };
 
-use super::{ALIGN, DIRECTORY, HEADER, IndexError, MAGIC, PAGE_BITS, SLOT, STRETCH_BITS, STRETCH_BLOCKS, home};
+use super::{ALIGN, DIRECTORY, HEADER, Index, IndexError, MAGIC, PAGE_BITS, SLOT, STRETCH_BITS, STRETCH_BLOCKS, home};
 use crate::{lists::Marks, number::Number};
 
 /// Fewer entries than this in a page are a plain list.
@@ -18,7 +20,7 @@ const MIDDLE: usize = 8_706;
 /// Collects numbers in any order; each number once.
 #[derive(Debug, Default)]
 pub struct Builder {
-    entries: Vec<(u64, u16)>,
+    entries: Vec<Entry>,
     sorted: bool,
 }
 
@@ -47,53 +49,114 @@ impl Builder {
         if let Some(at) = self.entries.windows(2).position(|pair| matches!(pair, [(one, _), (two, _)] if one == two)) {
             return Err(IndexError::Twice(at as u64));
         }
-        let pages: Vec<&[(u64, u16)]> = self.entries.chunk_by(|(one, _), (two, _)| one >> PAGE_BITS == two >> PAGE_BITS).collect();
-        let slots = (pages.len() * 2).next_power_of_two().max(2);
-        let mut bytes = vec![0_u8; HEADER + slots * SLOT];
-        bytes.reserve_exact(self.entries.len() * 4 + pages.len() * ALIGN);
-        let body = bytes.len();
-        // First the directories of all full pages, close together; then the pages.
-        let full = pages.iter().filter(|page| page.len() >= MIDDLE).count();
-        bytes.resize(body + full * DIRECTORY, 0);
-        let mut directory = 0;
-        for page in pages {
-            let start = (bytes.len() - body).next_multiple_of(ALIGN);
-            bytes.resize(body + start, 0);
-            let at = directory;
-            let shift = if page.len() >= MIDDLE {
-                let ends = append_full(&mut bytes, page);
-                if let Some(place) = bytes.get_mut(body + at..body + at + DIRECTORY) {
-                    place.copy_from_slice(&ends);
-                }
-                directory += DIRECTORY;
-                8
-            } else {
-                append_page(&mut bytes, page)
-            };
-            let place = u32::try_from(start / ALIGN).map_err(|_| IndexError::TooMany)?;
-            let id = page.first().map_or(0, |(value, _)| (value >> PAGE_BITS) as u32);
-            let packed = page.len() as u32 | shift << 24;
-            let directory = u32::try_from(at).map_err(|_| IndexError::TooMany)?;
-            insert(bytes.get_mut(HEADER..body).unwrap_or_default(), slots, [id + 1, packed, place, directory]);
-        }
-        let length = bytes.len() as u64;
-        let table_crc = crc32fast::hash(bytes.get(HEADER..body).unwrap_or_default());
-        let body_crc = crc32fast::hash(bytes.get(body..).unwrap_or_default());
-        let mut header = Vec::with_capacity(HEADER);
-        header.extend_from_slice(MAGIC);
-        for word in [self.entries.len() as u64, slots as u64, length] {
-            header.extend_from_slice(&word.to_le_bytes());
-        }
-        header.extend_from_slice(&table_crc.to_le_bytes());
-        header.extend_from_slice(&body_crc.to_le_bytes());
-        header.resize(HEADER - 4, 0);
-        let header_crc = crc32fast::hash(&header);
-        header.extend_from_slice(&header_crc.to_le_bytes());
-        if let Some(place) = bytes.get_mut(..HEADER) {
-            place.copy_from_slice(&header);
-        }
-        Ok(bytes)
+        let pages: Vec<&[Entry]> = self.entries.chunk_by(|(one, _), (two, _)| one >> PAGE_BITS == two >> PAGE_BITS).collect();
+        let outline = pages.iter().map(|page| (page.first().map_or(0, |(value, _)| page_of(*value)), page.len())).collect::<Vec<_>>();
+        let mut bytes = Cursor::new(Vec::with_capacity(HEADER + self.entries.len() * 4 + pages.len() * (ALIGN + SLOT * 4)));
+        pour(&outline, |at| Cow::Borrowed(pages.get(at).copied().unwrap_or_default()), &mut bytes)?;
+        Ok(bytes.into_inner())
     }
+}
+
+/// A number and its marks, as they are written.
+type Entry = (u64, u16);
+
+const fn page_of(value: u64) -> u32 {
+    (value >> PAGE_BITS) as u32
+}
+
+/// 合并: writes the index that says what `base` says, but for the numbers of `delta` (in order, each once): of these it says what the delta says, and
+/// nothing where the delta has no marks. One page at a time is in memory, however long the list. Gives the number of entries.
+///
+/// # Errors
+/// It cannot be written, or holds more than the format does.
+pub fn merge(base: &Index, delta: &[(Number, Marks)], out: &mut (impl Write + Seek)) -> Result<u64, IndexError> {
+    let changed: BTreeMap<u32, &[(Number, Marks)]> = delta
+        .chunk_by(|(one, _), (two, _)| page_of(one.value()) == page_of(two.value()))
+        .filter_map(|page| Some((page_of(page.first()?.0.value()), page)))
+        .collect();
+    let merged = |page: u32| -> Vec<Entry> {
+        let held = base.page_entries(page);
+        let Some(changed) = changed.get(&page) else { return held.iter().map(|(number, marks)| (number.value(), marks.0)).collect() };
+        let mut all = Vec::with_capacity(held.len() + changed.len());
+        let (mut held, mut changed) = (held.iter().peekable(), changed.iter().peekable());
+        loop {
+            let next = match (held.peek(), changed.peek()) {
+                (Some((one, _)), Some((two, _))) if one < two => held.next(),
+                (Some((one, _)), Some((two, _))) if one == two => {
+                    held.next();
+                    changed.next()
+                }
+                (_, Some(_)) => changed.next(),
+                (Some(_), None) => held.next(),
+                (None, None) => return all,
+            };
+            all.extend(next.filter(|(_, marks)| *marks != Marks::default()).map(|(number, marks)| (number.value(), marks.0)));
+        }
+    };
+    let mut ids: Vec<u32> = base.pages().map(|(page, _)| page).chain(changed.keys().copied()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let held: BTreeMap<u32, usize> = base.pages().collect();
+    let length = |page: u32| if changed.contains_key(&page) { merged(page).len() } else { held.get(&page).copied().unwrap_or(0) };
+    let outline: Vec<(u32, usize)> = ids.into_iter().map(|page| (page, length(page))).filter(|(_, length)| *length > 0).collect();
+    pour(&outline, |at| Cow::Owned(outline.get(at).map(|(page, _)| merged(*page)).unwrap_or_default()), out)
+}
+
+/// Writes pages in order: their numbers and lengths are known beforehand, their entries are asked for one page at a time.
+fn pour<'a>(
+    outline: &[(u32, usize)],
+    mut page: impl FnMut(usize) -> Cow<'a, [Entry]>,
+    out: &mut (impl Write + Seek),
+) -> Result<u64, IndexError> {
+    let slots = (outline.len() * 2).next_power_of_two().max(2);
+    let mut table = vec![0_u8; slots * SLOT];
+    // First the directories of all full pages, close together; then the pages.
+    let full = outline.iter().filter(|(_, length)| *length >= MIDDLE).count();
+    let mut directories = Vec::with_capacity(full * DIRECTORY);
+    let mut length = full * DIRECTORY;
+    let mut checksum = crc32fast::Hasher::new();
+    out.seek(SeekFrom::Start((HEADER + table.len() + length) as u64))?;
+    let (mut bytes, mut entries) = (Vec::new(), 0_u64);
+    for (at, (id, _)) in outline.iter().enumerate() {
+        let page = page(at);
+        let start = length.next_multiple_of(ALIGN);
+        bytes.clear();
+        bytes.resize(start - length, 0);
+        let directory = directories.len();
+        let shift = if page.len() >= MIDDLE {
+            directories.extend_from_slice(&append_full(&mut bytes, &page));
+            8
+        } else {
+            append_page(&mut bytes, &page)
+        };
+        out.write_all(&bytes)?;
+        checksum.update(&bytes);
+        length += bytes.len();
+        entries += page.len() as u64;
+        let place = u32::try_from(start / ALIGN).map_err(|_| IndexError::TooMany)?;
+        let packed = page.len() as u32 | shift << 24;
+        let directory = u32::try_from(directory).map_err(|_| IndexError::TooMany)?;
+        insert(&mut table, slots, [id + 1, packed, place, directory]);
+    }
+    let mut body = crc32fast::Hasher::new();
+    body.update(&directories);
+    body.combine(&checksum);
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend_from_slice(MAGIC);
+    for word in [entries, slots as u64, (HEADER + table.len() + length) as u64] {
+        header.extend_from_slice(&word.to_le_bytes());
+    }
+    header.extend_from_slice(&crc32fast::hash(&table).to_le_bytes());
+    header.extend_from_slice(&body.finalize().to_le_bytes());
+    header.resize(HEADER - 4, 0);
+    let header_crc = crc32fast::hash(&header);
+    header.extend_from_slice(&header_crc.to_le_bytes());
+    out.seek(SeekFrom::Start(0))?;
+    for part in [&header, &table, &directories] {
+        out.write_all(part)?;
+    }
+    out.flush()?;
+    Ok(entries)
 }
 
 /// Appends one page in the form that suits its fill; gives the shift.

@@ -5,14 +5,14 @@
 //! how full the page is: 256 numbers and one byte of rest when it is full, wider and two bytes when it is not, a plain list when there are a few. So an
 //! entry costs 3 to 6 bytes whatever the list's size, and a look-up always three steps: table, directory, block.
 //!
-//! The directories of full pages are so coarse, and stand so close together, that they stay in the processor's cache: only the last step waits for
-//! memory, for the few neighbouring lines of one stretch of 4,096 numbers, asked for together.
+//! The directories of full pages stand close together: what is asked for often stays in the processor's cache. The last step waits for one or two
+//! neighbouring lines of memory, those of a stretch of 1,024 numbers, asked for together.
 //!
 //! ```text
-//! header 64 bytes: "CSINDEX2", entries, table slots, length, CRC of table, CRC of body, CRC of the header
+//! header 64 bytes: "CSINDEX3", entries, table slots, length, CRC of table, CRC of body, CRC of the header
 //! table:  16 bytes a slot: page + 1 (0 = free), entries | shift << 24, place in the body / 64, place of the directory in the body
-//! body:   directories of the pages of shift 8: 257 × u32, entries before each stretch; then pages, each beginning at a multiple of 64
-//!   shift 8:        256 stretches: 16 × u16, entries before each block of the stretch; its rests (u8 each), then its marks (u16 each)
+//! body:   directories of the pages of shift 8: 1025 × u32, entries before each stretch; then pages, each beginning at a multiple of 64
+//!   shift 8:        1024 stretches: 4 × u16, entries before each block of the stretch; its rests (u8 each), then its marks (u16 each)
 //!   shift 12, 16:   257 or 17 × u16 directory; an entry: rest u16, marks u16
 //!   shift 20:       no directory; an entry: rest u32, marks u16
 //! ```
@@ -23,7 +23,7 @@ mod build;
 
 use std::path::Path;
 
-pub use build::{Builder, write};
+pub use build::{Builder, merge, write};
 
 use crate::{lists::Marks, machine, number::Number};
 
@@ -34,7 +34,7 @@ pub enum IndexError {
     #[error("the index file cannot be used: {0}")]
     Io(#[from] std::io::Error),
     /// No index file, or of another version.
-    #[error("this is no number index of version 2")]
+    #[error("this is no number index of version 3")]
     Foreign,
     /// Shorter or longer than its header says: copied in part, or still being written.
     #[error("the index file has {found} bytes where its header says {expected}: truncated or not yet complete")]
@@ -55,7 +55,7 @@ pub enum IndexError {
     TooMany,
 }
 
-const MAGIC: &[u8; 8] = b"CSINDEX2";
+const MAGIC: &[u8; 8] = b"CSINDEX3";
 const HEADER: usize = 64;
 const SLOT: usize = 16;
 const PAGE_BITS: u32 = 20;
@@ -343,15 +343,25 @@ impl Index {
 
     /// Every number with its marks, page by page in no particular order: to build the next index from this one and a delta.
     pub fn iter(&self) -> impl Iterator<Item = (Number, Marks)> {
-        (0..self.slots).flat_map(move |slot| self.page_entries(slot))
+        self.pages().flat_map(|(page, _)| self.page_entries(page))
     }
 
-    fn page_entries(&self, slot: usize) -> Vec<(Number, Marks)> {
+    /// Pages by their own numbers, in no particular order, with how many entries each has.
+    fn pages(&self) -> impl Iterator<Item = (u32, usize)> {
         let all = self.bytes.all();
-        let held = u32_at(all, HEADER + slot * SLOT).unwrap_or(0);
-        let Some((page, found)) = held.checked_sub(1).and_then(|page| Some((page, self.page(page)?))) else {
+        (0..self.slots).filter_map(move |slot| {
+            let page = u32_at(all, HEADER + slot * SLOT)?.checked_sub(1)?;
+            Some((page, self.page(page)?.entries))
+        })
+    }
+
+    /// The entries of a page, in order.
+    fn page_entries(&self, page: u32) -> Vec<(Number, Marks)> {
+        let all = self.bytes.all();
+        if self.entries == 0 {
             return Vec::new();
-        };
+        }
+        let Some(found) = self.page(page) else { return Vec::new() };
         let Page { entries, shift, start, directory, .. } = found;
         let base = u64::from(page) << PAGE_BITS;
         let entry = |rest: u32, marks: u16| Some((Number::new(base | u64::from(rest))?, Marks(marks)));

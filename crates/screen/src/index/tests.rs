@@ -61,6 +61,45 @@ fn every_form_of_page_gives_back_what_was_put_in_and_nothing_else() {
     assert_eq!(again, all);
 }
 
+/// A base and what differs, merged.
+fn merged(base: &BTreeMap<u64, u16>, delta: &BTreeMap<u64, u16>) -> Vec<u8> {
+    let base = Index::from_bytes(built(base.clone())).unwrap();
+    let delta: Vec<_> = delta.iter().map(|(value, marks)| (number(*value), Marks(*marks))).collect();
+    let mut out = std::io::Cursor::new(Vec::new());
+    merge(&base, &delta, &mut out).unwrap();
+    out.into_inner()
+}
+
+#[test]
+fn a_base_with_its_delta_built_in_is_byte_for_byte_the_index_built_from_the_start() {
+    let base = mixed();
+    let mut delta: BTreeMap<u64, u16> = base.keys().step_by(7).map(|value| (*value, 0)).collect();
+    delta.extend(base.keys().step_by(11).map(|value| (value + 1, 77)));
+    delta.extend([(1_u64 << 49, 5), (2, 0)]);
+    // A whole page goes, and another grows from a list into a full one.
+    let base_page = 8_613_800_000_000_u64 >> PAGE_BITS << PAGE_BITS;
+    delta.extend(base.range(base_page + (6 << PAGE_BITS)..base_page + (7 << PAGE_BITS)).map(|(value, _)| (*value, 0)));
+    delta.extend((0..30_000).map(|value| (base_page + (9 << PAGE_BITS) + value * 3, 9)));
+    let mut wanted = base.clone();
+    for (value, marks) in &delta {
+        if *marks == 0 {
+            wanted.remove(value);
+        } else {
+            wanted.insert(*value, *marks);
+        }
+    }
+    wanted.retain(|_, marks| *marks != 0);
+    let base: BTreeMap<u64, u16> = base.into_iter().filter(|(_, marks)| *marks != 0).collect();
+    let bytes = merged(&base, &delta);
+    assert!(bytes == built(wanted.clone()), "the same bytes");
+    let index = Index::from_bytes(bytes).unwrap().settle().unwrap();
+    assert_eq!(index.len(), wanted.len() as u64);
+    assert!(merged(&BTreeMap::new(), &wanted) == built(wanted.clone()), "onto nothing");
+    let gone = wanted.keys().map(|value| (*value, 0)).collect();
+    assert!(Index::from_bytes(merged(&wanted, &gone)).unwrap().is_empty(), "everything taken off");
+    assert!(merged(&wanted, &BTreeMap::new()) == built(wanted));
+}
+
 #[test]
 fn an_empty_index_knows_nobody() {
     assert_eq!(Index::default().get(number(110)), None);

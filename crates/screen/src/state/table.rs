@@ -75,16 +75,35 @@ impl Ground {
         }
     }
 
-    /// Asks for the record a hash very probably has.
+    /// Asks for the record a hash very probably has, or else for the place it would get.
     #[inline]
     pub fn prefetch_record(&self, shard: usize, hash: u64) {
-        for set in self.sets(shard, hash) {
-            let hits = machine::tags_equal(self.tags(set), tag(hash));
+        let sets = self.sets(shard, hash);
+        let tags = sets.map(|set| self.tags(set));
+        let mut known = false;
+        for (set, tags) in sets.iter().zip(tags) {
+            let hits = machine::tags_equal(tags, tag(hash));
             if hits != 0 {
-                self.records.prefetch((set * WAYS + hits.trailing_zeros() as usize) * WORDS);
+                self.prefetch_place(*set, hits);
+                known = true;
             }
         }
+        if !known {
+            let (set, free) = roomier(sets, tags.map(|tags| machine::tags_equal(tags, 0)));
+            self.prefetch_place(set, free);
+        }
     }
+
+    #[inline]
+    fn prefetch_place(&self, set: usize, places: u32) {
+        self.records.prefetch((set * WAYS + places.trailing_zeros() as usize) * WORDS);
+    }
+}
+
+/// Of two sets with their free places, the one with more.
+#[inline]
+const fn roomier([first, second]: [usize; 2], [one, two]: [u32; 2]) -> (usize, u32) {
+    if two.count_ones() > one.count_ones() { (second, two) } else { (first, one) }
 }
 
 /// Never 0, which marks a free place.
@@ -170,8 +189,7 @@ impl Table {
     fn insert<R: Resident>(&mut self, key: u64, hash: u64, now: u32) -> Place {
         let sets = self.ground.sets(self.shard, hash);
         let free = |set: usize| machine::tags_equal(self.ground.tags(set), 0);
-        let [one, two] = sets.map(free);
-        let (set, places) = if two.count_ones() > one.count_ones() { (sets[1], two) } else { (sets[0], one) };
+        let (set, places) = roomier(sets, sets.map(free));
         if places != 0 {
             let way = places.trailing_zeros() as usize;
             self.used += 1;

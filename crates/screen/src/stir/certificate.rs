@@ -46,8 +46,8 @@ pub(super) struct Certificate {
     pub key: Vec<u8>,
     /// Seconds, the narrowest of the chain.
     valid: (i64, i64),
-    /// First and last numbers; none = a provider's certificate.
-    numbers: Option<Vec<(u64, u64)>>,
+    /// First and last numbers, for every certificate of the chain that is not a provider's: a delegate vouches for nothing its issuer cannot (RFC 9060).
+    numbers: Vec<Vec<(u64, u64)>>,
 }
 
 const MOST: usize = 4;
@@ -62,9 +62,21 @@ impl Anchor {
     /// # Errors
     /// It cannot be read, or has another kind of key.
     pub fn read(pem: &[u8]) -> Result<Self, CertificateError> {
-        let ders = ders(pem)?;
-        let certificate = ders.first().ok_or(CertificateError::Unreadable).and_then(|der| parse(der))?;
-        Ok(Self { subject: certificate.subject().as_raw().to_vec(), key: key(&certificate)?, valid: dates(&certificate) })
+        Self::read_all(pem)?.into_iter().next().ok_or(CertificateError::Unreadable)
+    }
+
+    /// Every certificate of a file in PEM, at least one.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or has another kind of key.
+    pub fn read_all(pem: &[u8]) -> Result<Vec<Self>, CertificateError> {
+        let anchor = |pem: Result<Pem, _>| {
+            let pem = pem.map_err(|_| CertificateError::Unreadable)?;
+            let certificate = parse(&pem.contents)?;
+            Ok(Self { subject: certificate.subject().as_raw().to_vec(), key: key(&certificate)?, valid: dates(&certificate) })
+        };
+        let all = Pem::iter_from_buffer(pem).map(anchor).collect::<Result<Vec<_>, _>>()?;
+        if all.is_empty() { Err(CertificateError::Unreadable) } else { Ok(all) }
     }
 }
 
@@ -76,9 +88,12 @@ impl Certificate {
         let mut valid = (i64::MIN, i64::MAX);
         let mut narrow = |dates: (i64, i64)| valid = (valid.0.max(dates.0), valid.1.min(dates.1));
         chain.iter().for_each(|certificate| narrow(dates(certificate)));
-        for pair in chain.windows(2) {
+        if chain.iter().any(demands_more) {
+            return Err(CertificateError::Broken);
+        }
+        for (below_it, pair) in chain.windows(2).enumerate() {
             let [below, above] = pair else { continue };
-            if !above.is_ca() {
+            if !may_issue(above, below_it) {
                 return Err(CertificateError::NotAuthority);
             }
             if below.issuer().as_raw() != above.subject().as_raw() {
@@ -92,9 +107,16 @@ impl Certificate {
         let above = || anchors.iter().find(|anchor| anchor.subject == last.issuer().as_raw() && signed_by(last, &anchor.key).is_ok());
         let anchor = own.filter(|_| chain.len() > 1).or_else(above).ok_or(CertificateError::Untrusted)?;
         narrow(anchor.valid);
-        let list = leaf.extensions().iter().find(|extension| extension.oid.to_id_string() == TN_AUTH_LIST);
-        let numbers = list.and_then(|list| numbers(list.value)).ok_or(CertificateError::NoNumbers)?;
-        let certificate = Self { key: key(leaf)?, valid, numbers: Some(numbers).filter(|numbers| !numbers.is_empty()) };
+        let mut lists = Vec::new();
+        for (at, certificate) in chain.iter().enumerate() {
+            let list = certificate.extensions().iter().find(|extension| extension.oid.to_id_string() == TN_AUTH_LIST);
+            // Only the one that signs must have it.
+            if at == 0 || list.is_some() {
+                lists.push(list.and_then(|list| numbers(list.value)).ok_or(CertificateError::NoNumbers)?);
+            }
+        }
+        lists.retain(|ranges| !ranges.is_empty());
+        let certificate = Self { key: key(leaf)?, valid, numbers: lists };
         if certificate.is_valid(at) { Ok(certificate) } else { Err(CertificateError::Expired) }
     }
 
@@ -105,7 +127,7 @@ impl Certificate {
 
     /// Whether it may vouch for a number.
     pub fn covers(&self, number: Number) -> bool {
-        self.numbers.as_ref().is_none_or(|ranges| ranges.iter().any(|(first, last)| (*first..=*last).contains(&number.value())))
+        self.numbers.iter().all(|ranges| ranges.iter().any(|(first, last)| (*first..=*last).contains(&number.value())))
     }
 }
 
@@ -121,6 +143,23 @@ fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
 fn dates(certificate: &X509Certificate<'_>) -> (i64, i64) {
     let validity = certificate.validity();
     (validity.not_before.timestamp(), validity.not_after.timestamp())
+}
+
+/// Whether it may stand above others, of which `below` are authorities themselves (RFC 5280, 4.2.1.3 and 4.2.1.9).
+fn may_issue(certificate: &X509Certificate<'_>, below: usize) -> bool {
+    let constraints = certificate.basic_constraints().ok().flatten();
+    let deep = constraints.is_some_and(|found| found.value.path_len_constraint.is_none_or(|most| below <= most as usize));
+    let signs = certificate.key_usage().ok().is_some_and(|found| found.is_none_or(|usage| usage.value.key_cert_sign()));
+    certificate.is_ca() && deep && signs
+}
+
+/// Extensions that are understood here, or change nothing about a signature: basic constraints, key usage, key identifiers, policies, where lists of
+/// revoked ones are, purpose, numbers.
+const UNDERSTOOD: [&str; 8] = ["2.5.29.19", "2.5.29.15", "2.5.29.14", "2.5.29.35", "2.5.29.32", "2.5.29.31", "2.5.29.37", TN_AUTH_LIST];
+
+/// Whether it has a critical extension nobody here understands: then it must not be used (RFC 5280, 4.2).
+fn demands_more(certificate: &X509Certificate<'_>) -> bool {
+    certificate.extensions().iter().any(|extension| extension.critical && !UNDERSTOOD.contains(&extension.oid.to_id_string().as_str()))
 }
 
 /// An uncompressed point on P-256.

@@ -1,14 +1,18 @@
-//! 主叫签名 (STIR/SHAKEN): the identity token of a call (RFC 8224, 8225, 8588), checked and made. Off the hot path: an edge verifies while or before the
-//! call is decided and hands the answer over as [`Identity`]; a certificate that is not in the cache yet is asked for by its address, and the call goes
-//! on as [`Identity::Unchecked`] (I4).
+//! 主叫签名 (STIR/SHAKEN): the identity token of a call (RFC 8224, 8225, 8588), checked and made. Off the hot path: an edge has it checked beside the
+//! other calls ([`Vouch`]) and hands the answer over as [`Identity`]; a certificate that is not in the cache yet is asked for by its address, and a call
+//! that would have to wait for it longer than it may goes on as [`Identity::Unchecked`] (I4).
 //!
-//! Only what SHAKEN allows is accepted: ES256, `ppt=shaken`, certificates on P-256 with a TNAuthList (RFC 8226) below one of our anchors.
+//! Accepted: ES256, no `ppt` (RFC 8225) or `ppt=shaken` (RFC 8588), certificates on P-256 with a TNAuthList (RFC 8226) below one of our anchors. Of
+//! tokens with another `ppt` nothing is concluded (RFC 8224, 6.2).
 
 mod certificate;
+mod replays;
 mod sign;
 
 use std::{
     collections::HashMap,
+    future::Future,
+    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -22,15 +26,43 @@ pub use sign::{Attestation, SignError, Signer};
 
 use crate::{attempt::Identity, number::Number};
 use certificate::Certificate;
+use replays::Replays;
+
+/// 呼叫的自述: what a call says of itself outside its token; the token is held against it. No Debug: numbers are personal.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its name, the same when it is sent again: the Call-ID.
+    pub call: Vec<u8>,
+    /// P-Asserted-Identity, or else From.
+    pub caller: Number,
+    /// Where it goes now: the Request-URI.
+    pub callee: Number,
+    /// Whom it was first meant for: To.
+    pub dialled: Option<Number>,
+    /// It carries proof of forwarding.
+    pub diverted: bool,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// 验签口: has tokens checked beside the calls.
+pub trait Vouch: Send + Sync {
+    /// What the tokens of a call, the values of its Identity headers, come to. Within a few milliseconds: what nobody can tell by then is
+    /// [`Identity::Unchecked`], and known the next time.
+    fn vouch(&self, tokens: Vec<String>, told: Told) -> Pin<Box<dyn Future<Output = Identity> + Send + '_>>;
+}
 
 /// What verification came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
     /// The answer for [`crate::Attempt::identity`].
     Known(Identity),
-    /// The certificate at this address is wanted: fetch it, give it to [`Verifier::keep`]; the next call will profit. This one is unchecked.
+    /// The certificate at this address is wanted: fetch it, give it to [`Verifier::keep`], and ask again.
     Wants(String),
 }
+
+/// Most Identity headers of a call that are looked at.
+pub const MOST_TOKENS: usize = 8;
 
 /// Longer headers are not looked at.
 const LONGEST_HEADER: usize = 8_192;
@@ -38,31 +70,53 @@ const LONGEST_HEADER: usize = 8_192;
 const FRESH_S: u64 = 60;
 /// Certificates kept; the one used longest ago goes.
 const MOST_CERTIFICATES: usize = 1_024;
+/// A certificate is fetched anew after a day: by then a revoked one has been taken away or replaced.
+const KEPT_MS: u64 = 86_400_000;
 
-/// 验证器: anchors and the cache of certificates.
+/// 验证器: anchors, the cache of certificates, and the tokens of the last minutes.
 #[derive(Default)]
 pub struct Verifier {
     anchors: Vec<Anchor>,
     cache: Mutex<Cache>,
+    replays: Mutex<Replays>,
 }
 
 #[derive(Default)]
 struct Cache {
-    kept: HashMap<String, (Certificate, u64)>,
+    kept: HashMap<String, Kept>,
     uses: u64,
+}
+
+struct Kept {
+    certificate: Certificate,
+    since: Timestamp,
+    used: u64,
+}
+
+/// Where a check stops.
+#[derive(Debug, PartialEq, Eq)]
+enum Stop {
+    /// The token is false.
+    False,
+    /// It is of a kind nothing is known of.
+    Foreign,
+    /// Nobody can tell without that certificate.
+    Wants(String),
 }
 
 #[derive(Deserialize)]
 struct Header {
     alg: String,
-    ppt: String,
+    #[serde(default)]
+    ppt: Option<String>,
     typ: String,
     x5u: String,
 }
 
 #[derive(Deserialize)]
 struct Claims {
-    attest: String,
+    #[serde(default)]
+    attest: Option<String>,
     dest: Dest,
     iat: i64,
     orig: Orig,
@@ -70,18 +124,45 @@ struct Claims {
 
 #[derive(Deserialize)]
 struct Dest {
+    #[serde(default)]
     tn: Vec<String>,
 }
 
 #[derive(Deserialize)]
 struct Orig {
-    tn: String,
+    #[serde(default)]
+    tn: Option<String>,
+}
+
+/// A token taken apart, nothing of it believed yet.
+struct Parts<'a> {
+    head: &'a str,
+    body: &'a str,
+    signature: &'a str,
+    parameters: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn read(value: &'a str) -> Option<Self> {
+        let (token, parameters) = value.trim().split_once(';').filter(|_| value.len() <= LONGEST_HEADER)?;
+        let mut parts = token.trim().splitn(3, '.');
+        Some(Self { head: parts.next()?, body: parts.next()?, signature: parts.next()?, parameters })
+    }
+
+    fn parameter(&self, name: &str) -> Option<&'a str> {
+        let mut all = self.parameters.split(';').filter_map(|part| part.trim().split_once('='));
+        all.find(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().trim_matches('"'))
+    }
+}
+
+fn decoded(text: &str) -> Result<Vec<u8>, Stop> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| Stop::False)
 }
 
 impl Verifier {
     /// A verifier that trusts these anchors.
     pub fn new(anchors: Vec<Anchor>) -> Self {
-        Self { anchors, cache: Mutex::default() }
+        Self { anchors, ..Self::default() }
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -96,71 +177,92 @@ impl Verifier {
         let certificate = Certificate::read(pem, &self.anchors, at)?;
         let mut cache = self.cache();
         cache.uses += 1;
-        let uses = cache.uses;
+        let used = cache.uses;
         if cache.kept.len() >= MOST_CERTIFICATES && !cache.kept.contains_key(address) {
-            let oldest = cache.kept.iter().min_by_key(|(_, (_, used))| *used).map(|(address, _)| address.clone());
+            let oldest = cache.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(address, _)| address.clone());
             oldest.and_then(|oldest| cache.kept.remove(&oldest));
         }
-        cache.kept.insert(address.to_owned(), (certificate, uses));
+        cache.kept.insert(address.to_owned(), Kept { certificate, since: at, used });
         Ok(())
     }
 
-    /// Checks the value of one Identity header against the call it came with.
-    pub fn verify(&self, header: &str, caller: Number, callee: Number, at: Timestamp) -> Verified {
-        match self.check(header, caller, callee, at) {
-            Ok(identity) => Verified::Known(identity),
-            Err(None) => Verified::Known(Identity::Invalid),
-            Err(Some(address)) => Verified::Wants(address),
+    /// Checks the values of the Identity headers of one call against the call they came with. The first of a kind that is known here counts.
+    pub fn verify(&self, tokens: &[impl AsRef<str>], told: &Told) -> Verified {
+        for token in tokens.iter().take(MOST_TOKENS) {
+            match self.check(token.as_ref(), told) {
+                Ok(identity) => return Verified::Known(identity),
+                Err(Stop::False) => return Verified::Known(Identity::Invalid),
+                Err(Stop::Wants(address)) => return Verified::Wants(address),
+                Err(Stop::Foreign) => {}
+            }
         }
+        Verified::Known(Identity::Unchecked)
     }
 
-    /// `Err(None)`: false; `Err(Some(address))`: nobody can tell yet.
-    fn check(&self, header: &str, caller: Number, callee: Number, at: Timestamp) -> Result<Identity, Option<String>> {
-        let (token, parameters) = header.trim().split_once(';').filter(|_| header.len() <= LONGEST_HEADER).ok_or(None)?;
-        let parameter = |name: &str| {
-            let found =
-                parameters.split(';').filter_map(|part| part.trim().split_once('=')).find(|(key, _)| key.trim().eq_ignore_ascii_case(name));
-            found.map(|(_, value)| value.trim().trim_matches('"'))
+    fn check(&self, value: &str, told: &Told) -> Result<Identity, Stop> {
+        let parts = Parts::read(value).ok_or(Stop::False)?;
+        let parameter = |name| parts.parameter(name);
+        // Another kind of token, or the compact form that leaves head and body out: SHAKEN has none.
+        if parameter("ppt").is_some_and(|ppt| ppt != "shaken") || (parts.head.is_empty() && parts.body.is_empty()) {
+            return Err(Stop::Foreign);
+        }
+        let stated: Header = serde_json::from_slice(&decoded(parts.head)?).map_err(|_| Stop::False)?;
+        let shaken = match stated.ppt.as_deref() {
+            Some("shaken") => true,
+            None if parameter("ppt").is_none() => false,
+            None => return Err(Stop::False),
+            Some(_) if parameter("ppt").is_none() => return Err(Stop::Foreign),
+            Some(_) => return Err(Stop::False),
         };
-        let mut parts = token.trim().splitn(3, '.');
-        let (head, body, signature) = (parts.next().ok_or(None)?, parts.next().ok_or(None)?, parts.next().ok_or(None)?);
-        let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| None);
-        let stated: Header = serde_json::from_slice(&decoded(head)?).map_err(|_| None)?;
-        let claims: Claims = serde_json::from_slice(&decoded(body)?).map_err(|_| None)?;
-        let info = parameter("info").and_then(|info| info.strip_prefix('<')?.strip_suffix('>')).ok_or(None)?;
-        let shaken = stated.alg == "ES256" && stated.ppt == "shaken" && stated.typ == "passport" && stated.x5u == info;
-        let repeated = parameter("alg").is_none_or(|alg| alg == "ES256") && parameter("ppt").is_none_or(|ppt| ppt == "shaken");
-        if !shaken || !repeated || !info.starts_with("https://") {
-            return Err(None);
+        let claims: Claims = serde_json::from_slice(&decoded(parts.body)?).map_err(|_| Stop::False)?;
+        let info = parameter("info").and_then(|info| info.strip_prefix('<')?.strip_suffix('>')).ok_or(Stop::False)?;
+        let sound = stated.alg == "ES256" && stated.typ == "passport" && stated.x5u == info && info.starts_with("https://");
+        if !sound || parameter("alg").is_some_and(|alg| alg != "ES256") {
+            return Err(Stop::False);
         }
-        let about_this_call = digits(&claims.orig.tn) == Some(caller) && claims.dest.tn.iter().any(|tn| digits(tn) == Some(callee));
-        let fresh = claims.iat.abs_diff(at.0.div_euclid(1_000)) <= FRESH_S;
-        if !about_this_call || !fresh {
-            return Err(None);
+        let fresh = claims.iat.abs_diff(told.at.0.div_euclid(1_000)) <= FRESH_S;
+        if !fresh || claims.orig.tn.as_deref().and_then(digits) != Some(told.caller) {
+            return Err(Stop::False);
         }
+        let meant = |number| claims.dest.tn.iter().any(|tn| digits(tn) == Some(number));
+        // A forwarded call keeps the token that was made for whom it was first meant for. Where nothing proves the forwarding the token may be
+        // another call's: it counts for nothing, and not against the caller.
+        let forwarded = !meant(told.callee) && told.dialled.is_some_and(meant);
+        if !forwarded && !meant(told.callee) {
+            return Err(Stop::False);
+        }
+        let (key, entitled) = self.key(info, told)?;
+        let signed = value.trim().get(..parts.head.len() + 1 + parts.body.len()).ok_or(Stop::False)?;
+        let signature = decoded(parts.signature.trim())?;
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key).verify(signed.as_bytes(), &signature).map_err(|_| Stop::False)?;
+        let identity = match claims.attest.as_deref() {
+            // A certificate for single numbers vouches for those alone; one for a provider vouches for what the provider says.
+            Some("A") if shaken && entitled => Identity::Full,
+            Some("B") if shaken => Identity::Partial,
+            Some("C") if shaken => Identity::Gateway,
+            // RFC 8225 without an extension: who may sign for the number signs for the caller.
+            _ if !shaken && entitled => Identity::Full,
+            _ => return Err(Stop::False),
+        };
+        if !self.replays.lock().unwrap_or_else(PoisonError::into_inner).fits(&signature, &told.call, told.at) {
+            return Err(Stop::False);
+        }
+        Ok(if forwarded && !told.diverted { Identity::Unchecked } else { identity })
+    }
+
+    /// The key a certificate has, and whether it may vouch for the caller.
+    fn key(&self, address: &str, told: &Told) -> Result<(Vec<u8>, bool), Stop> {
         let mut cache = self.cache();
         cache.uses += 1;
         let uses = cache.uses;
-        let Some((certificate, used)) = cache.kept.get_mut(info) else { return Err(Some(info.to_owned())) };
-        *used = uses;
-        let valid = certificate.is_valid(at);
-        let entitled = certificate.covers(caller);
-        let key = certificate.key.clone();
-        if !valid {
-            // Renewed under the same address, perhaps: fetched again, and this call unchecked.
-            cache.kept.remove(info);
-            return Err(Some(info.to_owned()));
+        let Some(kept) = cache.kept.get_mut(address) else { return Err(Stop::Wants(address.to_owned())) };
+        kept.used = uses;
+        if !kept.certificate.is_valid(told.at) || kept.since.0.abs_diff(told.at.0) > KEPT_MS {
+            // Renewed under the same address, perhaps.
+            cache.kept.remove(address);
+            return Err(Stop::Wants(address.to_owned()));
         }
-        drop(cache);
-        let signed = token.trim().rsplit_once('.').map(|(signed, _)| signed).ok_or(None)?;
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key).verify(signed.as_bytes(), &decoded(signature)?).map_err(|_| None)?;
-        match claims.attest.as_str() {
-            // A certificate for single numbers vouches for those alone; one for a provider vouches for what the provider says.
-            "A" if entitled => Ok(Identity::Full),
-            "B" => Ok(Identity::Partial),
-            "C" => Ok(Identity::Gateway),
-            _ => Err(None),
-        }
+        Ok((kept.certificate.key.clone(), kept.certificate.covers(told.caller)))
     }
 }
 

@@ -28,7 +28,17 @@ pub struct Limits {
 }
 
 /// Where a whole file is pasted or sent as text: it may be as long as an upload.
-pub const LONG_TEXTS: [&str; 4] = ["/ledger/file", "/screening/lists/file", "/api/v1/ledger/files", "/api/v1/remediation/protected/files"];
+pub const LONG_TEXTS: [&str; 5] = [
+    "/ledger/file",
+    "/screening/lists/file",
+    "/api/v1/ledger/files",
+    "/api/v1/screening/lists/{list}/files",
+    "/api/v1/remediation/protected/files",
+];
+
+fn is_long(path: &str) -> bool {
+    LONG_TEXTS.contains(&path) || (path.starts_with("/api/v1/screening/lists/") && path.ends_with("/files"))
+}
 
 /// Whether the body is something typed: a form without files, JSON, plain text.
 pub fn is_text(headers: &HeaderMap) -> bool {
@@ -39,7 +49,7 @@ pub fn is_text(headers: &HeaderMap) -> bool {
 
 /// Refuses what is longer than it may be, by its announced length; a body that announces none is cut off where it passes the limit.
 pub async fn bounded(State(limits): State<Limits>, request: Request, next: Next) -> Response {
-    let long = LONG_TEXTS.contains(&request.uri().path());
+    let long = is_long(request.uri().path());
     let limit = if is_text(request.headers()) && !long { limits.text } else { limits.whole };
     let announced =
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|text| text.parse::<u64>().ok());

@@ -237,6 +237,8 @@ fn toast(w: &'static Words, done: &str) -> Option<Toast> {
         "second-approved" => w.done_second_approved,
         "second-refused" => w.done_second_refused,
         "second-withdrawn" => w.done_second_withdrawn,
+        "lift" => w.act_lifted,
+        "do-not-call" => w.act_refuses,
         "empty" => w.queue_done,
         "out" => w.signed_out,
         _ => return None,

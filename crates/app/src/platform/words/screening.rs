@@ -142,8 +142,10 @@ macro_rules! screening_words {
             version_trunks: "线路（可用/关停）", "Lines, closed";
             version_numbers: "号码", "Numbers";
             version_own: "自有设置的被叫", "Callees with own wishes";
+            version_base: "名单底本", "Base of the lists";
+            version_beside: "与底本不同的号码", "Numbers that differ from the base";
             version_modes: "非常态规则", "Rules not simply on";
-            version_changes: "与前一版本相比", "Against the version before";
+            version_changes: "与编制所依据的版本相比", "Against the version it was made from";
             version_active: "全网启用", "In force everywhere";
             version_here: "本节点", "On this node";
             version_pending: "有待编入的变更", "Changes not yet compiled";
@@ -164,6 +166,14 @@ macro_rules! screening_words {
             version_trunks_changed: "变更线路", "Lines changed";
             version_mode_changed: "规则「{}」", "Rule: {}";
             version_refused: "无法编入而关停的线路", "Lines closed because they could not be compiled";
+            act_lift: "放行此主叫", "Lift for this caller";
+            act_lift_short: "放行", "Lift";
+            act_lift_lead: "撤销对此主叫的处置，各节点数秒内生效；命中的名单条目随之终止。填写原因，记入审计。", "Takes back what was done to this caller, on every node within seconds; the list entry that spoke ends. Say why: it is written down.";
+            act_do_not_call: "被叫加禁呼", "Do not call this callee";
+            act_do_not_call_short: "加禁呼", "Do not call";
+            act_do_not_call_lead: "仅应被叫本人要求：此后拒接全部商业类来电，其他设置不变。填写原因，记入审计。", "Only when the callee asked for it: commercial calls are refused from now on, other wishes stay. Say why: it is written down.";
+            act_lifted: "已放行", "Lifted";
+            act_refuses: "已加禁呼", "Commercial calls are refused now";
             figures_lead: "按日、判定、规则、中继与地市。", "By day, verdict, rule, trunk and city.";
             figure_day: "日期", "Day";
             figure_all: "全部", "All";

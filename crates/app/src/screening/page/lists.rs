@@ -20,6 +20,7 @@ use crate::{
     platform::{
         actor::Actor,
         failure::Result,
+        rejected,
         web::{
             form::{Choice, Input, Kind as Field, Notice, Wrong, notice},
             frame::shown,
@@ -330,7 +331,7 @@ fn taking(shell: Shell, sent: &Sent, taken: Option<&file::Taken>, problem: Optio
     let (w, language) = (shell.w, shell.language);
     let mut sections = Vec::new();
     if let Some(taken) = taken {
-        let refused = Tag::new(if taken.rejected.is_empty() { Tone::Good } else { Tone::Bad }, taken.rejected.len().to_string());
+        let refused = Tag::new(if taken.refused == 0 { Tone::Good } else { Tone::Bad }, taken.refused.to_string());
         let mut facts = vec![
             fact(w.ledger_rows, taken.rows.to_string()),
             fact(if taken.dry_run { w.ledger_would_enter } else { w.ledger_entered }, taken.entered.to_string()),
@@ -338,10 +339,7 @@ fn taking(shell: Shell, sent: &Sent, taken: Option<&file::Taken>, problem: Optio
             status(w.ledger_rejected, refused),
         ];
         facts.extend(taken.rejected.iter().take(200).map(|one| {
-            let (reason, remedy) = match language {
-                Language::Chinese => (&one.reason_zh, &one.remedy_zh),
-                Language::English => (&one.reason_en, &one.remedy_en),
-            };
+            let (reason, remedy) = one.words(language);
             fact(&format!("{} {} {}", w.ledger_row, one.row, one.field), format!("{reason} — {remedy}"))
         }));
         sections.push(Section::Facts(w.ledger_result.to_owned(), Facts { facts }));
@@ -384,7 +382,7 @@ async fn take(State(app): State<App>, actor: Actor, shell: Shell, Form(mut sent)
         Ok(taken) if !sent.rejects.is_empty() => {
             let named =
                 [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"rejects.csv\"")];
-            Ok((named, file::rejects(&taken, shell.language)?).into_response())
+            Ok((named, rejected::sheet(&taken.rejected, shell.language)?).into_response())
         }
         Ok(taken) => {
             if !taken.dry_run {

@@ -32,6 +32,7 @@ use crate::{
         words::{Words, fill},
     },
     screening::{
+        act,
         live::{self, LiveView, VerdictRow},
         rules,
     },
@@ -140,7 +141,7 @@ fn body(app: &App, actor: &Actor, w: &'static Words, language: Language) -> Resu
         w,
         said: fill(&fill(w.live_said, thousands(view.calls)), blocked),
         cards,
-        newest: newest(w, language, &view),
+        newest: newest(w, language, &view, may(app, actor, Right::ScreeningManage)),
         rules: rules_table(w, language, &view),
         trunks: trunks(w, &view),
         besieged: besieged(w, &view),
@@ -155,12 +156,20 @@ fn basis(language: Language, row: &VerdictRow) -> (String, String) {
     (format!("{name}{measured}"), row.article.clone())
 }
 
-fn newest(w: &'static Words, language: Language, view: &LiveView) -> Table {
+fn newest(w: &'static Words, language: Language, view: &LiveView, manages: bool) -> Table {
     let lines = view.newest.iter().take(SHOWN).map(|row| {
         let href = format!("/screening/verdicts/{}", row.evidence);
         let (rule, article) = basis(language, row);
         let caller = if row.caller.is_empty() { w.screen_no_caller.to_owned() } else { row.caller.clone() };
         let time = live::moment(row.at_ms).display();
+        let mut acts = vec![Act::page(w.details, &caller, href.clone())];
+        // Each opens its form: the table moves while it is looked at, and a button in it would be pressed on another call.
+        if manages && act::can_lift(&row.action, &row.redress) {
+            acts.push(Act::page(w.act_lift_short, &caller, format!("{href}?act=lift")));
+        }
+        if manages && row.action == "label" && !row.callee.is_empty() {
+            acts.push(Act::page(w.act_do_not_call_short, &row.callee, format!("{href}?act=do-not-call")));
+        }
         Line {
             id: row.evidence.clone(),
             cells: vec![
@@ -170,7 +179,7 @@ fn newest(w: &'static Words, language: Language, view: &LiveView) -> Table {
                 Cell::Text(if row.trunk_code.is_empty() { row.trunk.to_string() } else { row.trunk_code.clone() }),
                 Cell::Tag(action_tag(w, &row.action)),
                 Cell::Two(rule, article),
-                Cell::Actions(vec![Act::page(w.details, &caller, href)]),
+                Cell::Actions(acts),
             ],
             current: false,
         }

@@ -2,7 +2,7 @@
 
 use axum::{
     Form, Router,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     http::Uri,
     response::Response,
     routing::get,
@@ -25,7 +25,7 @@ use crate::{
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
-            pages::{Button, Check, DetailPage, Section, for_seconds},
+            pages::{Button, Check, DetailPage, Dialog, FormPart, Section, for_seconds},
             parts::{Empty, Fact, Facts, Tabs, Tag, Tone, Value, code, fact, status},
             see_other,
             shell::Shell,
@@ -33,7 +33,10 @@ use crate::{
         },
         words::Words,
     },
-    screening::log::{self, LogQuery, LogView},
+    screening::{
+        act,
+        log::{self, LogQuery, LogView},
+    },
 };
 
 /// Routes of this file.
@@ -43,6 +46,8 @@ pub fn pages() -> Router<App> {
         .route("/screening/verdicts/{evidence}", get(one))
         .route("/screening/verdicts/{evidence}/reveal", get(back).post(in_clear))
         .route("/screening/verdicts/{evidence}/second", get(back).post(second))
+        .route("/screening/verdicts/{evidence}/lift", get(back).post(lift))
+        .route("/screening/verdicts/{evidence}/do-not-call", get(back).post(do_not_call))
 }
 
 /// 判定记录, as a list.
@@ -152,13 +157,59 @@ async fn verdicts(State(app): State<App>, actor: Actor, shell: Shell, uri: Uri) 
 
 /// What stands on the page beside the verdict.
 enum After<'a> {
-    Nothing,
     Shown((String, String, u32)),
     Refused(&'a Reveal, &'a Problem),
+    /// An act was asked for, or refused: its name, what was typed, why not.
+    Act(&'a str, &'a str, Option<&'a Problem>),
 }
 
-async fn one(State(app): State<App>, actor: Actor, shell: Shell, Path(evidence): Path<String>) -> Result<Response> {
-    Ok(page(&detail(&app, &actor, shell, &evidence, After::Nothing).await?))
+/// Which act the page is opened for.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct Asks {
+    act: String,
+}
+
+async fn one(
+    State(app): State<App>,
+    actor: Actor,
+    shell: Shell,
+    Path(evidence): Path<String>,
+    Query(asks): Query<Asks>,
+) -> Result<Response> {
+    Ok(page(&detail(&app, &actor, shell, &evidence, After::Act(&asks.act, "", None)).await?))
+}
+
+/// Why, as its form sends it.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct Why {
+    words: String,
+}
+
+async fn lift(State(app): State<App>, actor: Actor, shell: Shell, Path(evidence): Path<String>, Form(why): Form<Why>) -> Result<Response> {
+    acted(&app, &actor, shell, &evidence, ("lift", &why.words), act::lift(&app, &actor, &evidence, &why.words).await).await
+}
+
+async fn do_not_call(
+    State(app): State<App>,
+    actor: Actor,
+    shell: Shell,
+    Path(evidence): Path<String>,
+    Form(why): Form<Why>,
+) -> Result<Response> {
+    let done = act::do_not_call(&app, &actor, &evidence, &why.words).await.map(drop);
+    acted(&app, &actor, shell, &evidence, ("do-not-call", &why.words), done).await
+}
+
+async fn acted(app: &App, actor: &Actor, shell: Shell, evidence: &str, (act, words): (&str, &str), done: Result<()>) -> Result<Response> {
+    match done {
+        Ok(()) => Ok(see_other(&Address::new(&format!("/screening/verdicts/{evidence}"), [("done", act)]).to_string())),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            Ok(page_refused(&problem, &detail(app, actor, shell, evidence, After::Act(act, words, Some(&problem))).await?))
+        }
+    }
 }
 
 async fn back(Path(evidence): Path<String>) -> Response {
@@ -203,6 +254,27 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, evidence: &str, after: A
             buttons.push(Button::Page(format!("/screening/rules/{}", found.rule), w.screen_rule.to_owned()));
         }
         buttons.push(Button::Page("/screening/lists/new?list=bad".to_owned(), w.list_new.to_owned()));
+    }
+    if may(app, actor, Right::ScreeningManage) {
+        let acts = [
+            ("lift", w.act_lift, w.act_lift_lead, act::can_lift(&found.action, &found.redress)),
+            ("do-not-call", w.act_do_not_call, w.act_do_not_call_lead, !found.callee.is_empty()),
+        ];
+        for (name, title, lead, possible) in acts {
+            if !possible {
+                continue;
+            }
+            let asked = match &after {
+                After::Act(act, words, problem) if *act == name => Some((*words, *problem)),
+                _ => None,
+            };
+            let words = Input::new("words", w.note, Field::Area).required().longest(200).wide().prefix(name);
+            let words = words.value(asked.map_or("", |(words, _)| words)).check(asked.and_then(|(_, problem)| problem), language);
+            let form = FormPart::new(w, format!("{href}/{name}"), title, vec![words]).lead(lead);
+            let open = asked.is_some_and(|(_, problem)| problem.is_none_or(|problem| problem.field.is_some()));
+            dialogs.push(Dialog { id: format!("act-{name}"), title: title.to_owned(), open, form });
+            buttons.push(Button::Dialog(format!("act-{name}"), title.to_owned()));
+        }
     }
     let reveals = may(app, actor, Right::RevealField);
     if reveals {
@@ -253,7 +325,9 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, evidence: &str, after: A
     ];
     let checks = found.reasons.as_array().into_iter().flatten().map(|one| reason(w, language, one)).collect::<Vec<_>>();
     let (notice, revealed) = match after {
-        After::Refused(_, problem) if problem.field.is_none() => (Some(Notice { wrong: Wrong::of(problem, language) }), None),
+        After::Refused(_, problem) | After::Act(_, _, Some(problem)) if problem.field.is_none() => {
+            (Some(Notice { wrong: Wrong::of(problem, language) }), None)
+        }
         After::Shown(shown) => (None, Some(shown)),
         _ => (None, None),
     };

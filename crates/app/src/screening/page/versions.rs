@@ -261,6 +261,8 @@ async fn detail(
         fact(w.version_trunks, format!("{} / {}", found.counts.trunks, found.counts.closed)),
         fact(w.version_numbers, thousands(found.counts.numbers)),
         fact(w.version_own, thousands(found.counts.own)),
+        fact(w.version_base, if found.counts.base == 0 { "—".to_owned() } else { found.counts.base.to_string() }),
+        fact(w.version_beside, thousands(found.counts.delta)),
         fact(w.version_modes, thousands(found.counts.modes)),
         code("SHA-256", found.hash.clone()),
     ];

@@ -21,7 +21,7 @@ use chuangsha_kernel::{
     problem::{Problem, Refuse},
     time::Clock,
 };
-use chuangsha_screen::{Engine, Observe};
+use chuangsha_screen::{Engine, Observe, stir::Vouch};
 use chuangsha_sip::{Decide, Edge, Screening, Trunks, aside::Aside, datagram::Datagrams, stream, tls, trunk::Mode, watch::Monotonic};
 use rustls::ServerConfig;
 use tokio::task::JoinSet;
@@ -153,6 +153,8 @@ pub struct Around<'a> {
     pub engine: Arc<Engine>,
     /// Who is told of every decision.
     pub observer: Arc<dyn Observe>,
+    /// Who checks identity tokens.
+    pub tokens: Option<Arc<dyn Vouch>>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where it is counted.
@@ -165,7 +167,7 @@ impl Signalling {
     /// # Errors
     /// The file of trunks, certificates, the roaming port, or the file of records cannot be used.
     pub fn start(sockets: Sockets, around: Around<'_>) -> Result<Self, Problem> {
-        let Around { settings, engine, observer, clock, figures } = around;
+        let Around { settings, engine, observer, tokens, clock, figures } = around;
         let listens = !sockets.addresses.is_empty();
         let files = Files::of(settings, sockets.streams.iter().any(|(secure, _)| *secure));
         let trunks = if listens { files.trunks()? } else { Trunks::default() };
@@ -181,9 +183,15 @@ impl Signalling {
         if let Some(own) = settings.set_text("sip.own_address").and_then(|text| text.parse().ok()) {
             edge = edge.proxy(own);
         }
-        if let Some(port) = port {
-            let patience = Duration::from_millis(settings.number("sip.roaming_timeout_ms"));
-            edge = edge.aside(Aside::new(port, patience, tokio::runtime::Handle::current()));
+        if port.is_some() || tokens.is_some() {
+            let mut aside = Aside::new(tokio::runtime::Handle::current());
+            if let Some(port) = port {
+                aside = aside.roaming(port, Duration::from_millis(settings.number("sip.roaming_timeout_ms")));
+            }
+            if let Some(tokens) = tokens {
+                aside = aside.tokens(tokens);
+            }
+            edge = edge.aside(aside);
         }
         let edge = Arc::new(edge);
         figures.watch(&edge);

@@ -86,3 +86,90 @@ impl Locate for HttpRoaming {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::post};
+    use serde_json::{Value, json};
+    use tokio::{net::TcpListener, sync::mpsc};
+
+    use super::*;
+
+    const AT: Timestamp = Timestamp(1_795_320_000_000);
+
+    fn subscriber() -> Number {
+        Number::china(19_900_001_234).unwrap()
+    }
+
+    /// How the operator's location register answers.
+    #[derive(Clone)]
+    enum Register {
+        Says(StatusCode, &'static str),
+        /// It takes the question and never answers.
+        Silent,
+    }
+
+    #[derive(Clone)]
+    struct Server(Register, mpsc::UnboundedSender<Value>);
+
+    async fn answer(State(Server(register, heard)): State<Server>, Json(question): Json<Value>) -> axum::response::Response {
+        heard.send(question).unwrap();
+        match register {
+            Register::Says(status, body) => (status, [("content-type", "application/json")], body).into_response(),
+            Register::Silent => std::future::pending().await,
+        }
+    }
+
+    async fn asking(register: Register) -> (HttpRoaming, mpsc::UnboundedReceiver<Value>) {
+        let (heard, questions) = mpsc::unbounded_channel();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/whereabouts", listener.local_addr().unwrap());
+        let server = Router::new().route("/whereabouts", post(answer)).with_state(Server(register, heard));
+        tokio::spawn(async move { axum::serve(listener, server).await });
+        (port(url), questions)
+    }
+
+    fn port(url: String) -> HttpRoaming {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        HttpRoaming { url, client, timeout: Duration::from_millis(400), kept: Mutex::default() }
+    }
+
+    #[tokio::test]
+    async fn an_answer_counts_for_a_minute_and_the_register_is_asked_once() {
+        for (body, roaming) in [(r#"{"abroad":true}"#, Roaming::Abroad), (r#"{"abroad":false,"more":1}"#, Roaming::AtHome)] {
+            let (port, mut questions) = asking(Register::Says(StatusCode::OK, body)).await;
+            assert_eq!(port.known(subscriber(), AT), None);
+            assert_eq!(port.locate(subscriber(), AT).await, roaming);
+            assert_eq!(questions.recv().await.unwrap(), json!({ "subscriber": "+8619900001234" }), "in the body, never in the address");
+            let later = |ms| Timestamp(AT.0 + ms);
+            assert_eq!(port.known(subscriber(), later(COUNTS_MS - 1)), Some(roaming));
+            assert_eq!(port.known(subscriber(), later(COUNTS_MS)), None);
+            assert_eq!(port.known(subscriber(), later(-1)), None, "a clock that jumped back makes it count for no longer");
+            assert_eq!(port.known(Number::china(19_900_009_999).unwrap(), AT), None);
+            assert!(questions.try_recv().is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_register_that_refuses_answers_nonsense_or_not_at_all_is_unreachable_for_a_second() {
+        let spoilt = [
+            Register::Says(StatusCode::INTERNAL_SERVER_ERROR, r#"{"abroad":true}"#),
+            Register::Says(StatusCode::UNAUTHORIZED, "{}"),
+            Register::Says(StatusCode::FOUND, r#"{"abroad":true}"#),
+            Register::Says(StatusCode::OK, "<html>login</html>"),
+            Register::Says(StatusCode::OK, r#"{"abroad":"yes"}"#),
+            Register::Says(StatusCode::OK, ""),
+            Register::Silent,
+        ];
+        for (nth, register) in spoilt.into_iter().enumerate() {
+            let (port, mut questions) = asking(register).await;
+            assert_eq!(port.locate(subscriber(), AT).await, Roaming::Unreachable, "{nth}");
+            assert!(questions.recv().await.is_some(), "it was asked");
+            assert_eq!(port.known(subscriber(), Timestamp(AT.0 + SILENCE_MS - 1)), Some(Roaming::Unreachable), "not asked by every call");
+            assert_eq!(port.known(subscriber(), Timestamp(AT.0 + SILENCE_MS)), None, "and soon asked again");
+        }
+        // Nobody listens.
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        assert_eq!(port(format!("http://{closed}/")).locate(subscriber(), AT).await, Roaming::Unreachable);
+    }
+}
