@@ -220,6 +220,9 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "screening", version: 2, sql: screening::DDL_2 },
     Migration { module: "early_warning", version: 2, sql: hotline::warning::DDL_2 },
     Migration { module: "remediation", version: 5, sql: remediation::table::DDL_2 },
+    Migration { module: "excess", version: 2, sql: remediation::excess::table::DDL_2 },
+    Migration { module: "number_tenure", version: 1, sql: registration::ending::DDL },
+    Migration { module: "protected", version: 1, sql: remediation::protected::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

@@ -43,6 +43,8 @@ fn json() -> OpenApiRouter<App> {
             .merge(hotline::http::routes())
             .merge(screening::http::routes())
             .merge(remediation::http::routes())
+            .merge(import::http::routes())
+            .merge(excess::http::routes())
             .merge(suspension::http::routes())
             .merge(network::http::routes())
             .merge(second::http::routes())
@@ -122,6 +124,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &screening::page::figures::Figures,
     &remediation::page::Campaigns,
     &remediation::page::Cases,
+    &remediation::page::Protected,
     &import::page::Imports,
     &excess::page::Excess,
     &jobs::page::Jobs,

@@ -164,6 +164,7 @@ async fn find_excess(app: &App) -> Result<usize> {
 /// Hourly housekeeping.
 async fn sweep(app: &App) -> Result<usize> {
     app.prune_people().await?;
+    crate::registration::ending::sweep(app).await?;
     export::make::sweep(app).await?;
     let before = app.clock.now().plus_ms(-7 * chuangsha_kernel::time::DAY_MS);
     chuangsha_store::outbox::purge(&app.store, before, 10_000).await?;

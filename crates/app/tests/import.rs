@@ -288,14 +288,22 @@ story!(who_has_too_many_numbers_keeps_five_gives_up_some_and_some_were_never_the
     let app = &kit.app;
     let mut base: Vec<String> = (1..=8).map(|number| good(number, 1)).collect();
     base.extend((9..=13).map(|number| good(number, 2)));
+    base.extend((14..=17).map(|number| good(number, 3)));
     rows(app, &base).await;
-    assert_eq!((excess::find(app).await.unwrap(), excess::find(app).await.unwrap()), (1, 0), "five are allowed, and a case is found once");
+    let found = (excess::find(app).await.unwrap(), excess::find(app).await.unwrap());
+    assert_eq!(found, (2, 0), "eight are too many, five are verified again one by one, four are nobody's business; a case is found once");
     let manager = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY);
     let elsewhere = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, "990200");
     let all = || excess::table::Filter { limit: 10, ..excess::table::Filter::default() };
     let (cases, total) = excess::list(app, &manager, all(), true).await.unwrap();
-    let case = cases.first().unwrap().clone();
-    assert_eq!((total, case.numbers, case.most, case.region.as_str()), (Some(1), 8, 5, kit::CITY));
+    let with = |numbers: i64| cases.iter().find(|case| case.numbers == numbers).unwrap().clone();
+    let (case, five) = (with(8), with(5));
+    assert_eq!((total, case.most, five.most, case.region.as_str()), (Some(2), 5, 5, kit::CITY));
+    // Exactly five: each is verified, all may stay, and the same numbers are not asked about again (L-LIM-2).
+    let shown = excess::show(app, &manager, five.id).await.unwrap();
+    let all_kept = shown.numbers.iter().map(|(held, _)| (held.id, Said::Keep)).collect();
+    assert_eq!(excess::decide(app, &manager, five.id, all_kept, "在一号厅逐号核验".into()).await.unwrap().kept, 5);
+    assert_eq!((excess::find(app).await.unwrap(), count(app, "SELECT COUNT(*) FROM subscription WHERE state = 2").await), (0, 0));
     assert_eq!(excess::list(app, &elsewhere, all(), true).await.unwrap().1, Some(0));
     let refused = |result: Result<_, Failure>| match result {
         Err(Failure::Problem(problem)) => problem.code.id,
@@ -321,9 +329,13 @@ story!(who_has_too_many_numbers_keeps_five_gives_up_some_and_some_were_never_the
     assert_eq!(count(app, "SELECT COUNT(*) FROM number_pool WHERE state = 4").await, 1);
     assert_eq!(count(app, "SELECT COUNT(*) FROM subscription WHERE subject IS NULL AND person_key IS NULL AND real_name = 0").await, 2);
     assert_eq!(count(app, "SELECT COUNT(*) FROM base_finding WHERE kind = 3 AND reason = 'excess.not_mine' AND closed_at IS NULL").await, 2);
-    assert_eq!(count(app, "SELECT SUM(delta) FROM figure_delta WHERE metric = 7").await, 12);
-    assert_eq!(count(app, "SELECT SUM(delta) FROM figure_delta WHERE metric = 8").await, 10);
-    assert_eq!(count(app, "SELECT COUNT(*) FROM audit_entry WHERE case_kind = 'excess'").await, 2);
+    assert_eq!(count(app, "SELECT SUM(delta) FROM figure_delta WHERE metric = 7").await, 16);
+    assert_eq!(count(app, "SELECT SUM(delta) FROM figure_delta WHERE metric = 8").await, 14);
+    assert_eq!(count(app, "SELECT COUNT(*) FROM audit_entry WHERE case_kind = 'excess'").await, 4);
+    // Whoever uses them does so in the name of somebody who denies it: stopped outgoing as disputed, and told why (L-LIM-4).
+    assert_eq!(count(app, "SELECT COUNT(*) FROM suspension_hold WHERE ground = 5 AND state = 5 AND article = 'L-LIM-4'").await, 2);
+    // The element is told that what was given up is closed.
+    assert_eq!(count(app, "SELECT COUNT(*) FROM outbox WHERE topic = 'network' AND substr(message_key, 1, 9) = 'line-end:'").await, 1);
     assert_eq!(kit.broken().await, Vec::<&str>::new());
 });
 

@@ -26,6 +26,7 @@ use chuangsha_app::{
         contact::CallHandler,
         desk::{self, Asked, NewCampaign},
         kind::{self, Finding, Kind},
+        protected::{self, Category, NewProtected},
         table,
     },
 };
@@ -42,6 +43,7 @@ use chuangsha_world::{
     year,
 };
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 fn manager(kit: &Kit) -> Actor {
     kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY)
@@ -396,6 +398,134 @@ story!(lines_are_parcelled_out_publicity_is_recorded_and_visits_are_counted, kit
     let visit = chuangsha_app::channels::Visit { kind: "visit".into(), passed: true, finding: "无问题".into() };
     chuangsha_app::channels::visit(&kit.app, &manager, outlet, visit).await.unwrap();
     assert_eq!(desk::whole(&kit.app, &manager, id).await.unwrap().visits, (1, 1));
+});
+
+story!(many_cases_are_worked_at_once_and_who_is_protected_is_not_among_them, kit => {
+    let manager = manager(&kit);
+    let lines = [line(&kit, 1).await, line(&kit, 2).await, line(&kit, 3).await];
+    running(&kit, &manager, "一波").await;
+    kit.staff_of("T-77", Role::CityManager, kit.city).await;
+    let hospital = NewProtected {
+        number: Zeroizing::new("19900000003".to_owned()), category: Category::Hospital, until: String::new(), words: "急诊值班电话".to_owned(),
+    };
+    assert_eq!(protected::add(&kit.app, &manager, &hospital).await.unwrap(), (lines[2], true));
+    assert_eq!(protected::add(&kit.app, &manager, &hospital).await.unwrap(), (lines[2], false), "said twice, it is one");
+    let cases = [case_of(&kit, lines[0]).await, case_of(&kit, lines[1]).await, case_of(&kit, lines[2]).await];
+    let act = async |nth: usize, asked: Asked, words: &str| desk::among_many(&kit.app, &manager, cases[nth].id, asked, words.into()).await;
+    for nth in [0, 1] {
+        act(nth, Asked::Parcel { staff: "T-77".into() }, "").await.unwrap();
+    }
+    let once = case_of(&kit, lines[0]).await;
+    act(0, Asked::Parcel { staff: "T-77".into() }, "").await.unwrap();
+    assert_eq!(case_of(&kit, lines[0]).await, once, "as asked already: nothing changes");
+    assert_eq!(refused(act(2, Asked::Parcel { staff: "T-77".into() }, "").await), "remediation.one_by_one");
+    assert_eq!(refused(act(2, Asked::Exempt { until: day(&kit, 5) }, "核实").await), "remediation.one_by_one");
+    assert_eq!(refused(act(0, Asked::Exempt { until: day(&kit, 5) }, "").await), "remediation.field_invalid", "a reason is part of it");
+    assert_eq!(refused(act(0, Asked::Release, "核实").await), "remediation.out_of_order");
+    act(1, Asked::Protect { category: "elderly".into(), until: String::new() }, "本人八十岁").await.unwrap();
+    assert_eq!(protected::list(&kit.app, &manager, "", None, 10).await.unwrap().1, 2);
+    let clerk = kit.clerk(kit.outlet("S-1", chuangsha_kernel::rulebook::ChannelKind::SocialOutlet).await);
+    assert!(desk::among_many(&kit.app, &clerk, cases[0].id, Asked::Complain, String::new()).await.is_err(), "nor does a clerk see them");
+    // Found by the full number, and the look is on record.
+    let found = desk::of_number(&kit.app, &manager, Zeroizing::new("19900000001".into())).await.unwrap();
+    assert_eq!(found, cases[0].id);
+    assert_eq!(refused(desk::of_number(&kit.app, &manager, Zeroizing::new("19900000009".into())).await), "remediation.number_unknown");
+    let looks = kit.app.read(|tx| Ok(tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE action = 'remediation.search'", &[])?.int(0)?));
+    assert_eq!(looks.await.unwrap(), 2);
+});
+
+story!(a_protected_list_comes_from_a_file_row_by_row_and_an_entry_ends_on_its_day, kit => {
+    let manager = manager(&kit);
+    let lines = [line(&kit, 1).await, line(&kit, 2).await];
+    running(&kit, &manager, "一波").await;
+    let text = format!(
+        "号码,类别,期限,理由\n19900000001,医疗,{},急诊值班电话\n19900000002,elderly,,本人八十岁\n19900000009,老人,,不是我们的号码\n1990,老人,,号码不全\n\
+         19900000001,重要,,没有这一类\n",
+        day(&kit, 3)
+    );
+    let taken = protected::take(&kit.app, &manager, text.as_bytes()).await.unwrap();
+    assert_eq!((taken.rows, taken.entered, taken.known), (5, 2, 0));
+    let told: Vec<_> = taken.rejected.iter().map(|one| (one.row, one.field.as_str(), one.code.as_str())).collect();
+    assert_eq!(told[0], (4, "number", "remediation.number_unknown"));
+    assert_eq!((told[1].0, told[1].1), (5, "number"));
+    assert_eq!(told[2], (6, "category", "remediation.field_invalid"));
+    assert!(!format!("{:?}", taken.rejected).contains("19900000009"), "the value itself is never repeated");
+    let gb = encoding_rs::GB18030.encode(&text).0.into_owned();
+    let again = protected::take(&kit.app, &manager, &gb).await.unwrap();
+    assert_eq!((again.entered, again.known), (0, 2), "the same file in another encoding changes nothing");
+    let (list, total) = protected::list(&kit.app, &manager, "", None, 10).await.unwrap();
+    assert_eq!(total, 2);
+    assert!(list.iter().all(|one| one.number.contains('*')));
+    let rows = kit.app.read(|tx| Ok(tx.query("SELECT sealed FROM remediation_protected", &[])?.iter().map(|row| row.bytes(0).unwrap()).collect::<Vec<_>>()));
+    assert!(rows.await.unwrap().iter().all(|sealed| !String::from_utf8_lossy(sealed).contains("急诊")), "why somebody is protected is sealed");
+    days(&kit, 5, true).await;
+    let (list, _) = protected::list(&kit.app, &manager, "", None, 10).await.unwrap();
+    assert_eq!(list.iter().map(|one| one.subscription).collect::<Vec<_>>(), [lines[1]], "the other entry ended by itself");
+    days(&kit, 40, true).await;
+    let states = (case_of(&kit, lines[0]).await.state, case_of(&kit, lines[1]).await.state);
+    assert!(states.0.is_stopped() && !states.1.is_stopped(), "{states:?}");
+    protected::remove(&kit.app, &manager, lines[1], "核实有误".into()).await.unwrap();
+    assert_eq!(protected::list(&kit.app, &manager, "", None, 10).await.unwrap().1, 0);
+    assert_eq!(refused(protected::remove(&kit.app, &manager, lines[1], String::new()).await), "remediation.field_invalid");
+});
+
+story!(a_clock_that_jumps_skips_no_stage_and_dates_nothing_back, kit => {
+    let manager = manager(&kit);
+    let line = line(&kit, 1).await;
+    running(&kit, &manager, "一波").await;
+    days(&kit, 5, true).await;
+    let before = case_of(&kit, line).await;
+    let now = kit.app.clock.now();
+    // The machine wakes up in another year: one step, and its whole time ahead of it.
+    kit.clock.set(now.plus_ms(400 * DAY_MS));
+    clock::turn(&kit.app).await.unwrap();
+    let after = case_of(&kit, line).await;
+    assert_eq!((after.contacts, after.hold), (before.contacts + 1, None), "one contact, and nobody is stopped");
+    assert!(matches!(after.state, State::SmsSent | State::Called));
+    assert!(after.due >= kit.app.clock.now().plus_ms(DAY_MS), "the next step has its whole time");
+    for _ in 0..20 {
+        clock::turn(&kit.app).await.unwrap();
+    }
+    assert_eq!(case_of(&kit, line).await, after, "however often it looks");
+    // Set right again: nothing is due, and nothing is dated before what was.
+    kit.clock.set(now);
+    clock::turn(&kit.app).await.unwrap();
+    assert_eq!(case_of(&kit, line).await, after);
+});
+
+story!(a_year_without_its_holidays_stops_nobody_and_says_which, kit => {
+    let manager = manager(&kit);
+    // A Monday of a year whose notice nobody has written yet.
+    kit.clock.set(Timestamp::start_of(jiff::civil::date(2031, 3, 3)).plus_ms(10 * HOUR_MS));
+    let line = line(&kit, 1).await;
+    let id = running(&kit, &manager, "一波").await;
+    assert_eq!(desk::simulate(&kit.app, &manager, id, 10).await.unwrap().first_stop, None, "the simulation says so beforehand");
+    days(&kit, 60, true).await;
+    let case = case_of(&kit, line).await;
+    assert_eq!((case.state, case.wait, case.hold), (State::Warned, remediation::Wait::NoCalendar, None), "told, and not stopped");
+    let today = kit.app.clock.now().day();
+    let problem = chuangsha_kernel::problem::Refuse::problem(&kit.app.calendar().missing(today, today).unwrap());
+    for language in [chuangsha_kernel::problem::Language::Chinese, chuangsha_kernel::problem::Language::English] {
+        assert!(problem.title(language).contains("2031") && problem.remedy(language).contains("[[day]]"), "{}", problem.remedy(language));
+    }
+});
+
+story!(a_refund_to_a_closed_account_stands_in_the_register_of_the_unclaimed, kit => {
+    let manager = manager(&kit);
+    kit.clock.set(Timestamp::start_of(jiff::civil::date(2025, 2, 10)).plus_ms(10 * HOUR_MS));
+    let line = line(&kit, 1).await;
+    running(&kit, &manager, "一波").await;
+    days(&kit, 60, true).await;
+    let step = async |asked| { let case = case_of(&kit, line).await; desk::step(&kit.app, &manager, case.id, case.version, asked, "核实".into()).await };
+    step(Asked::Balance { amount: 12_50 }).await.unwrap();
+    days(&kit, 120, true).await;
+    let case = case_of(&kit, line).await;
+    assert_eq!(case.state, State::Refunding);
+    assert_eq!(refused(step(Asked::Settle { reference: String::new(), account_closed: false }).await), "remediation.field_invalid", "paid has its number");
+    step(Asked::Settle { reference: String::new(), account_closed: true }).await.unwrap();
+    let find = move || { let (app, id) = (kit.app.clone(), case.id); async move { app.read(move |tx| remediation::refund::find(tx, id)).await.unwrap().unwrap() } };
+    let refund = find().await;
+    assert_eq!((refund.amount, refund.state), (12_50, remediation::refund::State::AccountClosed), "nothing is lost, and nothing sent back and forth");
 });
 
 /// A year of a small province on every store. A seed that ever failed becomes a line here.

@@ -66,7 +66,7 @@ async fn subscribed(kit: &Kit, person: u16, from: u32, count: u32) -> Vec<Uuid> 
 }
 
 fn by(way: &str, value: &str) -> Search {
-    Search { by: way.to_owned(), value: Zeroizing::new(value.to_owned()) }
+    Search { by: way.to_owned(), value: Zeroizing::new(value.to_owned()), on: String::new() }
 }
 
 fn ask(field: &str) -> Reveal {

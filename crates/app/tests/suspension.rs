@@ -18,11 +18,13 @@ use chuangsha_app::{
     registration::{
         audit_desk, desk as counter,
         desk::Capture,
+        ending,
         order::{Customer, Order, State as OrderState},
         reregistration::{self, Reregistration},
         subscription,
         table::{self as orders, NumberState, Subscription},
     },
+    subscribers::find,
     suspension::{
         self, Ground, Hold, Level, Notice, State, Stop, Tier,
         desk::{self, Asked, Emergency, Intake},
@@ -539,6 +541,111 @@ story!(a_number_that_is_not_mine_is_stopped_and_taken_out_of_my_name, kit, _phon
     let line = kit.app.read(move |tx| subscription::find(tx, number)).await.unwrap().unwrap();
     assert!(!line.real_name && line.person_key.is_none() && line.slot.is_none());
     assert_eq!(level(&kit, number).await, Some(Level::StoppedOut), "out of my name, and still stopped");
+});
+
+story!(whoever_has_a_disputed_number_registers_it_and_is_restored, kit, _phone => {
+    let clerk = kit.clerk(kit.outlet("S-0001", ChannelKind::SocialOutlet).await);
+    let (number, digits) = old_number(&kit, 1).await;
+    let order = at_the_counter(&kit, &clerk, &digits, 1).await;
+    approve(&kit, &order).await;
+    let manager = manager(&kit);
+    let held = desk::take(&kit.app, &manager, intake(&digits, Ground::Dispute)).await.unwrap();
+    desk::step(&kit.app, &manager, held, 1, Asked::Detach, "笔迹与人像均不符".into()).await.unwrap();
+    // The one who uses it comes to the counter with the notice in hand.
+    let order = at_the_counter(&kit, &clerk, &digits, 2).await;
+    assert_eq!(code(desk::step(&kit.app, &manager, held, 1, Asked::End, "本人否认".into()).await), "suspension.being_registered");
+    approve(&kit, &order).await;
+    assert_eq!((hold(&kit, held).await.state, level(&kit, number).await), (State::Lifted, None), "in the transaction of the approval");
+    kit.work().await;
+    assert_eq!(kit.network.line(&digits).unwrap().action, "restore");
+});
+
+story!(an_unpaid_or_a_denied_line_is_ended_by_somebody_with_the_right_and_a_reason, kit, _phone => {
+    let clerk = kit.clerk(kit.outlet("S-0001", ChannelKind::SocialOutlet).await);
+    let (manager, agent) = (manager(&kit), kit.actor(Role::HotlineAgent, OrganisationKind::CarrierHq, kit.hq, ""));
+    let (unpaid, digits) = old_number(&kit, 1).await;
+    let due = Intake { due_on: Some("2026-10-23".to_owned()), ..intake(&digits, Ground::Arrears) };
+    let held = desk::take(&kit.app, &manager, due).await.unwrap();
+    kit.work().await;
+    let end = async |by: &Actor, id: Uuid, words: &str| {
+        let version = hold(&kit, id).await.version;
+        desk::step(&kit.app, by, id, version, Asked::End, words.into()).await
+    };
+    assert_eq!(code(end(&manager, held, "欠费").await), "suspension.not_due");
+    kit.clock.advance_ms(60 * DAY_MS);
+    assert_eq!(code(end(&agent, held, "欠费").await), "people.denied");
+    assert_eq!(code(end(&manager, held, "").await), "suspension.no_reason");
+    assert_eq!(end(&manager, held, "停机满六十日仍未缴费").await.unwrap().state, State::Terminated);
+    kit.work().await;
+    assert_eq!(kit.network.line(&digits).unwrap().history, ["stop_out", "terminate"], "never restored on the way out");
+    let line = kit.app.read(move |tx| subscription::find(tx, unpaid)).await.unwrap().unwrap();
+    assert_eq!(line.state, subscription::ServiceState::Ended);
+    let said = kit.app.read(move |tx| Ok(tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE action IN ('suspension.end', 'subscription.end')", &[])?.int(0)?));
+    assert_eq!(said.await.unwrap(), 2);
+    // A number that is not mine: first out of my name, then ended.
+    let (_, digits) = old_number(&kit, 2).await;
+    let order = at_the_counter(&kit, &clerk, &digits, 1).await;
+    approve(&kit, &order).await;
+    let held = desk::take(&kit.app, &manager, intake(&digits, Ground::Dispute)).await.unwrap();
+    assert_eq!(code(end(&manager, held, "本人否认").await), "suspension.not_detached");
+    desk::step(&kit.app, &manager, held, 1, Asked::Detach, "笔迹与人像均不符".into()).await.unwrap();
+    end(&manager, held, "无人认领").await.unwrap();
+    // A risk ends nobody's service.
+    let (risk, _) = old_number(&kit, 3).await;
+    let held = stop(&kit, asked(risk, Ground::Risk, Level::StoppedOut)).await.unwrap();
+    assert_eq!(code(end(&manager, held, "风险").await), "suspension.not_ending");
+});
+
+story!(whoever_had_a_number_on_a_day_is_found_after_it_was_issued_anew, kit, _phone => {
+    let clerk = kit.clerk(kit.outlet("S-0001", ChannelKind::SocialOutlet).await);
+    let (manager, officer) = (manager(&kit), kit.actor(Role::PrivacyOfficer, OrganisationKind::CarrierHq, kit.hq, ""));
+    let (first, digits) = old_number(&kit, 1).await;
+    let order = at_the_counter(&kit, &clerk, &digits, 1).await;
+    approve(&kit, &order).await;
+    let pool = kit.app.read(move |tx| subscription::find(tx, first)).await.unwrap().unwrap();
+    let due = Intake { due_on: Some("2026-10-23".to_owned()), ..intake(&digits, Ground::Arrears) };
+    let held = desk::take(&kit.app, &manager, due).await.unwrap();
+    kit.clock.advance_ms(60 * DAY_MS);
+    let version = hold(&kit, held).await.version;
+    desk::step(&kit.app, &manager, held, version, Asked::End, "停机满六十日仍未缴费".into()).await.unwrap();
+    let ended = kit.app.clock.now();
+    kit.clock.advance_ms(90 * DAY_MS - 1);
+    assert_eq!(ending::sweep(&kit.app).await.unwrap(), 0, "it rests for its ninety days");
+    kit.clock.advance_ms(1);
+    assert_eq!(ending::sweep(&kit.app).await.unwrap(), 1);
+    // Issued to somebody else ten days later.
+    kit.clock.advance_ms(10 * DAY_MS);
+    let (app, anew) = (kit.app.clone(), kit.app.clock.now());
+    let second = app.ids.next(anew);
+    let number = pool.number_id;
+    kit.app.write(move |tx| {
+        let found = orders::number(tx, number)?;
+        orders::move_number(tx, number, NumberState::Free, NumberState::Held, Some(second))?;
+        orders::move_number(tx, number, NumberState::Held, NumberState::InUse, Some(second))?;
+        orders::add_subscription(tx, &Subscription {
+            id: second, number, number_index: found.index, subject: None, person_key: None, region: kit::CITY.to_owned(),
+            channel_kind: ChannelKind::SocialOutlet as i64, product: found.product, real_name: false, since: anew,
+        })
+    }).await.unwrap();
+    let on = async |day: &str| {
+        let search = find::Search { by: "number".into(), value: Zeroizing::new(digits.clone()), on: day.to_owned() };
+        find::search(&kit.app, &officer, search).await
+    };
+    let day = |at: Timestamp| at.day().to_string();
+    assert_eq!(on("").await.unwrap(), second, "the new holder alone has it now");
+    assert_eq!(on(&day(kit::start())).await.unwrap(), first, "and on a day before, the one who had it then");
+    assert_eq!(on(&day(ended)).await.unwrap(), first);
+    assert_eq!(code(on(&day(ended.plus_ms(20 * DAY_MS))).await), "subscriber.not_found", "while it rested it was nobody's");
+    assert_eq!(on(&day(anew)).await.unwrap(), second);
+    assert_eq!(code(on("yesterday").await), "subscriber.day_form");
+    let former = kit.app.read(move |tx| subscription::find(tx, first)).await.unwrap().unwrap();
+    assert_eq!((former.number_id, former.state), (number, subscription::ServiceState::Ended), "the former line still knows its number");
+    assert_eq!(kit.broken().await, Vec::<&str>::new());
+    // Two years after its end it is forgotten (L-REG-8, L-PIP-4); the new holder is not.
+    kit.clock.set(ended.plus_ms(731 * DAY_MS));
+    assert_eq!(ending::sweep(&kit.app).await.unwrap(), 1);
+    assert_eq!(code(on(&day(ended)).await), "subscriber.not_found");
+    assert_eq!(on("").await.unwrap(), second);
 });
 
 story!(a_punished_person_keeps_one_basic_line_until_the_term_is_over, kit, _phone => {

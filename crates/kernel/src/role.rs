@@ -218,6 +218,8 @@ vocabulary! {
         SuspensionAppeal = "suspension.appeal",
         /// 紧急复机
         SuspensionInterrupt = "suspension.interrupt",
+        /// 欠费或异议销号
+        SuspensionEnd = "suspension.end",
         /// 查看来电甄别
         ScreeningView = "screening.view",
         /// 管理名单、规则与快照，裁定误拦申诉

@@ -593,7 +593,7 @@ impl Year {
                     self.step(&case, Asked::Exempt { until: self.days_on(40) }).await;
                 }
                 5 => {
-                    let done = self.step(&case, Asked::Protect { category: "elderly".to_owned() }).await;
+                    let done = self.step(&case, Asked::Protect { category: "elderly".to_owned(), until: String::new() }).await;
                     if done {
                         self.outside.with(|inside, _| inside.protected.insert(who));
                     }
@@ -627,7 +627,7 @@ impl Year {
             .write(move |tx| match subscription::find(tx, line)? {
                 Some(held) => {
                     suspension::ended(&app, tx, By::System("world"), line, now)?;
-                    ending::end_line(&app, tx, By::System("world"), &held, "模拟", now)
+                    ending::end_line(&app, tx, By::System("world"), &held, ending::Rest::Counted, "模拟", now)
                 }
                 None => Ok(()),
             })

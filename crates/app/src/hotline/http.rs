@@ -121,7 +121,11 @@ impl NewTicket {
     pub async fn read(self, app: &App, actor: &Actor) -> Result<Intake> {
         let subscription = match self.number.trim() {
             "" => None,
-            _ => Some(find::search(app, actor, Search { by: BY_NUMBER.to_owned(), value: self.number.clone() }).await.map_err(at_number)?),
+            _ => Some(
+                find::search(app, actor, Search { by: BY_NUMBER.to_owned(), value: self.number.clone(), on: String::new() })
+                    .await
+                    .map_err(at_number)?,
+            ),
         };
         Ok(Intake { subscription, kind: self.kind, topic: self.topic, region: self.region, place: self.place, words: self.words })
     }

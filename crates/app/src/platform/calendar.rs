@@ -18,7 +18,7 @@ pub struct NoNotice(pub i16);
 /// Codes of this piece.
 pub mod code {
     chuangsha_kernel::codes! {
-        NO_NOTICE = "calendar.no_notice", 409, "缺少 {year} 年节假日安排，工作日无法计算，已暂缓办理", "The holidays of {year} are not in the rules: working days cannot be counted, and the step is held", "在 rules/cn/clocks.toml 中补录该年国务院办公厅通知后重试", "Add the State Council's notice of that year to rules/cn/clocks.toml and try again";
+        NO_NOTICE = "calendar.no_notice", 409, "缺少 {year} 年节假日安排，工作日无法计算，已暂缓办理", "The holidays of {year} are not in the rules: working days cannot be counted, and the step is held", "把国务院办公厅关于 {year} 年部分节假日安排的通知写成 [[day]] 条目，放入本地规则包目录，或升级到含该年的版本；补录前停机与工作日时限一律暂缓", "Write the State Council's notice on the holidays of {year} as [[day]] entries into a local rule pack, or upgrade to a version that has the year; until then stops and clocks of working days wait";
     }
 }
 
@@ -47,6 +47,11 @@ impl<'r> Calendar<'r> {
     /// [`NoNotice`]: the year's notice is missing.
     pub fn is_working(self, day: Date) -> Result<bool, NoNotice> {
         if self.0.knows_year(day.year()) { Ok(self.0.is_working_day(day)) } else { Err(NoNotice(day.year())) }
+    }
+
+    /// 缺哪一年: the first year between two days whose notice is missing.
+    pub fn missing(self, from: Date, until: Date) -> Option<NoNotice> {
+        (from.year()..=until.year()).find(|year| !self.0.knows_year(*year)).map(NoNotice)
     }
 
     /// The last of `days` working days after `from`, the first not counted; `from` itself for none. At most 400.
@@ -130,6 +135,10 @@ mod tests {
         let calendar = Calendar::new(&rules);
         // Friday 13 February 2026: Saturday is worked, then the holidays until Monday 23.
         assert_eq!(calendar.is_working(date(2026, 2, 14)), Ok(true));
+        // 2024: the Sunday before the Spring Festival was worked, 17 February was still a holiday.
+        assert_eq!(calendar.is_working(date(2024, 2, 4)), Ok(true));
+        assert_eq!(calendar.is_working(date(2024, 2, 16)), Ok(false));
+        assert_eq!(calendar.is_working(date(2024, 10, 12)), Ok(true));
         assert_eq!(calendar.is_working(date(2026, 2, 16)), Ok(false));
         assert_eq!(calendar.working_days_after(date(2026, 2, 13), 0), Ok(date(2026, 2, 13)));
         assert_eq!(calendar.working_days_after(date(2026, 2, 13), 5), Ok(date(2026, 2, 27)));
@@ -145,6 +154,8 @@ mod tests {
         // The clock starts in a known year and would end in an unknown one.
         let last = (2026..2031).filter(|year| rules.knows_year(*year)).max().unwrap();
         assert_eq!(calendar.working_days_after(date(last, 12, 30), 5), Err(NoNotice(last + 1)));
+        assert_eq!(calendar.missing(date(last, 3, 1), date(last, 12, 31)), None);
+        assert_eq!(calendar.missing(date(last, 3, 1), date(last + 2, 1, 1)), Some(NoNotice(last + 1)), "the first one that is missing");
         let problem = NoNotice(2031).problem();
         assert_eq!(problem.code.id, "calendar.no_notice");
     }

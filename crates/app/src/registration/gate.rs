@@ -139,6 +139,8 @@ impl Handler for NetworkHandler {
             let key = message.key.as_str();
             let done = if key.starts_with(suspension::line::KEY) {
                 suspension::line::command(&self.0, message).await
+            } else if key.starts_with(suspension::line::END) {
+                suspension::line::ended(&self.0, message).await
             } else if key.starts_with(remediation::contact::END) {
                 remediation::contact::end(&self.0, message).await
             } else {

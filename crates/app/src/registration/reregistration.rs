@@ -54,8 +54,7 @@ pub async fn open(app: &App, actor: &Actor, input: Reregistration) -> Result<Ord
         let channel = desk::open_channel(&writer, tx, &actor, Mode::Counter, now)?;
         let held = subscription::of_number(tx, &index)?.filter(|held| held.state == ServiceState::InService);
         let held = held.ok_or(Refusal::NotInServiceHere)?;
-        let open = "SELECT 1 FROM registration_order WHERE existing = $1 AND state NOT IN (11, 12, 13, 14)";
-        if tx.query_opt(open, &params![&held.id])?.is_some() {
+        if under_way(tx, held.id)? {
             return Err(Refusal::AlreadyReregistering.into());
         }
         let hold = writer.clock_rule("registration.reservation", now)?;
@@ -80,6 +79,26 @@ pub async fn open(app: &App, actor: &Actor, input: Reregistration) -> Result<Ord
         Ok(order.id)
     })
     .await
+}
+
+/// Whether an order to register this line anew is open.
+///
+/// # Errors
+/// The record fails.
+pub fn under_way(tx: &mut Tx, subscription: uuid::Uuid) -> Result<bool> {
+    let sql = "SELECT 1 FROM registration_order WHERE existing = $1 AND state NOT IN (11, 12, 13, 14)";
+    Ok(tx.query_opt(sql, &params![&subscription])?.is_some())
+}
+
+/// Whether an order verified whoever holds this line: the one that opened it, or one that registered it anew.
+///
+/// # Errors
+/// The record fails.
+pub fn was_verified(tx: &mut Tx, subscription: uuid::Uuid) -> Result<bool> {
+    // A line opened here keeps its order's id.
+    let sql = "SELECT 1 FROM registration_order WHERE id = $1 AND state = 11 UNION ALL \
+               SELECT 1 FROM registration_order WHERE existing = $1 AND state = 11 LIMIT 1";
+    Ok(tx.query_opt(sql, &params![&subscription])?.is_some())
 }
 
 /// The subscription an order is for, while it is in service.
@@ -115,6 +134,10 @@ pub(super) fn complete(app: &App, tx: &mut Tx, by: By<'_>, order: &Order, now: T
         figures::add(tx, app.ids.next(now), &place, figures::Metric::Remediated, 1)?;
     }
     suspension::verified(app, tx, by, id, now)?;
+    if held.subject.is_none() && held.person_key.is_none() {
+        // Denied by whoever it stood under and taken out of their name: it has its holder now, and that dispute is over (L-LIM-4).
+        suspension::lift_ground(app, tx, by, id, suspension::Ground::Dispute, "registered anew", now)?;
+    }
     remediation::restored(app, tx, id, order.id, now)?;
     match held.subject {
         // Whoever stood there before holds nothing any more: their data waits for its month, like any leaver's.

@@ -53,8 +53,10 @@ pub struct Held {
     pub slot: Option<i64>,
 }
 
-const COLUMNS: &str = "s.id, s.subject, s.person_key, s.number_id, n.number_sealed, s.region, s.channel_kind, s.product, s.real_name, s.state, \
-     s.since, q.slot FROM subscription s JOIN number_pool n ON n.id = s.number_id LEFT JOIN quota_slot q ON q.holder = s.id";
+/// A line that let go of its number is read with the number it had.
+const COLUMNS: &str = "s.id, s.subject, s.person_key, n.id, n.number_sealed, s.region, s.channel_kind, s.product, s.real_name, s.state, \
+     s.since, q.slot FROM subscription s LEFT JOIN number_tenure t ON t.subscription = s.id AND s.state = 2 \
+     JOIN number_pool n ON n.id = COALESCE(t.number_id, s.number_id) LEFT JOIN quota_slot q ON q.holder = s.id";
 
 fn held(row: &Row) -> Result<Held> {
     let broken = |column: &str| Failure::internal(format!("subscription.{column} holds a value this version does not know"));
@@ -101,6 +103,23 @@ pub fn in_service(tx: &mut Tx, ids: &[Uuid]) -> Result<std::collections::HashSet
 pub fn of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<Held>> {
     let row = tx.query_opt(&format!("SELECT {COLUMNS} WHERE n.number_index = $1"), &params![index])?;
     row.as_ref().map(held).transpose()
+}
+
+/// 某日机主: the lines that had this number on a day, the latest first; two where one ended and another began on it.
+///
+/// # Errors
+/// The record fails.
+pub fn of_number_on(tx: &mut Tx, index: &[u8], day: jiff::civil::Date) -> Result<Vec<Held>> {
+    let from = Timestamp::start_of(day);
+    let until = from.plus_ms(chuangsha_kernel::time::DAY_MS);
+    let sql = "SELECT subscription FROM number_tenure WHERE number_index = $1 AND since < $2 AND ended_at >= $3 ORDER BY ended_at DESC";
+    let ended = tx.query(sql, &params![index, until.0, from.0])?;
+    let standing = of_number(tx, index)?.filter(|held| held.state == ServiceState::InService && held.since < until);
+    let mut found: Vec<Held> = standing.into_iter().collect();
+    for row in ended {
+        found.extend(find(tx, row.uuid(0)?)?);
+    }
+    Ok(found)
 }
 
 /// What the hotline's switch is told of a number: id, registered or not, and whether anything counts against it.

@@ -142,15 +142,15 @@ fn perform(
             let Some(held) = subscription::find(tx, new.subscription)? else { return Ok(()) };
             suspension::ended(app, tx, by, new.subscription, now)?;
             new.hold = None;
-            ending::end_line(app, tx, by, &held, "remediation", now)?;
+            ending::end_line(app, tx, by, &held, ending::Rest::ByItsCase, "remediation", now)?;
             let key = format!("{}{}", contact::END, new.id);
-            outbox::post(
-                tx,
-                &outbox::Message { id: app.ids.next(now), topic: "network", key: &key, case: new.id, payload: &[], due: now },
-            )?;
+            // Younger than every stop of this number that may still be on its way.
+            let sequence = suspension::line::next_sequence(tx, held.number_id)?.to_string();
+            let payload = sequence.as_bytes();
+            outbox::post(tx, &outbox::Message { id: app.ids.next(now), topic: "network", key: &key, case: new.id, payload, due: now })?;
             Ok(())
         }
-        Effect::Free => ending::free_number(tx, new.subscription),
+        Effect::Free => ending::free_number(app, tx, new.subscription, now),
     }
 }
 

@@ -383,6 +383,10 @@ pub enum Refusal {
     StageOrder,
     #[error("a wave is only released after a simulation of the same scope")]
     NotSimulated,
+    #[error("no line of ours has this number")]
+    NumberUnknown,
+    #[error("whoever is protected is looked at one by one")]
+    OneByOne,
 }
 
 /// Codes of this module.
@@ -401,6 +405,8 @@ pub mod code {
         CAMPAIGN_STATE = "remediation.campaign_state", 409, "批次当前不能执行此步骤", "The campaign does not take this step now", "请刷新页面查看最新状态", "Reload the page to see where it stands";
         STAGE_ORDER = "remediation.stage_order", 422, "四个阶段须依次开始（R-REM-1）", "The four stages begin one after the other (R-REM-1)", "每个阶段的开始日期不早于前一阶段", "Let each begin no earlier than the one before";
         NOT_SIMULATED = "remediation.not_simulated", 409, "放行前须先模拟运行", "A wave is simulated before it is released", "点「模拟运行」看结果，再放行", "Simulate, look, then release";
+        NUMBER_UNKNOWN = "remediation.number_unknown", 422, "该号码不是本企业在网用户，没有补登工单，或不在您的管辖范围", "The number is no line of this carrier, has no case, or is not yours to see", "请核对完整的 11 位号码", "Check the full 11 digits";
+        ONE_BY_ONE = "remediation.one_by_one", 409, "该用户在保护名单中，不参与批量办理（R-REM-15）", "The customer is on the protected list and takes no part in a batch (R-REM-15)", "打开该工单，逐户核实后单独办理", "Open the case, look at it by itself, and act there";
     }
 }
 
@@ -422,6 +428,8 @@ impl Refuse for Refusal {
             Self::CampaignState => Problem::new(&code::CAMPAIGN_STATE),
             Self::StageOrder => Problem::new(&code::STAGE_ORDER).field("stages"),
             Self::NotSimulated => Problem::new(&code::NOT_SIMULATED),
+            Self::NumberUnknown => Problem::new(&code::NUMBER_UNKNOWN).field("number"),
+            Self::OneByOne => Problem::new(&code::ONE_BY_ONE),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     campaign::{self, Campaign, Planned, State as Runs, Wave},
     carry::{self, Because},
     case::{Case, Facts, Ladder, Stage, State, Step, Wait},
-    kind, ladder,
+    kind, ladder, protected,
     table::{self, Asked, Counts, Due},
 };
 use crate::{
@@ -52,7 +52,16 @@ impl Here {
 /// # Errors
 /// The record failed.
 pub async fn turn(app: &App) -> Result<usize> {
-    Ok(take_in(app).await? + tick(app).await?)
+    turn_at(app, app.clock.now()).await
+}
+
+/// As [`turn`], for a moment of its own: a past that is told step by step.
+///
+/// # Errors
+/// The record failed.
+pub async fn turn_at(app: &App, now: Timestamp) -> Result<usize> {
+    // Whoever is protected no longer is known before anything moves.
+    Ok(protected::expire(app, now).await? + take_in_at(app, now).await? + tick_at(app, now).await?)
 }
 
 /// Everything that is due takes one step: of running campaigns, and what goes back or ends whatever its campaign does.
@@ -60,16 +69,20 @@ pub async fn turn(app: &App) -> Result<usize> {
 /// # Errors
 /// The record failed.
 pub async fn tick(app: &App) -> Result<usize> {
+    tick_at(app, app.clock.now()).await
+}
+
+async fn tick_at(app: &App, now: Timestamp) -> Result<usize> {
     let running = app.read(|tx| campaign::list(tx, Some(Runs::Running), "", None, 1_000)).await?;
-    let mut moved = batch(app, Asked::Returning, None).await?;
+    let mut moved = batch(app, Asked::Returning, None, now).await?;
     for one in running {
-        moved += batch(app, Asked::Of(one.id), Some(one)).await?;
+        moved += batch(app, Asked::Of(one.id), Some(one), now).await?;
     }
     Ok(moved)
 }
 
-async fn batch(app: &App, asked: Asked, campaign: Option<Campaign>) -> Result<usize> {
-    let (writer, now, whole) = (app.clone(), app.clock.now(), campaign.clone());
+async fn batch(app: &App, asked: Asked, campaign: Option<Campaign>, now: Timestamp) -> Result<usize> {
+    let (writer, whole) = (app.clone(), campaign.clone());
     let done = app.write(move |tx| together(&writer, tx, asked, whole.as_ref(), BATCH, now)).await;
     match done {
         // One case that something refuses must not stop the others: they are taken one by one, and that one waits.
@@ -178,7 +191,11 @@ async fn apart(app: &App, asked: Asked, campaign: Option<Campaign>, now: Timesta
 /// # Errors
 /// The record failed.
 pub async fn take_in(app: &App) -> Result<usize> {
-    let (writer, now) = (app.clone(), app.clock.now());
+    take_in_at(app, app.clock.now()).await
+}
+
+async fn take_in_at(app: &App, now: Timestamp) -> Result<usize> {
+    let writer = app.clone();
     app.write(move |tx| {
         let Some(wave) = campaign::open_wave(tx)? else { return Ok(0) };
         let Some(of) = campaign::find(tx, wave.campaign)? else { return Ok(0) };
@@ -244,7 +261,7 @@ pub struct Simulation {
     pub in_scope: i64,
     /// Of them in a campaign already.
     pub claimed: i64,
-    /// On the protected list, anywhere: told, never stopped.
+    /// On the protected list, in the region: told, never stopped.
     pub protected: i64,
     /// Lines the wave would take in.
     pub touches: i64,
@@ -277,7 +294,7 @@ pub fn simulate(app: &App, tx: &mut Tx, of: &Campaign, size: i64, now: Timestamp
         .filter(|count| of.channels.is_empty() || of.channels.contains(&count.channel_kind))
         .map(|count| count.value)
         .sum::<i64>();
-    let protected = tx.query_one("SELECT COUNT(*) FROM remediation_protected", &[])?.int(0)?;
+    let protected = protected::count(tx, &of.region)?;
     let touches = (in_scope - claimed).clamp(0, size.max(0));
     let begins = |stage: Stage| plan.iter().filter(|one| one.stage == stage).map(|one| Timestamp::start_of(one.from)).min();
     let start = begins(Stage::Remind).map_or(now, |at| at.max(now));

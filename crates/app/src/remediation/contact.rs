@@ -84,8 +84,8 @@ async fn found(app: &App, templates: &Templates, message: &Leased) -> Result<Opt
     let found = app
         .read(move |tx| {
             let Some(case) = table::find(tx, id)? else { return Ok(None) };
-            // Restored, held or ended meanwhile, or the number is somebody else's by now: nothing is said any more.
-            if !stands(&case, payload.purpose) || case.contacts < n {
+            // Restored, held or ended meanwhile, or the number is somebody else's by now: nothing is said any more. Nor is what arrived said twice.
+            if !stands(&case, payload.purpose) || case.contacts < n || table::has_arrived(tx, id, n)? {
                 return Ok(None);
             }
             let Some(held) = subscription::find(tx, case.subscription)?.filter(|held| held.state == ServiceState::InService) else {
@@ -196,15 +196,10 @@ async fn settle(app: &App, key: &str, result: ContactResult, receipt: Option<Str
 }
 
 /// News of a contact; `false`: known already, or nobody waits for it.
-pub(super) fn heard(
-    app: &App,
-    tx: &mut Tx,
-    case: Uuid,
-    n: i64,
-    result: ContactResult,
-    receipt: Option<&str>,
-    now: Timestamp,
-) -> Result<bool> {
+///
+/// # Errors
+/// The record fails.
+pub fn heard(app: &App, tx: &mut Tx, case: Uuid, n: i64, result: ContactResult, receipt: Option<&str>, now: Timestamp) -> Result<bool> {
     if !table::settle_contact(tx, case, n, result, receipt, now)? {
         return Ok(false);
     }

@@ -4,13 +4,15 @@
 use chuangsha_kernel::{
     id::StaffId,
     phone::Phone,
+    problem::{Problem, Refuse},
     role::{Action, Resource},
     time::{DAY_MS, HOUR_MS, Timestamp},
 };
 use chuangsha_store::{Tx, params};
-use chuangsha_vault::{Domain, Field, Place as Sealed};
+use chuangsha_vault::Field;
 use jiff::civil::Date;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::{
     campaign::{self, Campaign, Planned, Publicity, State as Runs, Step as Turn, Target, Wave},
@@ -18,6 +20,7 @@ use super::{
     case::{Case, Ladder, Medium, Refusal, Stage, State, Step},
     clock::{self, Simulation},
     kind::Kind,
+    protected::{self, Category},
     refund,
     table::{self, Contact, ContactResult, Counts, Filter},
 };
@@ -25,21 +28,19 @@ use crate::{
     App, channels,
     platform::{
         actor::Actor,
-        audit::{By, Entry},
+        audit::{
+            By, Entry,
+            query::{self, Seen},
+        },
         failure::{Failure, Result, refuse},
-        keys, people,
+        people,
         purpose::{Purpose as LookPurpose, Reason},
         second,
     },
     registration::subscription,
+    subscribers,
     suspension::{self, Standing},
 };
-
-/// Where the words of a protected line are sealed.
-const PLACE: Sealed = Sealed::new("remediation_protected", "sealed");
-
-/// The subject whose data key seals the protected list.
-const LIST_SUBJECT: Uuid = Uuid::from_u128(0x7265_6d65_6479_7000_8000_0000_0000_0001);
 
 fn invalid(field: &'static str) -> Failure {
     refuse(Refusal::FieldInvalid(field))
@@ -218,6 +219,14 @@ pub async fn create(app: &App, actor: &Actor, input: NewCampaign) -> Result<Uuid
     .await
 }
 
+/// Staff number of whoever did it; nothing where it was a key, or somebody who is gone.
+pub(super) fn number_of(app: &App, tx: &mut Tx, staff: StaffId) -> Result<String> {
+    match app.staff_number(tx, staff) {
+        Err(Failure::Problem(_)) => Ok(String::new()),
+        found => found,
+    }
+}
+
 fn seen_campaign(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<Campaign> {
     let found = campaign::find(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;
     // A campaign of a province is seen from its cities, each for its own lines.
@@ -364,7 +373,9 @@ pub struct Whole {
     pub standing: Vec<table::Count>,
     /// Counts of its whole time.
     pub flow: Vec<table::Count>,
-    /// Lines of the scope with an open finding now.
+    /// Staff number of whoever runs it.
+    pub owner: String,
+    /// Lines of its region that are never stopped.
     pub protected: i64,
     /// Outlets visited since it began, and all of them (R-CHN-16).
     pub visits: (i64, i64),
@@ -393,7 +404,8 @@ pub async fn whole(app: &App, actor: &Actor, id: Uuid) -> Result<Whole> {
             waves: campaign::waves(tx, id)?,
             standing: table::counts(tx, Some(id), None)?,
             flow: table::counts(tx, Some(id), Some(("0000", "9999")))?,
-            protected: tx.query_one("SELECT COUNT(*) FROM remediation_protected", &[])?.int(0)?,
+            owner: found.owner.map_or(Ok(String::new()), |owner| number_of(&reader, tx, owner))?,
+            protected: protected::count(tx, &found.region)?,
             visits: channels::visited(tx, &found.region, Timestamp::start_of(found.from))?,
             publicity,
             campaign: found,
@@ -482,6 +494,88 @@ pub async fn parcel(app: &App, actor: &Actor, id: Uuid, staff: Vec<String>, each
     .await
 }
 
+/// 包保: what one member of staff has of a campaign.
+#[derive(Debug, Clone)]
+pub struct Parcelled {
+    /// Staff number.
+    pub number: String,
+    /// Lines.
+    pub lines: i64,
+    /// Of them re-registered.
+    pub restored: i64,
+    /// Stopped now.
+    pub stopped: i64,
+    /// Complaints.
+    pub complaints: i64,
+}
+
+/// 宣传记录 (R-CHN-17)
+#[derive(Debug, Clone)]
+pub struct Publicised {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: Publicity,
+    /// Where.
+    pub place: String,
+    /// How many.
+    pub pieces: i64,
+    /// By whom, staff number.
+    pub by: String,
+}
+
+/// 现场工作 of a campaign.
+#[derive(Debug, Clone)]
+pub struct FieldWork {
+    /// The campaign.
+    pub campaign: Campaign,
+    /// By staff number.
+    pub parcels: Vec<Parcelled>,
+    /// City, outlets visited since the campaign began, outlets.
+    pub visits: Vec<(String, i64, i64)>,
+    /// What was hung up, shown and said, newest first; 200 at most.
+    pub publicity: Vec<Publicised>,
+}
+
+/// What is done for a campaign among the customers. It reads cases, so it is a page of its own.
+///
+/// # Errors
+/// No such campaign, or not this person's to see.
+pub async fn field_work(app: &App, actor: &Actor, id: Uuid) -> Result<FieldWork> {
+    let (reader, actor) = (app.clone(), actor.clone());
+    app.read(move |tx| {
+        let found = seen_campaign(&reader, tx, &actor, id)?;
+        let mut parcels = Vec::new();
+        for (staff, [lines, restored, stopped, complaints]) in table::parcelled(tx, id)? {
+            parcels.push(Parcelled { number: number_of(&reader, tx, staff)?, lines, restored, stopped, complaints });
+        }
+        parcels.sort_by(|a, b| a.number.cmp(&b.number));
+        let region = if actor.region.starts_with(&found.region) { actor.region.clone() } else { found.region.clone() };
+        // Cities are named by their first four digits; a campaign of the whole country is one line.
+        let (province, city): (String, String) = (region.chars().take(2).collect(), region.chars().take(4).collect());
+        let mut cities: Vec<String> = reader.rules.provinces().cities(&province).map(|one| one.code.clone()).collect();
+        cities.retain(|one| one.starts_with(&city));
+        if province.is_empty() {
+            cities = vec![String::new()];
+        }
+        let since = Timestamp::start_of(found.from);
+        let mut visits = Vec::new();
+        for city in cities {
+            let (visited, all) = channels::visited(tx, &city, since)?;
+            visits.push((city, visited, all));
+        }
+        let sql = "SELECT at, kind, place, pieces, staff FROM remediation_publicity WHERE campaign = $1 ORDER BY id DESC LIMIT 200";
+        let mut publicity = Vec::new();
+        for row in tx.query(sql, &params![&id])? {
+            let Some(kind) = Publicity::from_i64(row.int(1)?) else { continue };
+            let by = row.opt_uuid(4)?.map_or(Ok(String::new()), |staff| number_of(&reader, tx, StaffId(staff)))?;
+            publicity.push(Publicised { at: row.timestamp(0)?, kind, place: row.text(2)?, pieces: row.int(3)?, by });
+        }
+        Ok(FieldWork { campaign: found, parcels, visits, publicity })
+    })
+    .await
+}
+
 /// A case with everything its page shows.
 #[derive(Debug, Clone)]
 pub struct CaseFile {
@@ -505,6 +599,8 @@ pub struct CaseFile {
     pub owner: String,
     /// Staff number of whom it is parcelled out to.
     pub worker: String,
+    /// What was done to it, oldest first.
+    pub history: Vec<Seen>,
 }
 
 fn seen_case(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<Case> {
@@ -524,22 +620,23 @@ pub async fn case_file(app: &App, actor: &Actor, id: Uuid) -> Result<CaseFile> {
         let campaign = campaign::find(tx, case.campaign)?.ok_or_else(|| refuse(Refusal::NotFound))?;
         let number = match subscription::find(tx, case.subscription)? {
             Some(held) => {
-                let digits = zeroize::Zeroizing::new(reader.open_pool_number(tx, held.number_id, &held.number_sealed)?);
+                let digits = Zeroizing::new(reader.open_pool_number(tx, held.number_id, &held.number_sealed)?);
                 Phone::parse(&digits).map(|phone| phone.masked()).unwrap_or_default()
             }
             None => String::new(),
         };
-        let staff = |tx: &mut Tx, id: Option<StaffId>| id.map_or(Ok(String::new()), |id| reader.staff_number(tx, id));
+        let staff = |tx: &mut Tx, id: Option<StaffId>| id.map_or(Ok(String::new()), |id| number_of(&reader, tx, id));
         Ok(CaseFile {
             campaign,
             number,
             contacts: table::contacts(tx, id)?,
             delivered: table::delivered(tx, id)?,
             standing: suspension::standing(tx, case.subscription)?,
-            protected: is_protected(tx, case.subscription)?,
+            protected: protected::is_on(tx, case.subscription)?,
             refund: refund::find(tx, id)?,
             owner: staff(tx, case.owner)?,
             worker: staff(tx, case.worker)?,
+            history: query::of_case(&reader, tx, id)?,
             case,
         })
     })
@@ -587,9 +684,17 @@ pub enum Asked {
     Protect {
         /// Which.
         category: String,
+        /// Last day, `2026-12-31`; empty: until somebody takes it off.
+        #[serde(default)]
+        until: String,
     },
     /// 移出保护名单
     Unprotect,
+    /// 分包 to one person; takes the right to run campaigns.
+    Parcel {
+        /// Staff number.
+        staff: String,
+    },
     /// 人工触达
     Reach {
         /// By which medium.
@@ -613,9 +718,6 @@ pub enum Asked {
         account_closed: bool,
     },
 }
-
-/// 保护名单分类: who is never stopped.
-pub const PROTECTED: [&str; 4] = ["emergency", "hospital", "elderly", "other"];
 
 /// The second person's approval is bound to this case and these hours.
 fn what(case: &Case, hours: i64) -> second::What {
@@ -645,6 +747,79 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, asked: Asked
     }
 }
 
+/// 批量办理: the same act on one of many chosen lines, at the version it has now. A line that already is as asked changes nothing.
+///
+/// # Errors
+/// As [`step`]; [`Refusal::OneByOne`]: whoever is protected is looked at by itself, never among many.
+pub async fn among_many(app: &App, actor: &Actor, id: Uuid, asked: Asked, words: String) -> Result<()> {
+    let now = app.clock.now();
+    let words = words.trim().chars().take(200).collect::<String>();
+    let (writer, actor) = (app.clone(), actor.clone());
+    app.write(move |tx| {
+        let old = seen_case(&writer, tx, &actor, id)?;
+        let protects = matches!(asked, Asked::Protect { .. });
+        if protected::is_on(tx, old.subscription)? {
+            return if protects { Ok(()) } else { Err(refuse(Refusal::OneByOne)) };
+        }
+        let already = match &asked {
+            Asked::Own { staff } => old.owner == Some(worker(&writer, tx, staff)?),
+            Asked::Parcel { staff } => old.worker == Some(worker(&writer, tx, staff)?),
+            Asked::Exempt { until } => old.exempt_until == Some(Timestamp::start_of(day(until, "until")?).plus_ms(DAY_MS)),
+            _ => false,
+        };
+        if already {
+            return Ok(());
+        }
+        one_step(&writer, tx, &actor, (id, old.version), &asked, &words, now).map(drop)
+    })
+    .await
+}
+
+/// 按号码找工单: the open case of a line, else its last one. Looked up by the full number and counted like every look-up.
+///
+/// # Errors
+/// [`Refusal::NumberUnknown`]: no such line, or none that has a case this person sees; the codes of [`crate::subscribers::find::search`].
+pub async fn of_number(app: &App, actor: &Actor, number: Zeroizing<String>) -> Result<Uuid> {
+    actor.reach(app, Action::RemediationView)?;
+    let now = app.clock.now();
+    let phone = Phone::parse(number.trim()).map_err(|error| Failure::from(error.problem().field("number")))?;
+    let index = app.vault.blind(Field::Phone, &phone.e164())?.0;
+    let (writer, actor) = (app.clone(), actor.clone());
+    let found = app
+        .write(move |tx| {
+            let limit = writer.number_rule("protection.lookups_per_hour", now, "")?;
+            let sql =
+                "SELECT COUNT(*) FROM audit_entry WHERE staff = $1 AND at > $2 AND action IN ('subscriber.search', 'remediation.search')";
+            if tx.query_one(sql, &params![actor.staff.as_bytes(), now.plus_ms(-HOUR_MS)])?.int(0)? >= limit.value {
+                return Err(Problem::new(&subscribers::code::LOOKUPS_SPENT).with("limit", limit.value).into());
+            }
+            let held = subscription::of_number(tx, &index)?;
+            let case = match &held {
+                Some(held) => table::latest_of(tx, held.id)?,
+                None => None,
+            };
+            let seen = |case: &Case| actor.may(&writer, Action::RemediationView, &place(&writer, &actor, &case.region));
+            let case = case.filter(seen);
+            let facts = serde_json::json!({ "found": case.is_some() }).to_string();
+            let entry = Entry {
+                action: "remediation.search",
+                case_kind: "remediation",
+                case: case.as_ref().map(|case| case.id),
+                step: "number",
+                article: "L-PIP-8",
+                pack: &writer.rules.version,
+                facts: &facts,
+                subject: held.filter(|_| case.is_some()).and_then(|held| held.subject),
+                ..Entry::default()
+            };
+            writer.audit(tx, By::Actor(&actor), &entry, now)?;
+            Ok::<_, Failure>(case.map(|case| case.id))
+        })
+        .await?;
+    // Refused outside the transaction: a look-up that found nothing stays in the log.
+    found.ok_or_else(|| refuse(Refusal::NumberUnknown))
+}
+
 enum Done {
     Case(Box<Case>),
     Asked,
@@ -652,7 +827,8 @@ enum Done {
 
 fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), asked: &Asked, words: &str, now: Timestamp) -> Result<Done> {
     let old = seen_case(app, tx, actor, id)?;
-    actor.require(app, Action::RemediationWork, &place(app, actor, &old.region))?;
+    let right = if matches!(asked, Asked::Parcel { .. }) { Action::RemediationManage } else { Action::RemediationWork };
+    actor.require(app, right, &place(app, actor, &old.region))?;
     if old.version != version {
         return Err(refuse(Refusal::Changed));
     }
@@ -700,14 +876,16 @@ fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), a
         Asked::Release => Step::Release { by: actor.staff },
         Asked::Own { staff } => Step::Own { owner: worker(app, tx, staff)? },
         Asked::Exempt { until } => Step::Exempt { until: Timestamp::start_of(day(until, "until")?).plus_ms(DAY_MS) },
-        Asked::Protect { category } => {
-            protect(app, tx, actor, old.subscription, category, words, now)?;
+        Asked::Protect { category, until } => {
+            let category = Category::parse(category).ok_or_else(|| invalid("category"))?;
+            let said = protected::Said { category, until: protected::read_until(until, now)?, words };
+            protected::put(app, tx, actor.staff, (old.subscription, &old.region), said, now)?;
             Step::Protect
         }
         Asked::Unprotect => {
-            tx.push("DELETE FROM remediation_protected WHERE subscription = $1", &params![&old.subscription])?;
-            return unprotected(app, tx, actor, &old, words, now).map(|case| Done::Case(Box::new(case)));
+            return protected::remove_in(app, tx, actor, &old, words, now).map(|case| Done::Case(Box::new(case)));
         }
+        Asked::Parcel { staff } => Step::Parcel { worker: worker(app, tx, staff)? },
         Asked::Reach { medium, delivered, receipt } => {
             let receipt = receipt.trim();
             if !(2..=40).contains(&receipt.chars().count()) || matches!(medium, Medium::Sms) {
@@ -757,45 +935,6 @@ fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), a
     let case = carry::step(app, tx, By::Actor(actor), &old, decision, Because { why: words, approver }, &mut counts, now)?;
     counts.flush(&app.ids, tx, now)?;
     Ok(Done::Case(Box::new(case)))
-}
-
-fn protect(app: &App, tx: &mut Tx, actor: &Actor, subscription: Uuid, category: &str, words: &str, now: Timestamp) -> Result<()> {
-    if !PROTECTED.contains(&category) {
-        return Err(invalid("category"));
-    }
-    let key = app.key_of(tx, LIST_SUBJECT, Domain::Identity)?;
-    // Bound to its row: an entry moved to another line does not open as that line's.
-    let sealed = keys::seal(&key, PLACE, &format!("{subscription}|{category}|{words}"))?;
-    tx.push(
-        "INSERT INTO remediation_protected (subscription, sealed, staff, at) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (subscription) DO UPDATE SET sealed = excluded.sealed, staff = excluded.staff, at = excluded.at",
-        &params![&subscription, &sealed, actor.staff.as_bytes(), now.0],
-    )?;
-    Ok(())
-}
-
-/// Off the list again: the clock looks at the case now and begins where it stands.
-fn unprotected(app: &App, tx: &mut Tx, actor: &Actor, old: &Case, words: &str, now: Timestamp) -> Result<Case> {
-    let entry = Entry {
-        action: "remediation.unprotect",
-        case_kind: "remediation",
-        case: Some(old.id),
-        article: "R-REM-15",
-        pack: &app.rules.version,
-        facts: "{}",
-        why: words,
-        ..Entry::default()
-    };
-    app.audit(tx, By::Actor(actor), &entry, now)?;
-    if old.wait == super::Wait::Protected {
-        table::look_later(tx, old, now, super::Wait::Nothing)?;
-    }
-    Ok(old.clone())
-}
-
-fn is_protected(tx: &mut Tx, subscription: Uuid) -> Result<bool> {
-    let row = tx.query_opt("SELECT 1 FROM remediation_protected WHERE subscription = $1", &params![&subscription])?;
-    Ok(row.is_some())
 }
 
 /// 投诉升级, from the hotline: the case of this line, where it has one, is held until its owner releases it. Says which.

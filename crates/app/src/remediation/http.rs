@@ -15,6 +15,7 @@ use super::{
     clock::Simulation,
     desk::{self, Asked, NewCampaign, TargetInput},
     kind::Kind,
+    protected::{self as list, Category, NewProtected, Taken},
     refund, table,
 };
 use crate::{
@@ -41,6 +42,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(find_case))
         .routes(routes!(step))
         .routes(routes!(refunds))
+        .routes(routes!(protected, protect))
+        .routes(routes!(protect_many))
+        .routes(routes!(unprotect))
 }
 
 /// A campaign as a program reads it.
@@ -385,6 +389,88 @@ pub struct StepInput {
 async fn step(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<StepInput>) -> Result<Json<CaseView>> {
     let next = desk::step(&app, &actor, id, input.version, input.asked, input.words).await?;
     Ok(Json(CaseView::from(&next)))
+}
+
+/// A line that is never stopped, as a program reads it.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = RemediationProtected)]
+pub struct ProtectedView {
+    /// The line.
+    pub subscription: Uuid,
+    /// `138****1234`
+    pub number: String,
+    /// City.
+    pub region: String,
+    /// Why.
+    pub category: Category,
+    /// In words.
+    pub words: String,
+    /// Ends then, RFC 3339; absent: not by itself.
+    pub until: Option<String>,
+    /// Entered at, RFC 3339.
+    pub at: String,
+    /// The line's open case.
+    pub case: Option<Uuid>,
+}
+
+/// What the protected list may be narrowed by.
+#[derive(Debug, Clone, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ProtectedQuery {
+    /// Region or the start of one.
+    pub region: String,
+    /// Line of the last entry of the page before.
+    pub after: Option<Uuid>,
+    /// Rows, 1 to 1,000; 50 when absent.
+    pub limit: Option<i64>,
+}
+
+/// Lines that are never stopped.
+#[utoipa::path(get, path = "/remediation/protected", tag = "remediation", params(ProtectedQuery), responses((status = 200, body = Vec<ProtectedView>)))]
+async fn protected(State(app): State<App>, actor: Actor, Query(query): Query<ProtectedQuery>) -> Result<Json<Vec<ProtectedView>>> {
+    let limit = query.limit.unwrap_or(50).clamp(1, 1_000);
+    let (found, _) = list::list(&app, &actor, &query.region, query.after, limit).await?;
+    let view = |one: list::Protected| ProtectedView {
+        subscription: one.subscription,
+        number: one.number,
+        region: one.region,
+        category: one.category,
+        words: one.words,
+        until: one.until.map(|at| at.rfc3339()),
+        at: one.at.rfc3339(),
+        case: one.case,
+    };
+    Ok(Json(found.into_iter().map(view).collect()))
+}
+
+/// Enters a line; one that its case stopped is lifted at once.
+#[utoipa::path(post, path = "/remediation/protected", tag = "remediation", request_body = NewProtected, responses((status = 201, body = Made)))]
+async fn protect(State(app): State<App>, actor: Actor, Body(input): Body<NewProtected>) -> Result<(StatusCode, Json<Made>)> {
+    let (id, _) = list::add(&app, &actor, &input).await?;
+    Ok((StatusCode::CREATED, Json(Made { id })))
+}
+
+/// Enters lines from a CSV file: `number,category,until,words`. Good rows land, wrong ones are told one by one.
+#[utoipa::path(post, path = "/remediation/protected/files", tag = "remediation", request_body(content = String, content_type = "text/csv"), responses((status = 200, body = Taken)))]
+async fn protect_many(State(app): State<App>, actor: Actor, body: axum::body::Bytes) -> Result<Json<Taken>> {
+    Ok(Json(list::take(&app, &actor, &body).await?))
+}
+
+/// Why a line is taken off.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RemediationUnprotected)]
+pub struct RemovalInput {
+    /// 2 to 200 characters.
+    pub words: String,
+}
+
+/// Takes a line off the list.
+#[utoipa::path(post, path = "/remediation/protected/{id}/removal", tag = "remediation", params(("id" = Uuid, Path)), request_body = RemovalInput, responses((status = 204)))]
+async fn unprotect(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<RemovalInput>) -> Result<StatusCode> {
+    list::remove(&app, &actor, id, input.words).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A refund as a program reads it.

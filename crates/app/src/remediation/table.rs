@@ -169,6 +169,12 @@ pub fn open_of(tx: &mut Tx, subscription: Uuid) -> Result<Option<Case>> {
     tx.query_opt(&sql, &params![&subscription])?.as_ref().map(read).transpose()
 }
 
+/// The case of a line that was made last, open or not.
+pub fn latest_of(tx: &mut Tx, subscription: Uuid) -> Result<Option<Case>> {
+    let sql = format!("SELECT {} FROM remediation_case WHERE subscription = $1 ORDER BY id DESC LIMIT 1", columns(""));
+    tx.query_opt(&sql, &params![&subscription])?.as_ref().map(read).transpose()
+}
+
 /// Writes a new case; `false`: the line is in another campaign.
 pub fn insert(tx: &mut Tx, case: &Case) -> Result<bool> {
     let places = (1..=COLUMNS.len()).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
@@ -375,6 +381,24 @@ pub fn settle_contact(tx: &mut Tx, case: Uuid, n: i64, result: ContactResult, re
         &params![&case, n, result as i64, now.0, receipt],
     )?;
     Ok(moved == 1)
+}
+
+/// Whether a contact arrived.
+pub fn has_arrived(tx: &mut Tx, case: Uuid, n: i64) -> Result<bool> {
+    let sql = "SELECT 1 FROM remediation_contact WHERE case_id = $1 AND n = $2 AND result = 2";
+    Ok(tx.query_opt(sql, &params![&case, n])?.is_some())
+}
+
+/// Contacts nothing was heard of yet: case, number, medium. It looks through the whole log: for small bases and tests.
+pub fn unheard(tx: &mut Tx) -> Result<Vec<(Uuid, i64, Medium)>> {
+    let sql = "SELECT case_id, n, medium FROM remediation_contact WHERE result IN (0, 1) ORDER BY case_id, n";
+    let mut unheard = Vec::new();
+    for row in tx.query(sql, &[])? {
+        if let Some(medium) = Medium::from_i64(row.int(2)?) {
+            unheard.push((row.uuid(0)?, row.int(1)?, medium));
+        }
+    }
+    Ok(unheard)
 }
 
 /// The contacts of a case, newest first.
@@ -612,6 +636,16 @@ pub fn unparcelled(tx: &mut Tx, campaign: Uuid, limit: i64) -> Result<Vec<Case>>
         columns("")
     );
     tx.query(&sql, &params![&campaign, limit])?.iter().map(read).collect()
+}
+
+/// What each member of staff has of a campaign: lines, of them re-registered, of them stopped, complaints.
+pub fn parcelled(tx: &mut Tx, campaign: Uuid) -> Result<Vec<(StaffId, [i64; 4])>> {
+    let sql = "SELECT worker, COUNT(*), SUM(CASE WHEN state = 9 THEN 1 ELSE 0 END), SUM(CASE WHEN state IN (6, 7, 11) THEN 1 ELSE 0 END), \
+               SUM(complaints) FROM remediation_case WHERE worker IS NOT NULL AND campaign = $1 GROUP BY worker";
+    tx.query(sql, &params![&campaign])?
+        .iter()
+        .map(|row| Ok((StaffId(row.uuid(0)?), [row.int(1)?, row.int(2)?, row.int(3)?, row.int(4)?])))
+        .collect()
 }
 
 /// Named checks over a whole database: each counts the rows that break an invariant.

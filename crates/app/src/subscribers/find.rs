@@ -37,11 +37,15 @@ pub struct Search {
     /// The full number.
     #[schema(value_type = String)]
     pub value: Zeroizing<String>,
+    /// With `number`: who had it on this day, `2026-03-01`; empty: who has it now.
+    #[serde(default)]
+    pub on: String,
 }
 
 /// The blind index of what is looked up.
 enum Index {
     Number([u8; 16]),
+    NumberOn([u8; 16], jiff::civil::Date),
     Document(DocumentKind, [u8; 16], [u8; 16]),
 }
 
@@ -77,7 +81,11 @@ pub async fn search(app: &App, actor: &Actor, search: Search) -> Result<Uuid> {
                 action: "subscriber.search",
                 case_kind: "subscriber",
                 case: found.map(|(id, _)| id),
-                step: if matches!(index, Index::Number(_)) { "number" } else { "document" },
+                step: match index {
+                    Index::Number(_) => "number",
+                    Index::NumberOn(..) => "number_on_day",
+                    Index::Document(..) => "document",
+                },
                 article: &limit.article,
                 pack: &limit.pack_version,
                 facts: &facts,
@@ -96,7 +104,15 @@ fn index(app: &App, search: &Search) -> Result<Index> {
     let at = |refusal: &dyn Refuse| Failure::from(refusal.problem().field("value"));
     if search.by == BY_NUMBER {
         let phone = Phone::parse(&search.value).map_err(|error| at(&error))?;
-        return Ok(Index::Number(app.vault.blind(Field::Phone, &phone.e164())?.0));
+        let index = app.vault.blind(Field::Phone, &phone.e164())?.0;
+        return match search.on.trim() {
+            "" => Ok(Index::Number(index)),
+            day => day.parse().map(|day| Index::NumberOn(index, day)).map_err(|_| Problem::new(&code::DAY_FORM).field("on").into()),
+        };
+    }
+    if !search.on.trim().is_empty() {
+        // A document is its holder's on every day: a day beside it would be left out silently.
+        return Err(Problem::new(&code::DAY_FORM).field("on").into());
     }
     let kind = DocumentKind::parse(&search.by).ok_or_else(|| Problem::new(&code::KIND_UNKNOWN).field("by"))?;
     let document = Document::parse(kind, &search.value, app.rules.provinces()).map_err(|error| at(&error))?;
@@ -108,6 +124,9 @@ fn index(app: &App, search: &Search) -> Result<Index> {
 fn look_up(app: &App, tx: &mut Tx, actor: &Actor, index: &Index) -> Result<Option<(Uuid, Option<SubjectId>)>> {
     let found = match index {
         Index::Number(index) => subscription::of_number(tx, index)?.map(|held| (held.id, held.subject, held.region)),
+        Index::NumberOn(index, day) => {
+            subscription::of_number_on(tx, index, *day)?.into_iter().next().map(|held| (held.id, held.subject, held.region))
+        }
         Index::Document(kind, index, person) => match subscription::of_document(tx, *kind, index, person)? {
             Some(subject) => Some((subject.0, Some(subject), super::view::home(tx, subject)?)),
             None => None,

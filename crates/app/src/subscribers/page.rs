@@ -66,17 +66,18 @@ pub fn pages() -> Router<App> {
 
 async fn search(State(app): State<App>, actor: Actor, shell: Shell) -> Result<Response> {
     actor.reach(&app, Action::SubscriberView)?;
-    Ok(page(&form(shell, BY_NUMBER, "", None)))
+    Ok(page(&form(shell, BY_NUMBER, "", "", None)))
 }
 
 /// The search; what was typed comes back with what is wrong with it, never in an address.
-fn form(shell: Shell, by: &str, typed: &str, problem: Option<&Problem>) -> DetailPage {
+fn form(shell: Shell, by: &str, typed: &str, on: &str, problem: Option<&Problem>) -> DetailPage {
     let (w, language) = (shell.w, shell.language);
     let mut ways = vec![Choice::new(BY_NUMBER, w.subscriber_by_number)];
     ways.extend(view::document_kinds().map(|kind| Choice::new(kind.as_str(), document_words(language, kind.as_str()))));
     let fields: Vec<Input> = [
         Input::select("by", w.subscriber_by, ways).required().value(by),
         Input::text("value", w.subscriber_value).required().longest(40).hint(w.subscriber_value_hint).first().value(typed),
+        Input::new("on", w.subscriber_on, Kind::Line("date")).hint(w.subscriber_on_hint).value(on),
     ]
     .into_iter()
     .map(|input| input.check(problem, language))
@@ -108,7 +109,7 @@ async fn look_up(State(app): State<App>, actor: Actor, shell: Shell, Form(asked)
             if problem.code.status == 403 {
                 return Err(problem.into());
             }
-            let screen = form(shell, &asked.by, &asked.value, Some(&problem));
+            let screen = form(shell, &asked.by, &asked.value, &asked.on, Some(&problem));
             Ok(page_refused(&problem, &screen))
         }
     }

@@ -211,6 +211,8 @@ pub enum Asked {
     },
     /// 解绑: the disputed number is no longer this person's.
     Detach,
+    /// 销号: unpaid for its time, or disputed and detached: the line ends for good.
+    End,
 }
 
 /// Takes a step on a hold, at the version the person saw.
@@ -223,6 +225,7 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, asked: Asked
     let action = match asked {
         Asked::Raise { .. } => Action::SuspensionStop,
         Asked::Lift | Asked::Detach => Action::SuspensionLift,
+        Asked::End => Action::SuspensionEnd,
         Asked::Verify { .. } | Asked::Appeal | Asked::Decide { .. } => Action::SuspensionAppeal,
     };
     let (writer, actor) = (app.clone(), actor.clone());
@@ -244,6 +247,7 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, asked: Asked
             Asked::Appeal => Step::Appeal { worker: actor.staff },
             Asked::Decide { passed } => Step::Decide { by: actor.staff, passed, why: &why },
             Asked::Detach => return detach(app, tx, &actor, &held, &old, &why, now),
+            Asked::End => return super::terminate(app, tx, by, (&held, &old), &why, now),
         };
         carry(app, tx, by, &held, &old, step, &why, now)
     })
@@ -376,6 +380,8 @@ pub struct Found {
     pub decided_by: Option<String>,
     /// 工号 of who looks after the appeal.
     pub appeal_worker: Option<String>,
+    /// The line is in nobody's name any more.
+    pub detached: bool,
 }
 
 fn around(app: &App, tx: &mut Tx, hold: Hold, held: &Held) -> Result<Found> {
@@ -388,6 +394,7 @@ fn around(app: &App, tx: &mut Tx, hold: Hold, held: &Held) -> Result<Found> {
         standing: super::standing(tx, held.id)?,
         decided_by: number(tx, hold.decided_by),
         appeal_worker: number(tx, hold.appeal_worker),
+        detached: held.subject.is_none() && held.person_key.is_none(),
         hold,
     })
 }

@@ -299,6 +299,13 @@ pub enum Step<'a> {
     Expire,
     /// 终止服务: the service ends, or ended, under this hold.
     End,
+    /// 销号: somebody ends the service for it: unpaid until the law's day (L-REM-6), or denied by the person and out of their name (L-LIM-4).
+    Terminate {
+        /// The line is in nobody's name any more.
+        detached: bool,
+        /// An order to register it anew is under way.
+        ordered: bool,
+    },
 }
 
 /// Why a step is refused.
@@ -339,6 +346,12 @@ pub enum Refusal {
     DoesNotYield,
     #[error("somebody changed it in the meantime")]
     Changed,
+    #[error("only an unpaid or a disputed line is ended for its hold")]
+    NotEnding,
+    #[error("a disputed line leaves the person's name first")]
+    NotDetached,
+    #[error("the line is being registered anew")]
+    BeingRegistered,
     #[error("the field is missing or not of its form")]
     FieldInvalid(&'static str),
 }
@@ -363,6 +376,9 @@ pub mod code {
         NOT_APPROVED = "suspension.not_approved", 403, "紧急复机须由申请人以外的人批准", "An emergency restoration is approved by somebody other than who asks", "请先取得批准", "Have it approved first";
         DOES_NOT_YIELD = "suspension.does_not_yield", 403, "公安机关通知的停机不适用紧急复机", "A stop the police ordered does not yield to an emergency", "请联系通知机关", "Turn to the authority that ordered it";
         CHANGED = "suspension.changed", 409, "该停机记录刚被他人更新", "Somebody changed the hold in the meantime", "请刷新后重试", "Reload and try again";
+        NOT_ENDING = "suspension.not_ending", 409, "只有欠费满期或异议解绑的停机可以销号（L-REM-6、L-LIM-4）", "Only a line unpaid for its time, or disputed and detached, is ended here (L-REM-6, L-LIM-4)", "其他依据到期或解除，不得销号", "Lift it, or let it run its term";
+        NOT_DETACHED = "suspension.not_detached", 409, "异议号码须先解绑再销号（L-LIM-4）", "A disputed line leaves the person's name before it is ended (L-LIM-4)", "核实后先「解绑」，再「销号」", "Verify, detach it, then end it";
+        BEING_REGISTERED = "suspension.being_registered", 409, "该号码正在补登，不得销号", "The line is being registered anew and is not ended meanwhile", "等补登办结后再看", "Wait until the order has ended";
         FIELD_INVALID = "suspension.field_invalid", 422, "字段缺失或格式不对", "The field is missing or not of its form", "请按提示的格式填写该字段", "Fill the field in the form shown beside it";
     }
 }
@@ -389,6 +405,9 @@ impl Refuse for Refusal {
             Self::NotApproved => Problem::new(&code::NOT_APPROVED),
             Self::DoesNotYield => Problem::new(&code::DOES_NOT_YIELD),
             Self::Changed => Problem::new(&code::CHANGED),
+            Self::NotEnding => Problem::new(&code::NOT_ENDING),
+            Self::NotDetached => Problem::new(&code::NOT_DETACHED),
+            Self::BeingRegistered => Problem::new(&code::BEING_REGISTERED),
             Self::FieldInvalid(field) => Problem::new(&code::FIELD_INVALID).field(*field),
         }
     }
@@ -534,6 +553,22 @@ impl Hold {
                 State::Flagged | State::VerifyRequested | State::Limited | State::StoppedOut | State::StoppedBoth | State::Appealing,
                 Step::End,
             ) => Ok(Self { due: None, interrupted_until: None, ..self.to(State::Terminated, now) }),
+            (State::Limited | State::StoppedOut | State::StoppedBoth, Step::Terminate { detached, ordered }) => {
+                match self.ground {
+                    Ground::Arrears if self.due.is_none_or(|due| due > now) => return Err(Refusal::NotDue),
+                    Ground::Dispute if !detached => return Err(Refusal::NotDetached),
+                    Ground::Arrears | Ground::Dispute => {}
+                    _ => return Err(Refusal::NotEnding),
+                }
+                if ordered {
+                    return Err(Refusal::BeingRegistered);
+                }
+                // Restored for an emergency: nobody ends what was given back until then.
+                if self.interrupted_until.is_some() {
+                    return Err(Refusal::OutOfOrder(self.state));
+                }
+                Ok(Self { due: None, ..self.to(State::Terminated, now) })
+            }
             (state, _) => Err(Refusal::OutOfOrder(state)),
         }
     }

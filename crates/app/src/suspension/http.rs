@@ -219,7 +219,7 @@ pub struct SuspensionStep {
     pub words: String,
 }
 
-/// Takes a step: raise, lift, verify, appeal, decide, detach.
+/// Takes a step: raise, lift, verify, appeal, decide, detach, end.
 #[utoipa::path(post, path = "/suspensions/{id}/steps", tag = "suspension", params(("id" = Uuid, Path)), request_body = SuspensionStep, responses((status = 204)))]
 async fn step(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<SuspensionStep>) -> Result<StatusCode> {
     desk::step(&app, &actor, id, input.version, input.asked, input.words).await?;

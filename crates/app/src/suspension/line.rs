@@ -25,6 +25,9 @@ use crate::{
 /// What a message of this module begins with, in the topic `network`.
 pub const KEY: &str = "line:";
 
+/// What the command that closes an ended line begins with.
+pub const END: &str = "line-end:";
+
 /// How soon a command that waits for another one of its number looks again, milliseconds.
 const WAIT_MS: i64 = 1_000;
 
@@ -71,7 +74,8 @@ pub(super) fn settle(app: &App, tx: &mut Tx, held: &Held, now: Timestamp) -> Res
         look_at: now,
         alarmed_at: None,
     });
-    let look_at = now.plus_ms(app.clock_rule("suspension.watchdog", now)?.value);
+    // By the machine's own time: what is told of the past is not late already.
+    let look_at = now.max(app.clock.now()).plus_ms(app.clock_rule("suspension.watchdog", now)?.value);
     table::put_line(tx, &Line { wanted, sequence, wanted_at: now, asked: 1, look_at, alarmed_at: None, ..before })?;
     count(app, tx, held, before.wanted.is_some(), wanted.is_some(), now)?;
     post(app, tx, held.id, &key(held.id, sequence), now)
@@ -98,6 +102,38 @@ pub(super) fn ask_again(app: &App, tx: &mut Tx, line: &Line, look_at: Timestamp,
 fn post(app: &App, tx: &mut Tx, case: Uuid, key: &str, now: Timestamp) -> Result<()> {
     outbox::post(tx, &outbox::Message { id: app.ids.next(now), topic: "network", key, case, payload: &[], due: now })?;
     Ok(())
+}
+
+/// 关闭: the network is told that the line has ended, under the number's next sequence: a stop that is still on its way is older.
+pub fn close(app: &App, tx: &mut Tx, held: &Held, now: Timestamp) -> Result<()> {
+    let sequence = next_sequence(tx, held.number_id)?.to_string();
+    let key = format!("{END}{}", held.id);
+    let message =
+        outbox::Message { id: app.ids.next(now), topic: "network", key: &key, case: held.id, payload: sequence.as_bytes(), due: now };
+    outbox::post(tx, &message)?;
+    Ok(())
+}
+
+/// Topic `network`: closes an ended line at the element. A number that is free again is somebody else's soon, and is not closed any more.
+///
+/// # Errors
+/// The record fails.
+pub async fn ended(app: &App, message: &Leased) -> Result<Handled> {
+    let (reader, id) = (app.clone(), message.case);
+    let sequence = std::str::from_utf8(&message.payload).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let number = app
+        .read(move |tx| {
+            let Some(held) = subscription::find(tx, id)?.filter(|held| held.state == ServiceState::Ended) else { return Ok(None) };
+            if crate::registration::ending::is_freed(tx, id)? {
+                return Ok(None);
+            }
+            Ok::<_, Failure>(Some(Zeroizing::new(reader.open_pool_number(tx, held.number_id, &held.number_sealed)?)))
+        })
+        .await?;
+    let Some(number) = number else { return Ok(Handled::Done) };
+    let command =
+        NetworkCommand { key: message.key.clone(), action: NetworkAction::Terminate, number, case: id, sequence, reachable: Vec::new() };
+    Ok(drive(&*app.network, &command, message.attempts > 1).await.into())
 }
 
 /// What becomes of a message before anything is sent.

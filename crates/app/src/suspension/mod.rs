@@ -13,7 +13,10 @@ use crate::{
         audit::{By, Entry},
         failure::{Result, refuse},
     },
-    registration::subscription::{self, Held, ServiceState},
+    registration::{
+        ending, reregistration,
+        subscription::{self, Held, ServiceState},
+    },
 };
 
 pub mod desk;
@@ -192,6 +195,25 @@ pub fn ended(app: &App, tx: &mut Tx, by: By<'_>, subscription: Uuid, now: Timest
     Ok(())
 }
 
+/// 销号: the service ends for this hold: the hold and all others with it, the line for good, the number into its rest, the network told to close it.
+///
+/// # Errors
+/// [`Refusal`]
+pub(crate) fn terminate(app: &App, tx: &mut Tx, by: By<'_>, (held, old): (&Held, &Hold), why: &str, now: Timestamp) -> Result<Hold> {
+    if held.state != ServiceState::InService {
+        return Err(refuse(Refusal::NotInService));
+    }
+    let detached = held.subject.is_none() && held.person_key.is_none();
+    let ordered = reregistration::under_way(tx, held.id)?;
+    let next = old.decide(Step::Terminate { detached, ordered }, now).map_err(refuse)?;
+    table::advance(tx, old, &next)?;
+    record(app, tx, by, held, (old, &next), "suspension.end", why, now)?;
+    ended(app, tx, by, held.id, now)?;
+    ending::end_line(app, tx, by, held, ending::Rest::Counted, why, now)?;
+    line::close(app, tx, held, now)?;
+    Ok(next)
+}
+
 /// The member of staff who acts; a job has none.
 const fn staff(by: By<'_>) -> Option<StaffId> {
     match by {
@@ -259,7 +281,7 @@ const fn action_of(step: Step<'_>) -> &'static str {
         Step::Resume => "suspension.resume",
         Step::Lift => "suspension.lift",
         Step::Expire => "suspension.expire",
-        Step::End => "suspension.end",
+        Step::End | Step::Terminate { .. } => "suspension.end",
     }
 }
 

@@ -292,7 +292,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
     let (w, language) = (shell.w, shell.language);
     let found = desk::find(app, actor, id).await?;
     let hold = &found.hold;
-    let dialogs = dialogs(app, actor, w, language, hold);
+    let dialogs = dialogs(app, actor, w, language, hold, found.detached);
     let mut buttons: Vec<Button> = dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect();
     if actor.could(app, Action::SubscriberView) {
         buttons.push(Button::Page(format!("/persons/{}", hold.subscription), w.subscriber.to_owned()));
@@ -367,7 +367,7 @@ pub fn network(w: &Words, language: Language, wanted: Option<Level>, line: Optio
 }
 
 /// What may be done to a hold as it stands, each as a dialog that asks for what it needs.
-fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, hold: &Hold) -> Vec<Dialog> {
+fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, hold: &Hold, detached: bool) -> Vec<Dialog> {
     let words = |prefix: &'static str| Input::new("words", w.suspension_why, Field::Area).required().longest(200).wide().prefix(prefix);
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, title: &str, lead: &str, fields: Vec<Input>, danger: bool| {
@@ -401,9 +401,18 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, hold
     }
     if may(Action::SuspensionLift) && !hold.state.is_final() {
         add("lift", w.suspension_lift, w.suspension_lift_lead, vec![words("lift")], false);
-        if hold.ground == Ground::Dispute && hold.counts().is_some() {
+        if hold.ground == Ground::Dispute && hold.counts().is_some() && !detached {
             add("detach", w.suspension_detach, w.suspension_detach_lead, vec![words("detach")], true);
         }
+    }
+    // What ends for good stands last, and only where the law lets it end.
+    let ends = match hold.ground {
+        Ground::Arrears => hold.due.is_some_and(|due| due <= app.clock.now()),
+        Ground::Dispute => detached,
+        _ => false,
+    };
+    if may(Action::SuspensionEnd) && measured && ends && hold.interrupted_until.is_none() {
+        add("end", w.suspension_end, w.suspension_end_lead, vec![words("end")], true);
     }
     if may(Action::SuspensionStop) && measured && hold.level < Some(Level::StoppedBoth) {
         let higher = Level::ALL.iter().copied().filter(|level| Some(*level) > hold.level);
@@ -434,6 +443,7 @@ fn asked(form: &Pairs) -> std::result::Result<Step, Refusal> {
         "appeal" => Step::Appeal,
         "decide" => Step::Decide { passed },
         "detach" => Step::Detach,
+        "end" => Step::End,
         _ => return Err(Refusal::FieldInvalid("step")),
     })
 }

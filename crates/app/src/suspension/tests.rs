@@ -65,10 +65,11 @@ enum Kind {
     Lift,
     Expire,
     End,
+    Terminate,
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Flag,
         Self::Ask,
         Self::Pass,
@@ -82,6 +83,7 @@ impl Kind {
         Self::Lift,
         Self::Expire,
         Self::End,
+        Self::Terminate,
     ];
 
     /// Without a wildcard: a new step does not compile until it has a column.
@@ -100,6 +102,7 @@ impl Kind {
             Step::Lift => Self::Lift,
             Step::Expire => Self::Expire,
             Step::End => Self::End,
+            Step::Terminate { .. } => Self::Terminate,
         }
     }
 
@@ -119,6 +122,7 @@ impl Kind {
             Self::Lift => Step::Lift,
             Self::Expire => Step::Expire,
             Self::End => Step::End,
+            Self::Terminate => Step::Terminate { detached: true, ordered: false },
         }
     }
 }
@@ -132,21 +136,21 @@ const fn interrupt(until: Timestamp) -> Step<'static> {
 }
 
 #[rustfmt::skip]
-fn row(state: State) -> [Option<State>; 13] {
+fn row(state: State) -> [Option<State>; 14] {
     use State::{Appealing as App, Flagged as Fla, Lifted as Lif, Limited as Lim, StoppedBoth as Bot, StoppedOut as Out, Terminated as Ter, VerifyRequested as Ver};
     const O: Option<State> = None;
     let s = Some;
     match state {
-        //                          flag    ask     pass    fail    stop    raise   appeal  decide  interr. resume  lift    expire  end
-        State::Active          => [s(Fla), s(Ver), O,      O,      s(Out), O,      O,      O,      O,      O,      O,      O,      O     ],
-        State::Flagged         => [O,      s(Ver), O,      O,      s(Out), O,      O,      O,      O,      O,      s(Lif), O,      s(Ter)],
-        State::VerifyRequested => [O,      O,      s(Lif), s(Out), s(Out), O,      O,      O,      O,      O,      s(Lif), O,      s(Ter)],
-        State::Limited         => [O,      O,      s(Lif), O,      O,      s(Bot), s(App), O,      s(Lim), O,      s(Lif), s(Lif), s(Ter)],
-        State::StoppedOut      => [O,      O,      s(Lif), O,      O,      s(Bot), s(App), O,      s(Out), O,      s(Lif), s(Lif), s(Ter)],
-        State::StoppedBoth     => [O,      O,      s(Lif), O,      O,      O,      s(App), O,      s(Bot), O,      s(Lif), s(Lif), s(Ter)],
-        State::Appealing       => [O,      O,      O,      O,      O,      O,      O,      s(Lif), s(App), O,      s(Lif), s(Lif), s(Ter)],
-        State::Lifted          => [O; 13],
-        State::Terminated      => [O; 13],
+        //                          flag    ask     pass    fail    stop    raise   appeal  decide  interr. resume  lift    expire  end     terminate
+        State::Active          => [s(Fla), s(Ver), O,      O,      s(Out), O,      O,      O,      O,      O,      O,      O,      O,      O     ],
+        State::Flagged         => [O,      s(Ver), O,      O,      s(Out), O,      O,      O,      O,      O,      s(Lif), O,      s(Ter), O],
+        State::VerifyRequested => [O,      O,      s(Lif), s(Out), s(Out), O,      O,      O,      O,      O,      s(Lif), O,      s(Ter), O],
+        State::Limited         => [O,      O,      s(Lif), O,      O,      s(Bot), s(App), O,      s(Lim), O,      s(Lif), s(Lif), s(Ter), O],
+        State::StoppedOut      => [O,      O,      s(Lif), O,      O,      s(Bot), s(App), O,      s(Out), O,      s(Lif), s(Lif), s(Ter), O],
+        State::StoppedBoth     => [O,      O,      s(Lif), O,      O,      O,      s(App), O,      s(Bot), O,      s(Lif), s(Lif), s(Ter), O],
+        State::Appealing       => [O,      O,      O,      O,      O,      O,      O,      s(Lif), s(App), O,      s(Lif), s(Lif), s(Ter), O],
+        State::Lifted          => [O; 14],
+        State::Terminated      => [O; 14],
     }
 }
 
@@ -164,6 +168,8 @@ fn every_state_takes_exactly_the_steps_of_the_table() {
                 (Err(Refusal::OutOfOrder(refused)), None) => assert_eq!(refused, state, "{state:?} {kind:?}"),
                 // What is stopped both ways is not raised further, and says so.
                 (Err(Refusal::NotHigher), None) if kind == Kind::Raise && state == State::StoppedBoth => {}
+                // A risk ends nobody's service; what does is in its own test.
+                (Err(Refusal::NotEnding), None) if kind == Kind::Terminate && old.level.is_some() => {}
                 (other, target) => panic!("{state:?} {kind:?}: {other:?}, the table says {target:?}"),
             }
         }
@@ -279,6 +285,27 @@ fn arrears_stop_only_what_is_overdue_and_a_term_ends_itself() {
     assert_eq!(punished.decide(Step::Expire, NOW.plus_ms(DAY_MS)).unwrap().state, State::Lifted);
 }
 
+#[test]
+fn only_a_bill_unpaid_for_its_time_or_a_detached_dispute_ends_a_line() {
+    let stopped = |ground| Hold { state: State::StoppedOut, level: Some(Level::StoppedOut), ..fresh(ground) };
+    let end = |detached| Step::Terminate { detached, ordered: false };
+    for ground in Ground::ALL.iter().copied().filter(|ground| !matches!(ground, Ground::Arrears | Ground::Dispute)) {
+        assert_eq!(stopped(ground).decide(end(true), NOW), Err(Refusal::NotEnding), "{ground:?}");
+    }
+    let unpaid = Hold { due: Some(NOW), ..stopped(Ground::Arrears) };
+    assert_eq!(unpaid.decide(end(false), NOW.plus_ms(-1)), Err(Refusal::NotDue));
+    assert_eq!(unpaid.decide(end(false), NOW).unwrap().state, State::Terminated);
+    assert_eq!(stopped(Ground::Arrears).decide(end(true), NOW), Err(Refusal::NotDue), "without a day it never runs out");
+    let disputed = stopped(Ground::Dispute);
+    assert_eq!(disputed.decide(end(false), NOW), Err(Refusal::NotDetached), "it still stands in somebody's name");
+    assert_eq!(disputed.decide(end(true), NOW).unwrap().state, State::Terminated);
+    assert_eq!(disputed.decide(Step::Terminate { detached: true, ordered: true }, NOW), Err(Refusal::BeingRegistered));
+    let appealing = disputed.decide(Step::Appeal { worker: WORKER }, NOW).unwrap();
+    assert_eq!(appealing.decide(end(true), NOW), Err(Refusal::OutOfOrder(State::Appealing)), "first the appeal is heard");
+    let given_back = disputed.decide(interrupt(NOW.plus_ms(HOUR_MS)), NOW).unwrap();
+    assert!(given_back.decide(end(true), NOW).is_err(), "what was given back for an emergency is not ended meanwhile");
+}
+
 /// One step on one of several holds, at a moment: clocks jump both ways.
 #[derive(Debug, Clone)]
 struct Command {
@@ -289,7 +316,7 @@ struct Command {
 }
 
 fn commands() -> impl Strategy<Value = Vec<Command>> {
-    let one = (0..7_usize, 0..13_usize, -3 * DAY_MS..30 * DAY_MS, 0..3_usize);
+    let one = (0..7_usize, 0..14_usize, -3 * DAY_MS..30 * DAY_MS, 0..3_usize);
     proptest::collection::vec(one.prop_map(|(which, kind, at, level)| Command { which, kind, at, level }), 0..60)
 }
 

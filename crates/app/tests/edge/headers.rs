@@ -11,7 +11,7 @@ use chuangsha_kernel::role::Role;
 use crate::kit::{addresses, arrive, browse, form, operations, pages, send, start};
 
 /// What is public among the pages; everything else sends a stranger to sign-in.
-const PUBLIC_PAGES: [&str; 27] = [
+const PUBLIC_PAGES: [&str; 28] = [
     "/api",
     "/api/openapi.json",
     "/language/{language}",
@@ -26,6 +26,7 @@ const PUBLIC_PAGES: [&str; 27] = [
     "/orders/{id}/second",
     "/orders/{id}/images/second",
     "/suspensions/{id}/interruption",
+    "/remediation/cases/{id}/steps",
     "/persons/{id}/reveal",
     "/persons/{id}/second",
     "/persons/{id}/protection",

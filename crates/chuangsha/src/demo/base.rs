@@ -230,7 +230,13 @@ impl Seeding<'_, '_> {
     /// Whose number it is: some hold the numbers of the next two as well.
     fn holder(&mut self, one: &DemoSubscriber) -> Result<Holder> {
         let place_in_row = one.index % EVERY;
-        let of = self.several.take().filter(|_| (1..3).contains(&place_in_row)).unwrap_or_else(|| one.clone());
+        // The first of all hold more than the law lets one have, the next exactly as many.
+        let many = match one.index / EVERY {
+            0..3 => 7,
+            3..6 => 5,
+            _ => 3,
+        };
+        let of = self.several.take().filter(|_| (1..many).contains(&place_in_row)).unwrap_or_else(|| one.clone());
         let broken = |_| Failure::internal("a demo document is no document");
         let mut document = Document::parse(of.document, &of.number, self.app.rules.provinces()).map_err(broken)?;
         if let Some(country) = of.country {
@@ -245,7 +251,7 @@ impl Seeding<'_, '_> {
             valid_from: Some(of.issued),
             valid_until: of.until,
         };
-        if place_in_row < 2 {
+        if place_in_row + 1 < many {
             self.several = Some(of);
         }
         Ok(holder)

@@ -63,7 +63,7 @@ pub async fn seed(app: &App, logins: &[Login]) -> Result<()> {
 }
 
 async fn page_of(app: &App, agent: &Actor, one: &DemoSubscriber) -> Result<Uuid> {
-    find::search(app, agent, Search { by: BY_NUMBER.to_owned(), value: Zeroizing::new(one.phone.clone()) }).await
+    find::search(app, agent, Search { by: BY_NUMBER.to_owned(), value: Zeroizing::new(one.phone.clone()), on: String::new() }).await
 }
 
 fn ask(field: &str, purpose: &str, case: &str, words: &str) -> Reveal {

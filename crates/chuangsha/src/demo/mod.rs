@@ -2,6 +2,7 @@
 
 mod base;
 mod hotline;
+mod ladder;
 pub mod ledger;
 mod looks;
 pub mod orders;
@@ -97,6 +98,8 @@ struct Marker {
     hotline: bool,
     #[serde(default)]
     screening: bool,
+    #[serde(default)]
+    stops: bool,
 }
 
 impl Marker {
@@ -201,8 +204,11 @@ pub async fn seed(say: &Say, app: &App, data: &Path) -> Result<Vec<Login>, Probl
         );
         marker.logins = base::seed(say, app, base::SUBSCRIBERS, base::FREE_NUMBERS).await?;
         hotline::past(app).await.map_err(parts::failed)?;
-        marker.write(data)?;
+        // Whose carrier this is must be known before anybody may do anything.
         app.poll_epochs().await.map_err(parts::failed)?;
+        say.note("正在推演存量补登批次……", "telling the past of the campaigns …");
+        ladder::past(app, &marker.logins).await.map_err(parts::failed)?;
+        marker.write(data)?;
     }
     Ok(marker.logins)
 }
@@ -239,6 +245,12 @@ pub async fn seed_orders(say: &Say, app: &App, world: &World, data: &Path) -> Re
     if !marker.looks {
         looks::seed(app, &marker.logins).await.map_err(parts::failed)?;
         marker.looks = true;
+        marker.write(data)?;
+    }
+    if !marker.stops {
+        ladder::stops(app, &marker.logins).await.map_err(parts::failed)?;
+        ladder::come(app, &marker.logins).await.map_err(parts::failed)?;
+        marker.stops = true;
         marker.write(data)?;
     }
     if !marker.hotline {

@@ -144,7 +144,7 @@ async fn carry(app: &App, logins: &[Login], nth: usize, goal: Goal) -> Result<()
 }
 
 /// The nth person who comes with a resident ID card: the reader at the counter takes no other.
-fn visitor(nth: usize) -> Result<DemoSubscriber> {
+pub(super) fn visitor(nth: usize) -> Result<DemoSubscriber> {
     visitors().nth(nth).ok_or_else(|| Failure::internal("the demo has no more people"))
 }
 
@@ -154,7 +154,7 @@ pub fn visitors() -> impl Iterator<Item = DemoSubscriber> {
     (FIRST_VISITOR..MOST_SUBSCRIBERS).map(move |index| province.subscriber(index)).filter(|one| one.document == DocumentKind::ResidentId)
 }
 
-fn party(one: &DemoSubscriber) -> desk::PartyInput {
+pub(super) fn party(one: &DemoSubscriber) -> desk::PartyInput {
     desk::PartyInput {
         document_kind: one.document.as_str().to_owned(),
         document_number: Zeroizing::new(one.number.clone()),
@@ -180,7 +180,7 @@ pub fn shots(one: &DemoSubscriber, font: Option<&MarkFont>) -> [(ImageKind, Vec<
     ]
 }
 
-async fn photograph(app: &App, clerk: &Actor, id: OrderId, one: &DemoSubscriber) -> Result<()> {
+pub(super) async fn photograph(app: &App, clerk: &Actor, id: OrderId, one: &DemoSubscriber) -> Result<()> {
     for (kind, picture) in shots(one, app.mark_font.as_ref()) {
         desk::add_image(app, clerk, id, kind, picture).await?;
     }
@@ -188,7 +188,7 @@ async fn photograph(app: &App, clerk: &Actor, id: OrderId, one: &DemoSubscriber)
 }
 
 /// Waits until the authority has answered: at most ten seconds, then the order is left as it stands.
-async fn verified(app: &App, order: Order) -> Result<Order> {
+pub(super) async fn verified(app: &App, order: Order) -> Result<Order> {
     let mut order = order;
     for _ in 0..200 {
         if order.check != chuangsha_app::registration::order::Check::Waiting {

@@ -137,6 +137,11 @@ const PAGES: &[Page] = &[
     ("/remediation/{id}", "/remediation/{campaign}", MANAGER),
     ("/remediation/cases", "/remediation/cases", MANAGER),
     ("/remediation/cases/{id}", "/remediation/cases/{case}", MANAGER),
+    ("/remediation/cases/search", "/remediation/cases/search", MANAGER),
+    ("/remediation/protected", "/remediation/protected", MANAGER),
+    ("/remediation/protected/new", "/remediation/protected/new", MANAGER),
+    ("/remediation/protected/file", "/remediation/protected/file", MANAGER),
+    ("/remediation/{id}/field", "/remediation/{campaign}/field", MANAGER),
     ("/exports/new", "/exports/new?list=%2Forders", MANAGER),
     ("/jobs", "/jobs", MANAGER),
     ("/jobs/{id}", "/jobs/{job}", MANAGER),
@@ -175,6 +180,7 @@ const NOT_PAGES: &[(&str, &str)] = &[
     ("/orders/{id}/second", "leads back to the order"),
     ("/orders/{id}/images/second", "leads back to the order"),
     ("/suspensions/{id}/interruption", "leads back to the hold"),
+    ("/remediation/cases/{id}/steps", "leads back to the case"),
     ("/imports/{id}/rejects", "a file"),
     ("/persons/{id}/reveal", "leads back to the person"),
     ("/persons/{id}/second", "leads back to the person"),
@@ -399,7 +405,7 @@ async fn hotline_things(place: &Place, officer: &Actor) -> (Vec<Uuid>, Uuid, Uui
 /// The first customer, as soon as the number is theirs.
 async fn subscriber(place: &Place, officer: &Actor) -> Uuid {
     for _ in 0..200 {
-        let search = Search { by: "resident_id".to_owned(), value: kit::resident_id(2).into() };
+        let search = Search { by: "resident_id".to_owned(), value: kit::resident_id(2).into(), on: String::new() };
         if let Ok(id) = find::search(&place.app, officer, search).await {
             return id;
         }

@@ -6,7 +6,7 @@ use sm3::{Digest, Sm3};
 
 use super::{
     Fault, Finding, Rulebook, Value,
-    pack::{Evidence, Pack, Rule, Tighter, is_article, overlap},
+    pack::{CalendarDay, Evidence, Pack, Rule, Tighter, is_article, overlap},
 };
 use crate::{document::Validity, region::Provinces};
 
@@ -90,9 +90,17 @@ pub(super) fn with_local(mut book: Rulebook, packs: &[(&str, &str)]) -> Result<R
     for &(name, text) in packs {
         let Some(pack) = read(name, text, &mut findings) else { continue };
         let mut note = |rule: &str, fault| findings.push(Finding { pack: name.to_owned(), rule: rule.to_owned(), fault });
-        if !(pack.region.is_empty() && pack.range.is_empty() && pack.target.is_empty() && pack.day.is_empty() && pack.validity.is_empty()) {
+        // The holidays of a year nobody has are taken from the operator; those of a year that ships are the law's.
+        let known = |day: &CalendarDay| (day.from.year()..=day.to.year()).any(|year| book.knows_year(year));
+        let days = pack.day.iter().any(known);
+        if days || !(pack.region.is_empty() && pack.range.is_empty() && pack.target.is_empty() && pack.validity.is_empty()) {
             note("", Fault::LocalTable);
         }
+        for day in &pack.day {
+            sourced(&day.from.to_string(), "R-HOT-1", &day.source, "P", &mut note);
+            dated(&day.from.to_string(), day.from, Some(day.to), &mut note);
+        }
+        book.days.extend(pack.day);
         for permit in &pack.permit {
             sourced(&permit.id, &permit.article, &permit.source, &permit.evidence, &mut note);
             dated(&permit.id, permit.in_force, permit.until, &mut note);

@@ -287,6 +287,16 @@ fn a_local_pack_holds_rules_and_refusals_only() {
     assert_eq!((passport(EntryMode::Manual).value, passport(EntryMode::Manual).rule.as_str()), (false, "document.ours"));
     assert!(passport(EntryMode::Mrz).value);
 
+    // The holidays of a year that nobody has may come from the operator; those of a year that ships may not.
+    let days = |year: i16| {
+        format!(
+            "[pack]\nzh = \"节假日\"\nen = \"Holidays\"\n\n[[day]]\nfrom = {year}-01-01\nto = {year}-01-01\nworking = false\nsource = \"国务院办公厅通知\"\n"
+        )
+    };
+    let next = (2026..).find(|year| !book.knows_year(*year)).unwrap();
+    assert!(book.clone().with_local(&[("days", &days(next))]).unwrap().knows_year(next));
+    assert_eq!(local_faults(&days(2026)), [Fault::LocalTable]);
+    assert_eq!(local_faults(&days(next).replace("国务院办公厅通知", "")), [Fault::MissingSource]);
     assert_eq!(local_faults(DEMO.1), [Fault::LocalTable]);
     assert_eq!(local_faults(&local("limit.of_our_own", "1", "")), [Fault::UnknownRule]);
     assert_eq!(local_faults(&local("limit.mobile_numbers", "true", "")), [Fault::ValueUnit(Unit::Count)]);

@@ -28,7 +28,13 @@ pub struct Limits {
 }
 
 /// Where a whole file is pasted or sent as text: it may be as long as an upload.
-pub const LONG_TEXTS: [&str; 4] = ["/ledger/file", "/screening/lists/file", "/api/v1/ledger/files", "/api/v1/screening/lists/{list}/files"];
+pub const LONG_TEXTS: [&str; 5] = [
+    "/ledger/file",
+    "/screening/lists/file",
+    "/api/v1/ledger/files",
+    "/api/v1/screening/lists/{list}/files",
+    "/api/v1/remediation/protected/files",
+];
 
 fn is_long(path: &str) -> bool {
     LONG_TEXTS.contains(&path) || (path.starts_with("/api/v1/screening/lists/") && path.ends_with("/files"))

@@ -33,7 +33,7 @@ macro_rules! import_words {
             import_cancel_lead: "已写入的保留；文件随即销毁，再次上传可从断点继续。", "What landed stays. The file is destroyed; send it again to go on.";
             import_empty_hint: "还没有导入过文件。", "No file was imported yet.";
             menu_excess: "一证多号", "Too many numbers";
-            excess_lead: "一人名下号码超过上限的，逐一由本人当面选定保留、放弃或非本人。", "Persons beyond the limit choose at the counter, number by number, what they keep, give up, or never had.";
+            excess_lead: "一人名下号码满五个或超过上限的，由本人当面逐号核验：保留、放弃或非本人。", "Persons with five numbers or more say at the counter, number by number, what they keep, give up, or never had.";
             excess_case: "核对", "Case";
             excess_numbers: "发现时号码数", "Numbers when found";
             excess_most: "上限", "Limit";
@@ -45,7 +45,10 @@ macro_rules! import_words {
             excess_give_up: "放弃", "Given up";
             excess_not_mine: "非本人", "Not theirs";
             excess_settle: "办结", "Settle";
-            excess_form_lead: "本人到场，逐号选择；最多保留 {} 个。放弃的随即终止，非本人的随即解除关联。", "The person is present and chooses for each; {} may be kept. What is given up ends at once, what is not theirs leaves their name at once.";
+            excess_form_lead: "本人到场，逐号选择；最多保留 {} 个。放弃的随即终止，非本人的随即解除关联并停机。", "The person is present and chooses for each; {} may be kept. What is given up ends at once, what is not theirs leaves their name and is stopped at once.";
+            excess_beyond: "超出上限", "Beyond the limit";
+            excess_reverify: "满五个号码，逐一重核", "At the limit: each verified again";
+            excess_reverify_lead: "本人到场，逐号核验；最多保留 {} 个。放弃的随即终止，非本人的随即解除关联并停机。", "The person is present and each number is verified; {} may be kept. What is given up ends at once, what is not theirs leaves their name and is stopped.";
             excess_words: "办理说明（在何处、看了何证件）", "Where it was settled and which document was seen";
             $($rest)*
         }

@@ -57,6 +57,8 @@ macro_rules! subscriber_words {
             subscriber_by: "查询方式", "By";
             subscriber_by_number: "手机号码", "Mobile number";
             subscriber_value: "号码", "Full number";
+            subscriber_on: "哪一天的机主（可空）", "Who had it on (may be empty)";
+            subscriber_on_hint: "协查用：按号码查询时填日期，查当日机主；号码重新放号前后不会混淆。留空查当前机主。", "For an authority's question: with a number, whoever had it on that day, also where it was issued anew since. Empty: who has it now.";
             subscriber_value_hint: "填写完整的手机号码或证件号码。", "The whole mobile number or document number.";
             subscriber_number: "号码信息", "Number";
             subscriber_channel: "登记渠道", "Registered at";

@@ -1,5 +1,7 @@
-//! 一证多号核对: persons of the base with more numbers than the law lets one have (R-LIM-3, L-LIM-2). Each is a case that is worked to an outcome:
-//! the person says at the counter which numbers they keep, which they give up, and which are not theirs.
+//! 一证多号核对: persons of the base with as many numbers as the law lets one have, or more (R-LIM-3, L-LIM-2). Each is a case that is worked to an
+//! outcome: at the counter the person says number by number which they keep, which they give up, and which are not theirs. Beyond the limit
+//! somebody must choose; at it every number is verified again, one by one. What is not theirs leaves their name, is stopped as disputed, and ends
+//! or is registered by whoever has it.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +13,10 @@ use chuangsha_kernel::{
 use chuangsha_store::Tx;
 use uuid::Uuid;
 
-use super::kind::{self, Finding, Kind};
+use super::{
+    kind::{self, Finding, Kind},
+    protected,
+};
 use crate::{
     App, figures,
     platform::{
@@ -23,12 +28,14 @@ use crate::{
         desk::words,
         ending,
         order::Product,
+        reregistration,
         subscription::{self, Held, ServiceState},
         table as registration,
     },
     suspension,
 };
 
+pub mod http;
 pub mod page;
 pub mod table;
 
@@ -40,8 +47,9 @@ pub const NOT_MINE: &str = "excess.not_mine";
 const SLICE: i64 = 500;
 
 /// 本人意见: what the person said of one of their numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ExcessSaid)]
 pub enum Said {
     /// 保留
     Keep,
@@ -82,6 +90,9 @@ pub enum Refusal {
     /// A number without an answer, or an answer to a number that is not the person's.
     #[error("every number needs its answer, and only the person's own")]
     Incomplete,
+    /// A field is not of its form.
+    #[error("the field is not of its form")]
+    FieldInvalid(&'static str),
     /// More kept than the law lets one have.
     #[error("{kept} kept, {limit} allowed")]
     TooMany {
@@ -101,6 +112,8 @@ pub mod code {
             "请刷新页面查看结果", "Look at the page again to see how";
         INCOMPLETE = "excess.incomplete", 422, "每个号码都要有本人意见，且只能是本人名下的号码", "Every number needs its answer, and only the person's own numbers",
             "号码可能已有变动，请刷新后逐个选择", "The numbers may have changed; load the page again and choose for each";
+        FIELD_INVALID = "excess.field_invalid", 422, "字段格式不对", "The field is not of its form",
+            "请按接口说明填写该字段", "Fill the field as the interface describes it";
         TOO_MANY = "excess.too_many", 422, "选择保留 {kept} 个，最多 {limit} 个", "{kept} are to be kept, {limit} is the most",
             "请本人选出要保留的号码，其余放弃或声明非本人", "The person chooses which to keep; the others are given up or are not theirs";
     }
@@ -112,6 +125,7 @@ impl Refuse for Refusal {
             Self::NotFound => Problem::new(&code::NOT_FOUND),
             Self::Settled => Problem::new(&code::SETTLED),
             Self::Incomplete => Problem::new(&code::INCOMPLETE),
+            Self::FieldInvalid(field) => Problem::new(&code::FIELD_INVALID).field(*field),
             Self::TooMany { kept, limit } => Problem::new(&code::TOO_MANY).with("kept", kept).with("limit", limit),
         }
     }
@@ -136,12 +150,27 @@ pub fn settle(state: State, numbers: &[Uuid], said: &[(Uuid, Said)], limit: i64)
     Ok(())
 }
 
+/// From how many numbers on a person is looked at: the law's count for mobile numbers (L-LIM-2), one beyond the limit for all else.
+fn looked_at_from(app: &App, class: &str, region: &str, now: Timestamp) -> Result<i64> {
+    let most = limit(app, class, region, now)?;
+    if class != Product::Voice.quota_class() {
+        return Ok(most + 1);
+    }
+    Ok(app.number_rule("limit.reverify_from", now, region)?.value.min(most + 1))
+}
+
+/// Whether a person is to be asked. Beyond the limit always; at it only where a number was never verified by an order here, and not again for
+/// numbers they were asked about already.
+pub fn is_wanted(numbers: i64, limit: i64, from: i64, unverified: bool, asked: bool) -> bool {
+    numbers > limit || (numbers >= from && unverified && !asked)
+}
+
 fn limit(app: &App, class: &str, region: &str, now: Timestamp) -> Result<i64> {
     let product = Product::ALL.into_iter().find(|product| product.quota_class() == class).unwrap_or(Product::Voice);
     Ok(app.number_rule(product.limit_rule(), now, region)?.value)
 }
 
-/// 查找: looks through the whole base and opens a case for every person beyond the limit who has none open. Says how many are new. One leased
+/// 查找: looks through the whole base and opens a case for every person who is to be asked and has none open. Says how many are new. One leased
 /// job calls it, slice by slice; nothing is written where nothing is found.
 ///
 /// # Errors
@@ -151,25 +180,55 @@ pub async fn find(app: &App) -> Result<usize> {
     let (mut after, mut opened) = ((vec![0; 16], String::new()), 0);
     loop {
         // The strictest national limit finds them; a province may be stricter still, which shows when the case is opened.
-        let least = Product::ALL.into_iter().map(|product| limit(app, product.quota_class(), "", now)).collect::<Result<Vec<_>>>()?;
-        let least = least.into_iter().min().unwrap_or(5);
+        let least = Product::ALL.into_iter().map(|one| looked_at_from(app, one.quota_class(), "", now)).collect::<Result<Vec<_>>>()?;
+        let least = least.into_iter().min().unwrap_or(5) - 1;
         let (operator, from) = (app.config.operator.code.clone(), after.clone());
         let slice = app.read(move |tx| table::beyond(tx, &operator, &from, least, SLICE)).await?;
         let Some(last) = slice.last() else { return Ok(opened) };
         after = (last.person_key.to_vec(), last.class.clone());
-        let writer = app.clone();
-        opened += app.write(move |tx| slice.iter().map(|beyond| open(&writer, tx, beyond, now)).sum::<Result<usize>>()).await?;
+        // Most were asked already: they are weighed without a place among the writers.
+        let reader = app.clone();
+        let wanted = app
+            .read(move |tx| {
+                let mut wanted = Vec::new();
+                for beyond in &slice {
+                    if weighed(&reader, tx, beyond, now)?.is_some() {
+                        wanted.push(beyond.clone());
+                    }
+                }
+                Ok(wanted)
+            })
+            .await?;
+        if !wanted.is_empty() {
+            let writer = app.clone();
+            opened += app.write(move |tx| wanted.iter().map(|beyond| open(&writer, tx, beyond, now)).sum::<Result<usize>>()).await?;
+        }
     }
 }
 
-fn open(app: &App, tx: &mut Tx, beyond: &table::Beyond, now: Timestamp) -> Result<usize> {
+/// The numbers of a person who is to be asked, with the limit where they live: the city of the number held longest.
+fn weighed(app: &App, tx: &mut Tx, beyond: &table::Beyond, now: Timestamp) -> Result<Option<(Vec<Held>, i64)>> {
     let held = held(tx, &beyond.person_key, &beyond.class)?;
-    // Where a person lives, as far as their numbers tell: the city of the one held longest.
-    let Some(oldest) = held.first() else { return Ok(0) };
-    let limit = limit(app, &beyond.class, &oldest.region, now)?;
-    if i64::try_from(held.len()).unwrap_or(0) <= limit || table::is_open(tx, &beyond.person_key, &beyond.class)? {
-        return Ok(0);
+    let Some(oldest) = held.first() else { return Ok(None) };
+    if table::is_open(tx, &beyond.person_key, &beyond.class)? {
+        return Ok(None);
     }
+    let (limit, from) = (limit(app, &beyond.class, &oldest.region, now)?, looked_at_from(app, &beyond.class, &oldest.region, now)?);
+    let numbers = i64::try_from(held.len()).unwrap_or(0);
+    let newest = held.iter().map(|one| one.since).max().unwrap_or(now);
+    let asked = table::settled_since(tx, &beyond.person_key, &beyond.class, newest)?;
+    let mut unverified = false;
+    if numbers <= limit && numbers >= from && !asked {
+        for one in &held {
+            unverified |= !reregistration::was_verified(tx, one.id)?;
+        }
+    }
+    Ok(is_wanted(numbers, limit, from, unverified, asked).then_some((held, limit)))
+}
+
+fn open(app: &App, tx: &mut Tx, beyond: &table::Beyond, now: Timestamp) -> Result<usize> {
+    let Some((held, limit)) = weighed(app, tx, beyond, now)? else { return Ok(0) };
+    let Some(oldest) = held.first() else { return Ok(0) };
     let case = Case {
         id: app.ids.next(now),
         person_key: beyond.person_key,
@@ -253,10 +312,11 @@ pub async fn decide(app: &App, actor: &Actor, id: Uuid, said: Vec<(Uuid, Said)>,
             table::advance(tx, &case, &settled)?;
             for held in &numbers {
                 match said.iter().find(|(number, _)| *number == held.id).map(|(_, said)| *said) {
-                    Some(Said::NotMine) => detach(&app, tx, held, now)?,
+                    Some(Said::NotMine) => detach(&app, tx, By::Actor(&actor), &case, held, now)?,
                     Some(Said::GiveUp) => {
                         suspension::ended(&app, tx, By::Actor(&actor), held.id, now)?;
-                        ending::end_line(&app, tx, By::Actor(&actor), held, &why, now)?;
+                        ending::end_line(&app, tx, By::Actor(&actor), held, ending::Rest::Counted, &why, now)?;
+                        suspension::line::close(&app, tx, held, now)?;
                     }
                     _ => {}
                 }
@@ -270,8 +330,23 @@ pub async fn decide(app: &App, actor: &Actor, id: Uuid, said: Vec<(Uuid, Said)>,
         .await
 }
 
-/// 解除关联: a number that was never theirs leaves its holder's name and quota (L-LIM-4), and is found to be somebody else's.
-fn detach(app: &App, tx: &mut Tx, held: &Held, now: Timestamp) -> Result<()> {
+/// 解除关联: a number that was never theirs leaves its holder's name and quota (L-LIM-4), is found to be somebody else's, and is stopped outgoing as
+/// disputed, so that it is not used any longer in the name of somebody who denies it. Whoever has it is told why and where it is mended: they
+/// register it under their own name, which restores it, or it is ended from the page of its stop. A line on the protected list is not stopped.
+fn detach(app: &App, tx: &mut Tx, by: By<'_>, case: &Case, held: &Held, now: Timestamp) -> Result<()> {
+    if !protected::is_on(tx, held.id)? {
+        let ground = suspension::Ground::Dispute;
+        let stop = suspension::Stop {
+            subscription: held.id,
+            ground,
+            level: suspension::Level::StoppedOut,
+            article: ground.article(),
+            notice: suspension::Notice::standard(app, ground),
+            case: Some(case.id),
+            until: None,
+        };
+        suspension::stop(app, tx, by, &stop, now)?;
+    }
     registration::detach(tx, held.id)?;
     if held.real_name {
         let cell = figures::Cell { day: now.day(), region: held.region.clone(), channel_kind: held.channel_kind };
@@ -367,5 +442,22 @@ mod tests {
         foreign[6].0 = Uuid::from_u128(99);
         assert_eq!(settle(State::Open, &numbers, &foreign, 5), Err(Refusal::Incomplete), "somebody else's number");
         assert_eq!(settle(State::Open, &numbers, &said([NotMine; 7]), 5), Ok(()), "none of them theirs");
+    }
+
+    #[test]
+    fn exactly_five_are_verified_one_by_one_and_asked_once() {
+        // Numbers, verified all by orders here, asked already: wanted or not.
+        let rows = [
+            (4, true, false, false),
+            (5, true, false, true),
+            (5, false, false, false),
+            (5, true, true, false),
+            (6, false, true, true),
+            (6, true, false, true),
+        ];
+        for (numbers, unverified, asked, wanted) in rows {
+            assert_eq!(is_wanted(numbers, 5, 5, unverified, asked), wanted, "{numbers} {unverified} {asked}");
+        }
+        assert!(!is_wanted(10, 10, 11, true, false), "cards for things have a limit and no second look at it");
     }
 }

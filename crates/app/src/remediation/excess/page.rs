@@ -137,12 +137,17 @@ fn outcome(w: &Words, case: &Case) -> String {
     }
 }
 
+/// Beyond the limit somebody chooses; at it each number is verified again (L-LIM-2).
+fn why(w: &Words, case: &Case) -> &'static str {
+    if case.numbers > case.most { w.excess_beyond } else { w.excess_reverify }
+}
+
 fn line(look: &Look, case: &Case) -> Line {
     let (w, href, name) = (look.w, format!("/excess/{}", case.id), name(case));
     Line {
         id: case.id.to_string(),
         cells: vec![
-            Cell::Link(href.clone(), name.clone()),
+            Cell::LinkTwo(href.clone(), name.clone(), why(w, case).to_owned()),
             Cell::Number(case.numbers.to_string()),
             Cell::Number(case.most.to_string()),
             Cell::Text(region_name(&look.app, look.language, &case.region)),
@@ -191,6 +196,7 @@ async fn detail(
     let mut facts = vec![
         fact(w.excess_numbers, case.numbers.to_string()),
         fact(w.excess_most, seen.limit.to_string()),
+        fact(w.reason, why(w, case)),
         fact(w.region, region_name(app, language, &case.region)),
         fact(w.excess_found, case.found_at.display()),
     ];
@@ -202,8 +208,8 @@ async fn detail(
     if case.state == State::Open {
         let value = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
         let mut fields = Vec::new();
-        let mut part =
-            FormPart::new(w, format!("/excess/{id}/settlement"), w.excess_settle, Vec::new()).lead(fill(w.excess_form_lead, seen.limit));
+        let mut part = FormPart::new(w, format!("/excess/{id}/settlement"), w.excess_settle, Vec::new())
+            .lead(fill(if case.numbers > case.most { w.excess_form_lead } else { w.excess_reverify_lead }, seen.limit));
         for ((held, number), field) in seen.numbers.iter().zip(FIELDS) {
             let label = format!("{number} · {} · {}", region_name(app, language, &held.region), held.since.day());
             let answers = std::iter::once(Choice::new("", w.choose)).chain(Said::ALL.map(|one| Choice::new(one.as_str(), said(w, one))));

@@ -29,9 +29,13 @@ CREATE UNIQUE INDEX excess_case_open ON excess_case (person_key, class) WHERE st
 CREATE INDEX excess_case_region ON excess_case (region, state, id);
 ";
 
+/// A person is asked once about the numbers they have: their settled cases are looked up with each pass.
+pub const DDL_2: &str = "CREATE INDEX excess_case_person ON excess_case (person_key, class, settled_at);";
+
 /// 核对状态
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ExcessState)]
 pub enum State {
     /// 待核对
     Open = 1,
@@ -138,6 +142,12 @@ pub fn beyond(tx: &mut Tx, operator: &str, after: &(Vec<u8>, String), least: i64
 pub fn is_open(tx: &mut Tx, person_key: &[u8; 16], class: &str) -> Result<bool> {
     let sql = "SELECT 1 FROM excess_case WHERE person_key = $1 AND class = $2 AND state = 1";
     Ok(tx.query_opt(sql, &params![person_key, class])?.is_some())
+}
+
+/// Whether a person was asked about the numbers they have: a case was settled after the newest of them came.
+pub fn settled_since(tx: &mut Tx, person_key: &[u8; 16], class: &str, newest: Timestamp) -> Result<bool> {
+    let sql = "SELECT 1 FROM excess_case WHERE person_key = $1 AND class = $2 AND state = 2 AND settled_at >= $3 LIMIT 1";
+    Ok(tx.query_opt(sql, &params![person_key, class, newest])?.is_some())
 }
 
 /// Writes a new case.

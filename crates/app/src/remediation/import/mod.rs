@@ -11,10 +11,12 @@
 //! | run | from the file to the record, resumable |
 //! | rejects | the reject file |
 //! | table | all SQL of runs and rejects |
+//! | http | the same for programs |
 //! | desk | files sent through the console, and the worker that takes them in |
 //! | page | the pages |
 
 pub mod desk;
+pub mod http;
 pub mod mapping;
 pub mod page;
 pub mod read;
