@@ -303,6 +303,8 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("remediation/case.rs", "names of states, stages and reasons to wait, each in both languages on its line"),
     ("remediation/campaign.rs", "names of states and steps, each in both languages on its line"),
     ("remediation/table.rs", "names of results, each in both languages on its line"),
+    ("remediation/protected.rs", "names of categories, each in both languages on its line; headings as others write them"),
+    ("platform/notify/test_line.rs", "a message of the tests"),
     ("remediation/refund.rs", "names of states, each in both languages on its line"),
     ("remediation/contact.rs", "the reason as a message to the customer tells it"),
     ("remediation/carry.rs", "the reason as a message to the customer tells it"),

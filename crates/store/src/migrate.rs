@@ -45,7 +45,14 @@ impl Store {
         if pending.is_empty() {
             return Ok(());
         }
-        self.write(|tx| tx.batch(LEDGER)).await?;
+        self.write(|tx| {
+            if tx.engine() == Engine::Postgres {
+                // Two starters at once: "if not exists" does not see a table that is just being made.
+                tx.batch("SELECT pg_advisory_xact_lock(6283185307179586)")?;
+            }
+            tx.batch(LEDGER)
+        })
+        .await?;
         for migration in pending {
             self.write(move |tx| apply(tx, &migration)).await?;
             tracing::info!(module = migration.module, version = migration.version, "migration applied");

@@ -84,8 +84,8 @@ fn call(random: &mut Random, nth: u64) -> Call {
         0..740 => honest("demo-peer", person(random)),
         740..800 => honest("demo-own", person(random)),
         // 企业专线, with callers of its own and with others.
-        800..850 => honest("9901-T01", format!("95900{}", random.below(10))),
-        850..890 => honest("9901-T05", format!("95903{}", random.below(10))),
+        800..850 => honest("9901-T01", format!("03997000{:03}", random.below(1_000))),
+        850..890 => honest("9901-T05", format!("03997003{:03}", random.below(1_000))),
         890..920 => honest("9901-T02", person(random)),
         920..930 => honest("9901-T07", "95907".to_owned()),
         // 境外, and home numbers forged abroad.
@@ -232,7 +232,7 @@ mod tests {
         }
         assert!(one.iter().any(|call| call.end == End::OneRing));
         let demo = |number: &str| {
-            ["1990000", "95900", "95903", "95907", "+86199000", "+4420799", "+2392299"].iter().any(|start| number.starts_with(start))
+            ["1990000", "03997000", "03997003", "95907", "+86199000", "+4420799", "+2392299"].iter().any(|start| number.starts_with(start))
         };
         assert!(one.iter().all(|call| demo(&call.caller) && call.callee.starts_with("1990000")));
     }

@@ -12,6 +12,7 @@ use crate::registration::order::Mode;
 /// 渠道状态. The numbers are what the store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ChannelState)]
 pub enum State {
     /// 已申请
     Applied = 1,
@@ -73,6 +74,7 @@ impl State {
 /// 协议条款: what a contract must say before an outlet opens (L-REG-21, R-CHN-2, R-CHN-7, L-REG-22).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ChannelClause)]
 pub enum Clause {
     /// 实名登记义务
     RealNameDuty = 1,

@@ -262,6 +262,7 @@ pub fn trained_clerks(tx: &mut Tx, id: OrganisationId, now: Timestamp) -> Result
 /// A step asked for: what it is, as the request names it.
 #[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
 #[serde(tag = "step", rename_all = "snake_case")]
+#[schema(as = ChannelAsked)]
 pub enum Asked {
     /// 审查通过
     Vet,

@@ -226,7 +226,8 @@ mod tests {
         {
             let (mut dice, mut alarms) = (Dice(7), 0_u32);
             for _ in 0..CELLS {
-                let wave = |day: usize, dice: &mut Dice| if day.is_multiple_of(every) { (wave as f64 * (0.2 + dice.next())) as i64 } else { 0 };
+                let wave =
+                    |day: usize, dice: &mut Dice| if day.is_multiple_of(every) { (wave as f64 * (0.2 + dice.next())) as i64 } else { 0 };
                 let touched: Vec<(i64, i64)> = (0..365 + 56).map(|day| (day as i64, wave(day, &mut dice))).collect();
                 let weights: Vec<i64> =
                     (28..touched.len()).map(|day| weight(touched[day - 27..=day].iter().copied(), day as i64)).collect();

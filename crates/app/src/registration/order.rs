@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 /// 登记单状态. The numbers are what the store keeps: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = OrderState)]
 pub enum State {
     /// 草稿: a number is picked, nobody is named yet.
     Draft = 1,
@@ -378,6 +379,7 @@ impl Check {
 /// 退回原因: what must be captured again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = OrderDefect)]
 pub enum Defect {
     /// 证件模糊
     DocumentBlurred,

@@ -101,7 +101,9 @@ pub fn in_service(tx: &mut Tx, ids: &[Uuid]) -> Result<std::collections::HashSet
 
 /// The subscription with this number, by its blind index.
 pub fn of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<Held>> {
-    let row = tx.query_opt(&format!("SELECT {COLUMNS} WHERE n.number_index = $1"), &params![index])?;
+    // A number issued anew is in the pool once; its former lines have let go of it.
+    let sql = format!("SELECT {COLUMNS} WHERE s.number_id = (SELECT id FROM number_pool WHERE number_index = $1)");
+    let row = tx.query_opt(&sql, &params![index])?;
     row.as_ref().map(held).transpose()
 }
 

@@ -353,6 +353,7 @@ pub struct RowView {
 
 /// One page of a list.
 #[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = OrderPage)]
 pub struct Page {
     /// Rows.
     pub rows: Vec<RowView>,

@@ -266,6 +266,7 @@ pub struct Listing {
 
 /// What a listing did.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = ResourceListed)]
 pub struct Listed {
     /// Resources shut down with it.
     pub shut_down: u64,

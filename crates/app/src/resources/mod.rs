@@ -200,6 +200,7 @@ pub(super) fn enter(app: &App, tx: &mut Tx, by: By<'_>, input: &Application, now
 /// A step asked for, as the request names it.
 #[derive(Debug, Clone, serde::Deserialize, utoipa::ToSchema)]
 #[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = ResourceAsked)]
 pub enum Asked {
     /// 审查资质
     Vet,

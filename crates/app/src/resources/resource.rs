@@ -69,6 +69,7 @@ listed! {
 
 listed! {
     /// 协议条款 (R-LED-10). The numbers are bits.
+    #[schema(as = ResourceClause)]
     Clause {
         Interception = 1, "interception", "骚扰电话拦截与处置", "Interception and disposal of nuisance calls";
         FrequencyLimit = 2, "frequency_limit", "呼叫频次限制", "Limit of call frequency";
@@ -78,6 +79,7 @@ listed! {
 
 listed! {
     /// 清查问题 (L-LED-3): the seven defects of a ledger line.
+    #[schema(as = ResourceDefect)]
     Defect {
         SubjectNotRegistered = 1, "subject_not_registered", "使用主体未登记", "Subject not registered";
         SubjectFalse = 2, "subject_false", "使用主体虚假", "Subject false";
@@ -91,6 +93,7 @@ listed! {
 
 listed! {
     /// 资源状态
+    #[schema(as = ResourceState)]
     State {
         Applied = 1, "applied", "已申请", "Applied for";
         Vetted = 2, "vetted", "已审查", "Vetted";

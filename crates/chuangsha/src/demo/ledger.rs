@@ -23,7 +23,7 @@ enum Goal {
 type Line = (&'static str, Kind, &'static str, Industry, Purpose, Direction, &'static str, Goal);
 
 const PLAN: [Line; 9] = [
-    ("9901-T01", Kind::VoiceTrunk, "演示银行", Industry::FinanceInsurance, Purpose::Notice, Direction::Both, "95900*", Goal::Active),
+    ("9901-T01", Kind::VoiceTrunk, "演示银行", Industry::FinanceInsurance, Purpose::Notice, Direction::Both, "03997000*", Goal::Active),
     (
         "9901-T02",
         Kind::VoiceTrunk,
@@ -54,7 +54,7 @@ const PLAN: [Line; 9] = [
         "96902",
         Goal::Correcting(Defect::Abnormal),
     ),
-    ("9901-T05", Kind::VoiceTrunk, "演示快递", Industry::Logistics, Purpose::Delivery, Direction::Both, "95903*", Goal::Active),
+    ("9901-T05", Kind::VoiceTrunk, "演示快递", Industry::Logistics, Purpose::Delivery, Direction::Both, "03997003*", Goal::Active),
     ("95904", Kind::Number95, "演示保险", Industry::FinanceInsurance, Purpose::CustomerService, Direction::InboundOnly, "", Goal::Vetted),
     ("96905", Kind::Number96, "演示燃气", Industry::PublicService, Purpose::CustomerService, Direction::InboundOnly, "", Goal::Active),
     (

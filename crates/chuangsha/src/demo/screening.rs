@@ -59,7 +59,7 @@ fn call(nth: u64) -> (&'static str, Ingress, String, String) {
         29 => ("demo-peer", Ingress::Interconnect, "4009909906".to_owned(), callee),
         31 => ("demo-own", Ingress::Retail, "19900009005".to_owned(), "19900008001".to_owned()),
         37 => ("demo-abroad", Ingress::International, "0044207946000".to_owned(), callee),
-        3 | 13 | 27 => ("9901-T01", Ingress::Enterprise, "959001".to_owned(), callee),
+        3 | 13 | 27 => ("9901-T01", Ingress::Enterprise, "03997000001".to_owned(), callee),
         _ => ("demo-own", Ingress::Retail, format!("1990001{:04}", nth % 1_000), callee),
     }
 }

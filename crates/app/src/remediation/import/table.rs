@@ -58,6 +58,7 @@ CREATE TABLE import_reject (
 /// 导入状态
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ImportState)]
 pub enum State {
     /// 待执行
     Waiting,

@@ -54,7 +54,8 @@ impl HttpRoaming {
     async fn ask(&self, subscriber: Number) -> Option<Roaming> {
         let question = serde_json::json!({ "subscriber": format!("+{}", subscriber.e164()) });
         let answer = self.client.post(&self.url).timeout(self.timeout).json(&question).send().await.ok()?;
-        let answer: Answer = answer.error_for_status().ok()?.json().await.ok()?;
+        // A redirection to nowhere is no answer either.
+        let answer: Answer = if answer.status().is_success() { answer.json().await.ok()? } else { return None };
         Some(if answer.abroad { Roaming::Abroad } else { Roaming::AtHome })
     }
 
