@@ -103,6 +103,34 @@ async fn count(app: &App, sql: &'static str) -> i64 {
     app.read(move |tx| Ok(tx.query_one(sql, &[])?.int(0)?)).await.unwrap()
 }
 
+story!(a_ledger_with_numbers_and_no_lists_yet_makes_its_version, kit => {
+    let by = manager(&kit);
+    let papers = || {
+        let paper = |document: &Document| Paper { document: *document, reference: "X-1".into(), valid_until: None, in_scope: true };
+        Document::ALL.iter().map(paper).collect()
+    };
+    let application = Application {
+        code: "95599".into(),
+        kind: Kind::Number95,
+        region: kit::CITY.into(),
+        subject_code: OrganisationCode::compose('9', '1', kit::CITY, "MA000001").unwrap(),
+        subject_name: "演示银行".into(),
+        industry: Industry::FinanceInsurance,
+        papers: papers(),
+        access_point: "演示机楼".into(),
+        purpose: Purpose::CustomerService,
+        direction: Direction::InboundOnly,
+        callers: Vec::new(),
+        unit: "政企部".into(),
+        owner: "D0051".into(),
+    };
+    let line = resources::apply(&kit.app, &by, application).await.unwrap();
+    let line = step(&kit, &by, &line, Asked::Vet).await;
+    step(&kit, &by, &line, Asked::Open { clauses: Clause::ALL.to_vec(), calls_per_callee: 2, calls_per_day: 8_000 }).await;
+    settle(&kit.app).await;
+    assert_eq!(kit.app.engine.snapshot().version, 1);
+});
+
 story!(a_line_opened_carries_calls_and_one_shut_down_carries_none, kit => {
     let app = &kit.app;
     assert_eq!(call(app, 1, 1, Ingress::Enterprise, "95599", "19900002222").action, Action::Block, "nothing loaded: enterprise trunks fail closed");

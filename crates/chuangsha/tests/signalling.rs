@@ -260,7 +260,7 @@ fn the_same_call_gets_the_same_verdict_and_reasons_over_sip_and_over_http() {
         ("demo-own", "retail", "19900009003", "19900009103", 404),
         ("demo-own", "retail", "19900009005", "19900008001", 603),
         ("9901-T01", "enterprise", "95588", "19900009105", 603),
-        ("9901-T01", "enterprise", "03997000001", "19900009106", 404),
+        ("9901-T01", "enterprise", "03997000002", "19900009106", 404),
         ("demo-abroad", "international", "+8619900007777", "19900009107", 603),
         ("demo-peer", "interconnect", "19900012002", "19900009110", 404),
         ("demo-peer", "interconnect", "0000012", "19900009108", 603),
