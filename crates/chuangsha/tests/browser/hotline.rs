@@ -11,7 +11,10 @@ use crate::{
 
 /// Opens a dialog by its button, and sends it.
 async fn send(browser: &Browser, id: &str) {
+    // Every step comes back to the same address: the page there must be another one.
+    browser.run("document.documentElement.dataset.left = 'yes'").await;
     browser.click(&format!("dialog#{id} .form-buttons button")).await;
+    browser.find("html:not([data-left]) main").await;
     browser.arrived("done=saved").await;
 }
 
