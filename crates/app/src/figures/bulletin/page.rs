@@ -26,9 +26,9 @@ use crate::{
             form::{Choice, Input},
             list::{self, Asked, Found, Listing, Look, Window},
             page,
-            parts::{Card, Empty, Fact, Facts, Tone, code, fact},
+            parts::{Card, Fact, Facts, Tone, code, fact},
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line, Pager, Table},
+            table::{Act, Address, Cell, Column, Line, Table},
         },
         words::Words,
     },
@@ -297,18 +297,7 @@ fn figures(app: &App, w: &'static Words, language: Language, found: &Bulletin) -
 }
 
 fn plain(w: &'static Words, id: &str, caption: &str, columns: Vec<Column>, lines: Vec<Line>) -> Table {
-    Table {
-        w,
-        id: id.to_owned(),
-        caption: caption.to_owned(),
-        columns,
-        pager: Pager::single(lines.len()),
-        lines,
-        empty: Empty { title: w.no_figures.to_owned(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+    Table::within(w, id, caption, columns, lines, w.no_figures)
 }
 
 /// Two bulletins side by side.

@@ -341,6 +341,22 @@ impl Batch {
 impl HtmlSafe for Table {}
 
 impl Table {
+    /// A table within a page: everything on one page of it, nothing to choose. `none`: said when it is empty.
+    pub fn within(w: &'static Words, id: &str, caption: &str, columns: Vec<Column>, lines: Vec<Line>, none: &str) -> Self {
+        Self {
+            w,
+            id: id.to_owned(),
+            caption: caption.to_owned(),
+            columns,
+            pager: Pager::single(lines.len()),
+            lines,
+            empty: Empty { title: none.to_owned(), hint: String::new(), action: None },
+            tools: Vec::new(),
+            batch: None,
+            state: None,
+        }
+    }
+
     fn caption_count(&self) -> String {
         fill(self.w.rows_total, self.pager.count())
     }

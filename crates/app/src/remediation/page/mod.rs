@@ -25,9 +25,9 @@ use crate::{
         web::{
             form::{Choice, Notice, Wrong},
             pages::{DetailPage, Section},
-            parts::{Empty, Tag, Tone},
+            parts::{Tag, Tone},
             shell::Shell,
-            table::{Column, Line, Pager, Table, thousands},
+            table::{Column, Line, Table, thousands},
         },
         words::Words,
     },
@@ -155,16 +155,5 @@ fn detail(shell: Shell, title: String, sections: Vec<Section>, problem: Option<&
 }
 
 fn plain_table(w: &'static Words, id: &str, caption: &str, columns: Vec<Column>, lines: Vec<Line>) -> Table {
-    Table {
-        w,
-        id: id.to_owned(),
-        caption: caption.to_owned(),
-        columns,
-        pager: Pager::single(lines.len()),
-        lines,
-        empty: Empty { title: w.none_yet.to_owned(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+    Table::within(w, id, caption, columns, lines, w.none_yet)
 }
