@@ -31,7 +31,7 @@ use crate::{
     message::Fields,
     screening::Screening,
     trunk::Trunks,
-    watch::Monotonic,
+    watch::{Moment, Monotonic},
 };
 
 /// One measured figure.
@@ -93,8 +93,8 @@ struct Echo;
 impl Handle for Echo {
     const BUNDLES: bool = false;
 
-    fn moment(&self) -> u64 {
-        0
+    fn moment(&self) -> Moment {
+        Moment::default()
     }
 
     type Seen<'a> = &'a [u8];
@@ -105,7 +105,7 @@ impl Handle for Echo {
 
     fn reach(&self, _: &&[u8]) {}
 
-    fn take(&self, bytes: &&[u8], source: Source, _: u64, work: &mut Work) -> Reaction {
+    fn take(&self, bytes: &&[u8], source: Source, _: Moment, work: &mut Work) -> Reaction {
         work.out.clear();
         work.out.extend_from_slice(bytes);
         Reaction::Answer(source.address)

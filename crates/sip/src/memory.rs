@@ -140,6 +140,8 @@ impl Entry {
 
 /// Places a key may stand in: two lines of the cache.
 const WAYS: usize = 16;
+/// Most transactions let go of while one is looked up.
+const AT_ONCE: usize = 4;
 /// Places for one transaction: at four of sixteen taken, a set overflows once in a million.
 const ROOMY: usize = 4;
 
@@ -165,8 +167,13 @@ impl Shard {
         self.first += 1;
     }
 
+    /// Lets go of what is over: some of it, more than comes in. After a quiet time all of it is, and the call that comes then does not wait until the
+    /// last is gone.
     fn forget(&mut self, now: u64) {
-        while self.entries.front().is_some_and(|entry| entry.until <= now) {
+        for _ in 0..AT_ONCE {
+            if self.entries.front().is_none_or(|entry| entry.until > now) {
+                return;
+            }
             self.drop_first();
         }
     }
@@ -180,15 +187,16 @@ impl Shard {
         set_of(key, self.sets.len())
     }
 
+    /// The last one of that key, over or not.
     fn get(&mut self, key: u128) -> Option<&mut Entry> {
         let set = self.sets.get(self.set(key))?;
-        let mut same = set.iter().filter(|place| **place >> 32 == key as u64 >> 32).map(|place| self.distance(*place));
-        let at = same.rfind(|at| self.entries.get(*at).is_some_and(|entry| entry.key == key))?;
+        let same = set.iter().filter(|place| **place >> 32 == key as u64 >> 32).map(|place| self.distance(*place));
+        let at = same.filter(|at| self.entries.get(*at).is_some_and(|entry| entry.key == key)).max()?;
         self.entries.get_mut(at)
     }
 
-    /// Puts a new one at the end; true when another lost its place for it.
-    fn put(&mut self, key: u128, until: u64) -> bool {
+    /// Puts a new one at the end; true when another, not yet over, lost its place for it.
+    fn put(&mut self, key: u128, now: u64) -> bool {
         let number = self.first + self.entries.len() as u64;
         let in_use = self.entries.len();
         let chosen = self.set(key);
@@ -197,6 +205,11 @@ impl Shard {
         // None free: the one that came first goes.
         let oldest = || (0..WAYS).min_by_key(|at| set.get(*at).map(|place| self.distance(*place)));
         let at = free.or_else(oldest);
+        let over = |at: usize| {
+            let place = set.get(at).map(|place| self.distance(*place));
+            place.and_then(|place| self.entries.get(place)).is_none_or(|entry| entry.until <= now)
+        };
+        let early = free.is_none() && !at.is_some_and(over);
         if let Some(place) = self.sets.get_mut(chosen).zip(at).and_then(|(set, at)| set.get_mut(at)) {
             *place = (key as u64 >> 32) << 32 | number & 0xFFFF_FFFF;
         }
@@ -204,7 +217,7 @@ impl Shard {
         self.entries.push_back(Entry {
             key,
             evidence: 0,
-            until,
+            until: now + REMEMBERED_MS,
             onward: None,
             decided: false,
             action: undecided.action,
@@ -212,7 +225,7 @@ impl Shard {
             rule: None,
             country: 0,
         });
-        free.is_none()
+        early
     }
 }
 
@@ -258,15 +271,16 @@ impl Memory {
     pub fn begin(&self, key: Key, now_ms: u64) -> (Known, bool) {
         let Some(mut shard) = self.shard(key) else { return (Known::New, false) };
         shard.forget(now_ms);
-        if let Some(entry) = shard.get(key.0) {
+        if let Some(entry) = shard.get(key.0).filter(|entry| entry.until > now_ms) {
             return (entry.known(), false);
         }
-        let full = shard.entries.len() >= self.most_a_shard;
-        if full {
+        let mut early = false;
+        if shard.entries.len() >= self.most_a_shard {
+            early = shard.entries.front().is_some_and(|entry| entry.until > now_ms);
             shard.drop_first();
         }
-        let crowded = shard.put(key.0, now_ms + REMEMBERED_MS);
-        (Known::New, full || crowded)
+        early |= shard.put(key.0, now_ms);
+        (Known::New, early)
     }
 
     /// Keeps what was decided.
@@ -285,7 +299,7 @@ impl Memory {
     pub fn find(&self, key: Key, now_ms: u64) -> Option<Known> {
         let mut shard = self.shard(key)?;
         shard.forget(now_ms);
-        shard.get(key.0).map(|entry| entry.known())
+        shard.get(key.0).filter(|entry| entry.until > now_ms).map(|entry| entry.known())
     }
 
     /// How many are remembered.
@@ -351,6 +365,26 @@ mod tests {
         assert_eq!((0..1_000).filter(|i| memory.find(key(filled + i), 20).is_some()).count(), 0);
         assert!(memory.find(key(0), REMEMBERED_MS + 20).is_none());
         assert!(size_of::<Entry>() == 64);
+    }
+
+    #[test]
+    fn after_a_quiet_time_nothing_is_remembered_and_nobody_waits_for_the_clearing() {
+        let memory = Memory::new(SHARDS * 100);
+        // All in one shard.
+        let key = |i: u128| Key(i * SHARDS as u128 * 0x1_0001 << 64 | i << 40);
+        for i in 1..=90 {
+            memory.begin(key(i), 0);
+            memory.decided(key(i), KEPT, None);
+        }
+        let later = REMEMBERED_MS;
+        for i in (1..=90).rev() {
+            let before = memory.len();
+            assert_eq!(memory.begin(key(i), later), (Known::New, false), "{i}");
+            assert!(memory.len() + AT_ONCE > before, "{i}");
+            memory.decided(key(i), KEPT, None);
+            assert_eq!(memory.begin(key(i), later + 1), (Known::Decided(KEPT, None), false));
+        }
+        assert_eq!(memory.len(), 90, "what was over is gone");
     }
 
     #[test]

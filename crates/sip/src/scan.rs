@@ -135,6 +135,23 @@ pub fn number(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
 }
 
+/// What may stand unescaped before the `@` of a SIP URI from the front, and what follows.
+pub fn user(text: &[u8]) -> (&[u8], &[u8]) {
+    run(text, USER)
+}
+
+/// Name or value of a URI parameter, nothing in it escaped, from the front; at least one byte.
+pub fn plain_parameter(text: &[u8]) -> Option<&[u8]> {
+    let (found, rest) = run(text, PARAMETER);
+    (!found.is_empty()).then_some(rest)
+}
+
+/// The value of a header parameter from the front, a token or a host; and what follows.
+pub fn parameter_value(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|b| !is(*b, TOKEN) && !matches!(b, b'[' | b']' | b':')).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, &[]))
+}
+
 /// Digits from the front and what follows.
 pub fn digits(text: &[u8]) -> (&[u8], &[u8]) {
     run(text, DIGIT)
@@ -200,8 +217,14 @@ fn embedded(text: &str) -> Option<Ipv6Addr> {
 /// Labels of letters, digits and inner hyphens, parted by single dots; one dot may end it.
 fn is_host_name(name: &[u8]) -> bool {
     let name = name.strip_suffix(b".").unwrap_or(name);
-    !name.is_empty()
-        && name.split(|byte| *byte == b'.').all(|label| !label.is_empty() && label.first() != Some(&b'-') && label.last() != Some(&b'-'))
+    // No label is empty, and none begins or ends with a hyphen: told by each byte and the one before it.
+    let mut before = b'.';
+    let fine = name.iter().all(|byte| {
+        let fits = !matches!((before, *byte), (b'.' | b'-', b'.') | (b'.', b'-'));
+        before = *byte;
+        fits
+    });
+    fine && !matches!(before, b'.' | b'-')
 }
 
 /// A port after a colon, where there is one: `Some(None)` for no colon, `None` for a colon without a port.
@@ -242,6 +265,8 @@ fn nibble(hex: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -262,6 +287,15 @@ mod tests {
             assert!(host(wrong.as_bytes()).is_none_or(|(_, rest)| !rest.is_empty()), "{wrong}");
         }
         assert_eq!(host(b"2001:db8::1").map(|(name, _)| name), Some(&b"2001"[..]), "without brackets the colon ends it");
+    }
+
+    proptest! {
+        #[test]
+        fn a_host_name_is_told_byte_by_byte_as_label_by_label(name in "[ab.-]{0,8}") {
+            let bare = name.strip_suffix('.').unwrap_or(&name);
+            let labels = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
+            prop_assert_eq!(is_host_name(name.as_bytes()), bare.split('.').all(labels), "{}", name);
+        }
     }
 
     #[test]

@@ -336,17 +336,21 @@ fn field(bytes: &[u8], line: usize, end: usize, fields: &mut Fields) -> Option<&
         return Some("Too Many Headers");
     }
     let text = bytes.get(line..end)?;
-    let Some(colon) = memchr::memchr(b':', text) else { return Some("Header Without Colon") };
-    let mut name = text.get(..colon)?;
-    while let [rest @ .., b' ' | b'\t'] = name {
-        name = rest;
-    }
-    if !scan::is_token(name) {
-        return Some("Malformed Header Name");
-    }
-    let value = text.get(colon + 1..)?;
-    let before = value.len() - scan::skip_blank(value).len();
-    let value_at = line + colon + 1 + before;
+    let (name, value) = match scan::token(text) {
+        Some((name, [b':', value @ ..])) => (name, value),
+        _ => {
+            let Some(colon) = memchr::memchr(b':', text) else { return Some("Header Without Colon") };
+            let mut name = text.get(..colon)?;
+            while let [rest @ .., b' ' | b'\t'] = name {
+                name = rest;
+            }
+            if !scan::is_token(name) {
+                return Some("Malformed Header Name");
+            }
+            (name, text.get(colon + 1..)?)
+        }
+    };
+    let value_at = end - scan::skip_blank(value).len();
     let end = value_at + scan::trim(value).len();
     fields.push(Field { name: Name::of(name), line: line as u32, value: value_at as u32, end: end as u32, next: NONE });
     None
