@@ -8,10 +8,10 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use chuangsha_kernel::time::Clock;
 use chuangsha_screen::{
-    Action, Ahead, Attempt, Identity, Ingress, Number, Roaming,
+    Action, Ahead, Attempt, Held, Identity, InForce, Ingress, Number, Roaming,
     stir::{MOST_TOKENS, Told},
 };
 
@@ -84,6 +84,24 @@ pub struct Seen<'a> {
     /// Of a well-formed request.
     key: Option<Key>,
     ahead: Ahead<'a>,
+}
+
+/// 一批: what holds for all messages that were received together, so that nothing is asked twice for them.
+pub struct Batch {
+    received: Moment,
+    trunks: Guard<Arc<Trunks>>,
+    rules: Option<Held>,
+}
+
+/// A well-formed request, and all that is known about it.
+#[derive(Clone, Copy)]
+struct Case<'c> {
+    request: &'c Request<'c>,
+    source: Source,
+    key: Key,
+    received: Moment,
+    ahead: &'c Ahead<'c>,
+    rules: Option<&'c InForce>,
 }
 
 /// 信令边缘. One for all workers.
@@ -207,7 +225,16 @@ impl Edge {
     pub fn receive(&self, bytes: &[u8], source: Source, received: Moment, work: &mut Work) -> Reaction {
         let Work { fields, out, scratch } = work;
         // Nothing is asked for ahead: it is needed at once.
-        self.answer(&self.read(bytes, fields), source, received, out, scratch)
+        self.answer(&self.batch_of(received), &self.read(bytes, fields), source, out, scratch)
+    }
+
+    /// Messages were received, this moment.
+    pub fn batch(&self) -> Batch {
+        self.batch_of(self.moment())
+    }
+
+    fn batch_of(&self, received: Moment) -> Batch {
+        Batch { received, trunks: self.trunks.load(), rules: self.decide.hold() }
     }
 
     fn read<'a>(&self, bytes: &'a [u8], fields: &'a mut Fields) -> Seen<'a> {
@@ -217,33 +244,36 @@ impl Edge {
         Seen { head, request, key, ahead: Ahead::NONE }
     }
 
-    /// First of three steps with a message, for whoever has several at hand: reads it, and asks for the memory that taking it needs. The second is
-    /// [`Self::reach`], the third [`Self::take`]; each for all of them before the next.
-    pub fn glance<'a>(&self, bytes: &'a [u8], fields: &'a mut Fields) -> Seen<'a> {
+    /// First of three steps with a message of a batch: reads it, and asks for the memory that taking it needs. The second is [`Self::reach`], the
+    /// third [`Self::take`]; each for several messages before the next.
+    pub fn glance<'a>(&self, batch: &Batch, bytes: &'a [u8], fields: &'a mut Fields) -> Seen<'a> {
         let mut seen = self.read(bytes, fields);
         if let (Some(Ok(request)), Some(key)) = (&seen.request, seen.key) {
             self.memory.expect(key);
             if request.method == Method::Invite
+                && let Some(rules) = &batch.rules
                 && let Some(callee) = plain(request.target.telephone())
             {
                 let asserted = request.head.value(Name::AssertedIdentity).and_then(address::number);
-                seen.ahead = self.decide.foresee(plain(asserted.unwrap_or(request.from.uri.telephone())), callee);
+                seen.ahead = self.decide.foresee(rules, plain(asserted.unwrap_or(request.from.uri.telephone())), callee);
             }
         }
         seen
     }
 
     /// Second step.
-    pub fn reach(&self, seen: &Seen<'_>) {
-        self.decide.reach(&seen.ahead);
+    pub fn reach(&self, batch: &Batch, seen: &Seen<'_>) {
+        if let Some(rules) = &batch.rules {
+            self.decide.reach(rules, &seen.ahead);
+        }
     }
 
     /// Third step: what [`Self::receive`] does with a message.
-    pub fn take(&self, seen: &Seen<'_>, source: Source, received: Moment, work: &mut Work) -> Reaction {
-        self.answer(seen, source, received, &mut work.out, &mut work.scratch)
+    pub fn take(&self, batch: &Batch, seen: &Seen<'_>, source: Source, work: &mut Work) -> Reaction {
+        self.answer(batch, seen, source, &mut work.out, &mut work.scratch)
     }
 
-    fn answer(&self, seen: &Seen<'_>, source: Source, received: Moment, out: &mut Vec<u8>, scratch: &mut Scratch) -> Reaction {
+    fn answer(&self, batch: &Batch, seen: &Seen<'_>, source: Source, out: &mut Vec<u8>, scratch: &mut Scratch) -> Reaction {
         out.clear();
         let head = match &seen.head {
             Ok(head) => head,
@@ -252,8 +282,7 @@ impl Edge {
                 return Reaction::Quiet;
             }
         };
-        let trunks = self.trunks.load();
-        let known = trunks.admits(source.address.ip());
+        let known = batch.trunks.admits(source.address.ip());
         let (request, key) = match (&seen.request, seen.key) {
             (Some(Ok(request)), Some(key)) => (request, key),
             (Some(Err(refusal)), _) if known => {
@@ -269,7 +298,7 @@ impl Edge {
             (Some(_), _) => return self.refuse_stranger(None, source, out),
             (None, _) => {
                 return match head.response() {
-                    Ok(response) if known => self.back(&response, received, out),
+                    Ok(response) if known => self.back(&response, batch.received, out),
                     _ => {
                         self.counters.strays.add();
                         Reaction::Quiet
@@ -280,21 +309,13 @@ impl Edge {
         if !known {
             return self.refuse_stranger(Some(request), source, out);
         }
-        self.request(request, &trunks, source, received, key, &seen.ahead, out, scratch)
+        let case =
+            Case { request, source, key, received: batch.received, ahead: &seen.ahead, rules: batch.rules.as_deref().map(Arc::as_ref) };
+        self.request(&case, &batch.trunks, out, scratch)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what is known of one message, taken apart once")]
-    fn request(
-        &self,
-        request: &Request<'_>,
-        trunks: &Trunks,
-        source: Source,
-        received: Moment,
-        key: Key,
-        ahead: &Ahead<'_>,
-        out: &mut Vec<u8>,
-        scratch: &mut Scratch,
-    ) -> Reaction {
+    fn request(&self, case: &Case<'_>, trunks: &Trunks, out: &mut Vec<u8>, scratch: &mut Scratch) -> Reaction {
+        let Case { request, source, key, received, .. } = *case;
         let back = self.answer_to(source, Some(&request.via));
         // What belongs to a call that went through here goes through as well, whatever it asks for.
         let within = if source.stream || self.own.is_none() { None } else { self.within(request, source, key, received) };
@@ -324,7 +345,7 @@ impl Edge {
                 answer::write(out, request, source.address, (481, "Call Does Not Exist"), key.tag(), |_| {});
                 back
             }
-            Method::Invite => self.invite(request, trunks, source, key, received, ahead, out, scratch),
+            Method::Invite => self.invite(case, trunks, out, scratch),
             Method::Options if self.leaving.load(Ordering::Relaxed) => {
                 answer::write(out, request, source.address, (503, "Going Away"), key.tag(), |_| {});
                 back
@@ -344,18 +365,8 @@ impl Edge {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "as above")]
-    fn invite(
-        &self,
-        request: &Request<'_>,
-        trunks: &Trunks,
-        source: Source,
-        key: Key,
-        received: Moment,
-        ahead: &Ahead<'_>,
-        out: &mut Vec<u8>,
-        scratch: &mut Scratch,
-    ) -> Reaction {
+    fn invite(&self, case: &Case<'_>, trunks: &Trunks, out: &mut Vec<u8>, scratch: &mut Scratch) -> Reaction {
+        let Case { request, source, key, received, .. } = *case;
         let Some(trunk) = find(trunks, source, request) else {
             return self.refuse_stranger(Some(request), source, out);
         };
@@ -372,31 +383,22 @@ impl Edge {
             Known::Deciding => return Reaction::Quiet,
             Known::New => {
                 if let Some(aside) = &self.aside
-                    && self.must_ask(aside, request, trunk, key, received, scratch)
+                    && self.must_ask(aside, case, trunk, scratch)
                 {
                     return Reaction::Later;
                 }
-                self.conclude(request, source, trunk, key, received, Heard::default(), ahead, scratch)
+                self.conclude(case, trunk, Heard::default(), scratch)
             }
         };
-        self.tell(request, source, trunk, key, kept, onward, out)
+        self.tell(case, trunk, kept, onward, out)
     }
 
     /// Decides about a new call and remembers it.
-    #[allow(clippy::too_many_arguments, reason = "what is known of one call, taken apart once")]
-    fn conclude(
-        &self,
-        request: &Request<'_>,
-        source: Source,
-        trunk: &Trunk,
-        key: Key,
-        received: Moment,
-        heard: Heard,
-        ahead: &Ahead<'_>,
-        scratch: &mut Scratch,
-    ) -> (Kept, Option<SocketAddr>) {
-        let far = trunk.far().filter(|_| trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream);
-        let (kept, caller, callee) = self.judge(request, trunk, key, received, heard, ahead, scratch);
+    fn conclude(&self, case: &Case<'_>, trunk: &Trunk, heard: Heard, scratch: &mut Scratch) -> (Kept, Option<SocketAddr>) {
+        let Case { request, source, key, received, .. } = *case;
+        let proxied = trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream;
+        let far = if proxied { trunk.far() } else { None };
+        let (kept, caller, callee) = self.judge(case, trunk, heard, scratch);
         let onward = far.filter(|_| goes_on(kept.action, trunk));
         self.memory.decided(key, kept, onward);
         if let Some(far) = onward {
@@ -406,17 +408,8 @@ impl Edge {
         (kept, onward)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what is known of one call, taken apart once")]
-    fn tell(
-        &self,
-        request: &Request<'_>,
-        source: Source,
-        trunk: &Trunk,
-        key: Key,
-        kept: Kept,
-        onward: Option<SocketAddr>,
-        out: &mut Vec<u8>,
-    ) -> Reaction {
+    fn tell(&self, case: &Case<'_>, trunk: &Trunk, kept: Kept, onward: Option<SocketAddr>, out: &mut Vec<u8>) -> Reaction {
+        let Case { request, source, key, .. } = *case;
         if let Some(to) = onward {
             let label = (kept.action != Action::Pass).then_some((&kept, trunk));
             return self.forward(request, source, key, to, label, out);
@@ -426,14 +419,14 @@ impl Edge {
     }
 
     /// Whether the verdict about a call hangs on an answer from elsewhere that is not there yet.
-    fn must_ask(&self, aside: &Aside, request: &Request<'_>, trunk: &Trunk, key: Key, received: Moment, scratch: &mut Scratch) -> bool {
-        if aside.vouches() && request.head.value(Name::Identity).is_some() {
+    fn must_ask(&self, aside: &Aside, case: &Case<'_>, trunk: &Trunk, scratch: &mut Scratch) -> bool {
+        if aside.vouches() && case.request.head.value(Name::Identity).is_some() {
             return true;
         }
         // Nobody is asked about calls that cannot roam in.
         aside.locates()
             && matches!(trunk.class, Ingress::International | Ingress::Interconnect)
-            && self.decide.ask(&self.attempt(request, trunk, key, received, &mut scratch.spelled)).is_some()
+            && self.decide.ask(&self.attempt(case.request, trunk, case.key, case.received, &mut scratch.spelled)).is_some()
     }
 
     /// Takes a message that has to wait for an answer, and sends what it gets by `way` when that is there. A call for which there is no room to
@@ -493,8 +486,9 @@ impl Edge {
                 "calls go on with an unchecked identity token",
             );
         }
-        let (kept, onward) = self.conclude(&request, source, trunk, key, self.moment(), heard, &Ahead::NONE, scratch);
-        match self.tell(&request, source, trunk, key, kept, onward, out) {
+        let case = Case { request: &request, source, key, received: self.moment(), ahead: &Ahead::NONE, rules: None };
+        let (kept, onward) = self.conclude(&case, trunk, heard, scratch);
+        match self.tell(&case, trunk, kept, onward, out) {
             Reaction::Answer(to) | Reaction::Forward(to) => way.send(out, to),
             Reaction::Quiet | Reaction::Later => {}
         }
@@ -543,22 +537,12 @@ impl Edge {
     }
 
     /// The verdict about a new call, within the time there is; and its parties as understood.
-    #[allow(clippy::too_many_arguments, reason = "as above")]
-    fn judge(
-        &self,
-        request: &Request<'_>,
-        trunk: &Trunk,
-        key: Key,
-        received: Moment,
-        heard: Heard,
-        ahead: &Ahead<'_>,
-        scratch: &mut Scratch,
-    ) -> Judged {
+    fn judge(&self, case: &Case<'_>, trunk: &Trunk, heard: Heard, scratch: &mut Scratch) -> Judged {
         self.counters.calls.add();
-        let late = |now: u64| now.saturating_sub(received.micros) > self.patience_micros && !trunk.fails_closed();
+        let late = |now: u64| now.saturating_sub(case.received.micros) > self.patience_micros && !trunk.fails_closed();
         // What waited too long already is not made to wait longer: by the stopwatch as it was read last, after the call before this one. What took
         // too long is not believed any more.
-        let decided = (!late(scratch.micros)).then(|| self.decide_about(request, trunk, key, received, heard, ahead, scratch));
+        let decided = (!late(scratch.micros)).then(|| self.decide_about(case, trunk, heard, scratch));
         scratch.micros = self.stopwatch.micros();
         let judged = match decided.filter(|_| !late(scratch.micros)) {
             Some(judged) => judged,
@@ -585,21 +569,14 @@ impl Edge {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "as above")]
-    fn decide_about(
-        &self,
-        request: &Request<'_>,
-        trunk: &Trunk,
-        key: Key,
-        received: Moment,
-        heard: Heard,
-        ahead: &Ahead<'_>,
-        scratch: &mut Scratch,
-    ) -> Judged {
-        let mut attempt = self.attempt(request, trunk, key, received, &mut scratch.spelled);
+    fn decide_about(&self, case: &Case<'_>, trunk: &Trunk, heard: Heard, scratch: &mut Scratch) -> Judged {
+        let mut attempt = self.attempt(case.request, trunk, case.key, case.received, &mut scratch.spelled);
         attempt.roaming = heard.roaming.unwrap_or_else(|| self.decide.roaming(&attempt));
         attempt.identity = heard.identity.unwrap_or(attempt.identity);
-        let verdict = self.decide.decide_foreseen(&attempt, ahead);
+        let verdict = match case.rules {
+            Some(rules) => self.decide.decide_foreseen(rules, &attempt, case.ahead),
+            None => self.decide.decide(&attempt),
+        };
         (Kept::of(&verdict), verdict.caller, verdict.callee)
     }
 

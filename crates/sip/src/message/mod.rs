@@ -307,6 +307,7 @@ impl<'a> Head<'a> {
 fn lines(bytes: &[u8], mut at: usize, fields: &mut Fields) -> (Option<usize>, Option<&'static str>) {
     let mut fault = None;
     let mut begin = None;
+    let mut breaks = scan::Breaks::of(bytes);
     loop {
         let Some([b'\r', b'\n']) = bytes.get(at..at + 2) else {
             // A lone CR or LF, or the end of the bytes: what follows can not be told from anything.
@@ -327,7 +328,7 @@ fn lines(bytes: &[u8], mut at: usize, fields: &mut Fields) -> (Option<usize>, Op
                 return (Some(next + 2), fault);
             }
         }
-        at = memchr::memchr2(b'\r', b'\n', bytes.get(next..).unwrap_or_default()).map_or(bytes.len(), |found| next + found);
+        at = breaks.after(next);
     }
 }
 
