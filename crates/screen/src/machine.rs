@@ -108,6 +108,16 @@ impl Words {
         Some(unsafe { &*self.first.add(place).cast() })
     }
 
+    /// Has all of it there now. The first touch of a large page takes until it is cleared, up to a millisecond: not while a call waits.
+    pub fn touch(&self) {
+        for place in (0..self.count).step_by(512) {
+            if let Some([word]) = self.at(place) {
+                // A change to nothing: reading alone would bring no page.
+                word.fetch_or(0, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Asks for the line of a word.
     #[inline]
     pub fn prefetch(&self, place: usize) {

@@ -1,6 +1,6 @@
 //! `cargo run --release -p chuangsha-sip --example bench [SECONDS]`: the edge with the whole engine behind it, against the bare echo.
 //! `… bench serve PORT SECONDS` answers on a port of the loopback for so long, `… bench call PORT SECONDS [FIRST]` calls there, the first call being
-//! that number: for tests/peers/kamailio/bench. `… bench soak MINUTES` runs at 20,000 calls a second.
+//! that number: for tests/peers/kamailio/bench. `… bench pairs COUNT` compares the slowest answers of both at 50,000 calls a second. `… bench soak MINUTES` runs at 20,000 calls a second.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -16,6 +16,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some("call") => {
             let seen = bench::call(address(), 0, time, number(3, 1))?;
             println!("{{\"rate\":{:.0},\"sent\":{},\"answered\":{}}}", seen.rate(), seen.sent, seen.answered);
+        }
+        Some("pairs") => {
+            let [echo, ours] = bench::pairs(&bench::engine()?, number(1, 10))?;
+            println!("p99 at 50,000 a second, µs, sorted: echo {echo:?}");
+            println!("                                    ours {ours:?}");
         }
         Some("soak") => {
             let told = |minute, held: u64, sent, lost, worst| {

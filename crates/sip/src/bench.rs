@@ -406,6 +406,27 @@ pub fn run(decide: &Arc<dyn Decide>, seconds: u64) -> io::Result<Vec<Figure>> {
     Ok(figures)
 }
 
+/// The slowest of a hundred answers at 50,000 calls a second, in microseconds: echo and ours by turns, so many pairs, sorted each by itself. What the
+/// machine does to both is told from what the edge does by their medians.
+///
+/// # Errors
+/// A socket that cannot be had.
+pub fn pairs(decide: &Arc<dyn Decide>, pairs: u64) -> io::Result<[Vec<f64>; 2]> {
+    const TIME: Duration = Duration::from_secs(3);
+    let (edge, mut first) = (edge(decide)?, 1);
+    round(&edge, TIME, &mut first)?;
+    let mut slowest = [Vec::new(), Vec::new()];
+    let [bare, ours] = &mut slowest;
+    for _ in 0..pairs.clamp(1, 100) {
+        bare.push(call(Server::start(&Arc::new(Echo))?.address, 50_000, TIME, first)?.quantile(990));
+        let seen = call(Server::start(&edge)?.address, 50_000, TIME, first)?;
+        first += seen.sent;
+        ours.push(seen.quantile(990));
+    }
+    slowest.iter_mut().for_each(|one| one.sort_unstable_by(f64::total_cmp));
+    Ok(slowest)
+}
+
 /// Answers calls on an address for so long, with one loop; for a measurement beside another server.
 ///
 /// # Errors

@@ -293,6 +293,7 @@ impl Memory {
         let most_a_shard = most.div_ceil(SHARDS).clamp(1, NUMBER as usize / 2);
         let sets = (most_a_shard * ROOMY).div_ceil(WAYS).next_power_of_two();
         let places = Arc::new(Words::zeroed(SHARDS * sets * WORDS));
+        places.touch();
         let shard = |shard: usize| Shard {
             // Room for all from the start: a table that grows moves all it holds, and calls wait for that. Memory nobody has used costs none.
             entries: VecDeque::with_capacity(most_a_shard),

@@ -52,7 +52,10 @@ impl Ground {
     /// Room for so many records in each of so many shards, rounded up to whole sets.
     pub fn new(shards: usize, records: usize) -> Self {
         let sets = records.div_ceil(WAYS).max(1);
-        Self { tags: Words::zeroed(shards * sets * TAG_WORDS), records: Words::zeroed(shards * sets * WAYS * WORDS), sets }
+        let tags = Words::zeroed(shards * sets * TAG_WORDS);
+        // Small beside the records, and every call looks somewhere else in them.
+        tags.touch();
+        Self { tags, records: Words::zeroed(shards * sets * WAYS * WORDS), sets }
     }
 
     /// The two sets of a hash, counted from the first shard's.
