@@ -1,7 +1,8 @@
 //! 记录表: exact 64-byte records in a fixed amount of memory. A number lives in one of two sets of sixteen places; a line of sixteen tags says which,
 //! so that finding a record costs two cache lines, one of which is usually there already.
 //!
-//! Two choices keep the table exact until it is nearly nine tenths full. Memory is asked for at once but only what is used is ever touched.
+//! Two choices keep the table exact until it is nearly nine tenths full. Memory is asked for at once, but of the records
+//! only what is used is ever touched.
 
 use std::sync::{Arc, atomic::Ordering::Relaxed};
 
