@@ -223,6 +223,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "excess", version: 2, sql: remediation::excess::table::DDL_2 },
     Migration { module: "number_tenure", version: 1, sql: registration::ending::DDL },
     Migration { module: "protected", version: 1, sql: remediation::protected::DDL },
+    Migration { module: "channel_plan", version: 1, sql: channels::plan::DDL },
+    Migration { module: "remediation_pause", version: 1, sql: remediation::pause::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.
