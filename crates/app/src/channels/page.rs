@@ -346,7 +346,8 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, id: OrganisationId, foun
             Input::new("finding", w.visit_finding, Kind::Area).required().longest(500).wide().hint(w.visit_finding_hint).prefix("visit"),
         ];
         let form = FormPart::new(w, format!("/channels/{id}/step"), w.visit_record, fields).keep("step", "visit");
-        dialogs.push(Dialog { id: "visit".to_owned(), title: w.visit_record.to_owned(), open: false, form });
+        // The everyday step first.
+        dialogs.insert(0, Dialog { id: "visit".to_owned(), title: w.visit_record.to_owned(), open: false, form });
     }
     if actor.could(app, Action::ChannelPenalise) && matches!(found.channel.state, State::Active | State::Warned | State::Suspended) {
         let kinds = Violation::ALL.into_iter().map(|kind| Choice::new(kind.as_str(), violation_words(w, kind))).collect();

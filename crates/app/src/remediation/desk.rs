@@ -464,6 +464,15 @@ pub async fn campaigns(
     .await
 }
 
+/// The newest campaigns this person may see, by name alone: nothing is counted.
+///
+/// # Errors
+/// The right to see any.
+pub async fn campaign_names(app: &App, actor: &Actor, limit: i64) -> Result<Vec<(Uuid, String)>> {
+    let region = app.visible_region(actor, Action::RemediationView, "")?;
+    app.read(move |tx| Ok(campaign::list(tx, None, &region, None, limit)?.into_iter().map(|one| (one.id, one.name)).collect())).await
+}
+
 /// 宣传登记 (R-CHN-17): what was hung up, shown or said.
 ///
 /// # Errors

@@ -176,6 +176,7 @@ macro_rules! remediation_words {
             remediation_plan_own: "地市计划", "A city's own plan";
             remediation_plan_own_hint: "只填与总计划不同的阶段；都不填则该地市改按总计划。", "Fill in the stages that differ from the general plan; none: the city follows it again.";
             remediation_plan_new_hint: "各阶段填开始日期，至批次结束；个别地市不同的，建立后在批次页「地市计划」设置。", "First days; each lasts to the end of the campaign. A city that differs gets its own plan on the campaign's page.";
+            remediation_empty: "点「新建批次」先建草稿，再启动、模拟、放行。", "Make a draft with \"New campaign\", then start, simulate and release it.";
             remediation_name: "批次名称", "Name";
             remediation_auto_pause_hint: "开启后，投诉预警即暂停该地市、阶段、渠道的工单；处置预警后自动继续。", "A warning of complaints holds the cases of its city, stage and channel until it is dealt with.";
             remediation_none_is_all: "类型、渠道都不选为全部。", "None ticked means all, of kinds and of channels.";

@@ -16,7 +16,7 @@ use crate::{
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
             pages::{DetailPage, FormPart, Section},
-            parts::{Tag, Tone},
+            parts::{Empty, Tag, Tone},
             see_other,
             shell::Shell,
             table::{Act, Cell, Column, Line, Tool},
@@ -120,6 +120,10 @@ impl Listing for Campaigns {
                     .collect(),
             })
         })
+    }
+
+    fn empty(&self, w: &'static Words, _asked: &Asked) -> Empty {
+        Empty { title: w.nothing_found.into(), hint: w.remediation_empty.into(), action: None }
     }
 
     fn tools(&self, look: &Look) -> Vec<Tool> {

@@ -102,8 +102,8 @@ impl Listing for Cases {
                 current: current == id,
             };
             let mut tabs = vec![tab(look.w.all, "")];
-            for (one, ..) in desk::campaigns(&look.app, &look.actor, None, None, TABS).await? {
-                tabs.push(tab(&one.name, &one.id.to_string()));
+            for (id, name) in desk::campaign_names(&look.app, &look.actor, TABS).await? {
+                tabs.push(tab(&name, &id.to_string()));
             }
             Ok(Some(Tabs { label: look.w.remediation_campaign.to_owned(), tabs }))
         })
