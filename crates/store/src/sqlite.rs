@@ -42,7 +42,9 @@ pub(crate) fn open_writer(path: &Path, config: &Config) -> Result<Connection> {
         .map_err(fault)?;
     connection.execute_batch(&format!("PRAGMA cache_size = -{}", u64::from(config.writer_cache_mib) * 1024)).map_err(fault)?;
     if config.bulk {
-        connection.execute_batch(&format!("PRAGMA wal_autocheckpoint = {BULK_LOG_PAGES}; PRAGMA journal_size_limit = -1;")).map_err(fault)?;
+        connection
+            .execute_batch(&format!("PRAGMA wal_autocheckpoint = {BULK_LOG_PAGES}; PRAGMA journal_size_limit = -1;"))
+            .map_err(fault)?;
     }
     Ok(connection)
 }
