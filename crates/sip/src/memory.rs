@@ -424,7 +424,7 @@ mod tests {
     fn after_a_quiet_time_nothing_is_remembered_and_nobody_waits_for_the_clearing() {
         let memory = Memory::new(SHARDS * 100);
         // All in one shard.
-        let key = |i: u128| Key(i * SHARDS as u128 * 0x1_0001 << 64 | i << 40);
+        let key = |i: u128| Key((i * SHARDS as u128 * 0x1_0001) << 64 | i << 40);
         for i in 1..=90 {
             memory.begin(key(i), 0);
             memory.decided(key(i), KEPT, None);
