@@ -8,11 +8,11 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use chuangsha_kernel::time::Clock;
 use chuangsha_screen::{
     Action, Ahead, Attempt, Identity, Ingress, Number, Roaming,
-    stir::{MOST_TOKENS, Told},
+    stir::{Attestation, MOST_TOKENS, Sign, Told},
 };
 
 use crate::{
@@ -20,9 +20,9 @@ use crate::{
     aside::{Aside, Heard, Questions, Way},
     calls::Calls,
     decide::Decide,
-    memory::{Kept, Key, Known, Memory, Secret},
+    memory::{Kept, Key, Known, Memory, Onward, Secret},
     message::{Address, Fields, Head, Method, Name, Noise, Refusal, Request, Scheme, Uri, address},
-    proxy::{Parties, goes_on},
+    proxy::{Added, Parties, goes_on},
     scan,
     trunk::{Mode, Trunk, Trunks},
     watch::{Counters, Stopwatch},
@@ -96,6 +96,7 @@ pub struct Edge {
     unverified_said: AtomicU64,
     refusals: AtomicU64,
     aside: Option<Aside>,
+    pub(crate) signer: ArcSwapOption<Box<dyn Sign>>,
     leaving: AtomicBool,
 }
 
@@ -117,6 +118,7 @@ impl Edge {
             unverified_said: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
             aside: None,
+            signer: ArcSwapOption::empty(),
             leaving: AtomicBool::new(false),
         }
     }
@@ -285,7 +287,7 @@ impl Edge {
         // What belongs to a call that went through here goes through as well, whatever it asks for.
         let within = if source.stream || self.own.is_none() { None } else { self.within(request, source, key, received) };
         if let Some(to) = within {
-            return self.forward(request, source, key, to, None, out);
+            return self.forward(request, source, key, to, Added::default(), out);
         }
         if request.method == Method::Ack {
             return Reaction::Quiet;
@@ -358,7 +360,7 @@ impl Edge {
             Known::Deciding => return Reaction::Quiet,
             Known::New => {
                 if let Some(aside) = &self.aside
-                    && self.must_ask(aside, request, trunk, key, spelled)
+                    && self.must_ask(aside, request, source, trunk, key, spelled)
                 {
                     return Reaction::Later;
                 }
@@ -380,12 +382,22 @@ impl Edge {
         heard: Heard,
         ahead: &Ahead<'_>,
         spelled: &mut [String; 4],
-    ) -> (Kept, Option<SocketAddr>) {
+    ) -> (Kept, Option<Onward>) {
         let far = trunk.far().filter(|_| trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream);
-        let (kept, caller, callee) = self.judge(request, trunk, key, received, heard, ahead, spelled);
-        let onward = far.filter(|_| goes_on(kept.action, trunk));
-        self.memory.decided(key, kept, onward);
-        if let Some(far) = onward {
+        let Judged { kept, caller, callee, attestation } = self.judge(request, trunk, key, received, heard, ahead, spelled);
+        let onward = far.filter(|_| goes_on(kept.action, trunk)).map(|to| {
+            let ours = attestation.filter(|_| self.signs(request, source, trunk)).zip(caller.zip(callee));
+            let signed = ours.and_then(|(attestation, ends)| {
+                if heard.signable {
+                    return self.signed(request, trunk, attestation, ends);
+                }
+                self.counters.unsigned.add();
+                None
+            });
+            Onward { to, signed }
+        });
+        self.memory.decided(key, kept, onward.clone());
+        if let Some(Onward { to: far, .. }) = onward {
             let parties = Parties { trunk: self.decide.line(trunk), caller, callee, near: source.address, far };
             self.calls.begin(self.call_of(request.call_id), self.tag_of(request.from.tag()), parties, received);
         }
@@ -400,19 +412,22 @@ impl Edge {
         trunk: &Trunk,
         key: Key,
         kept: Kept,
-        onward: Option<SocketAddr>,
+        onward: Option<Onward>,
         out: &mut Vec<u8>,
     ) -> Reaction {
-        if let Some(to) = onward {
+        if let Some(Onward { to, signed }) = onward {
             let label = (kept.action != Action::Pass).then_some((&kept, trunk));
-            return self.forward(request, source, key, to, label, out);
+            return self.forward(request, source, key, to, Added { label, signed: signed.as_deref() }, out);
         }
         answer::verdict(out, request, source.address, key, trunk, &kept);
         self.answer_to(source, Some(&request.via))
     }
 
-    /// Whether the verdict about a call hangs on an answer from elsewhere that is not there yet.
-    fn must_ask(&self, aside: &Aside, request: &Request<'_>, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> bool {
+    /// Whether a call is decided aside: its verdict hangs on an answer from elsewhere that is not there yet, or it is to be signed.
+    fn must_ask(&self, aside: &Aside, request: &Request<'_>, source: Source, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> bool {
+        if self.signs(request, source, trunk) {
+            return true;
+        }
         if aside.vouches() && request.head.value(Name::Identity).is_some() {
             return true;
         }
@@ -429,7 +444,7 @@ impl Edge {
         if let Err(way) = aside.take(self, bytes, source, way) {
             self.counters.unasked.add();
             // What is known without asking may have come meanwhile; nothing at all is [`Roaming::Unreachable`].
-            let heard = Heard { roaming: None, identity: aside.vouches().then_some(Identity::Unchecked) };
+            let heard = Heard { identity: aside.vouches().then_some(Identity::Unchecked), ..Heard::default() };
             self.resume(bytes, source, heard, &way, &mut Work::default());
         }
     }
@@ -490,7 +505,7 @@ impl Edge {
     fn within(&self, request: &Request<'_>, source: Source, key: Key, received: u64) -> Option<SocketAddr> {
         let call = self.call_of(request.call_id);
         let remembered = || match self.memory.find(key, received / 1_000) {
-            Some(Known::Decided(_, onward)) => onward,
+            Some(Known::Decided(_, onward)) => onward.map(|onward| onward.to),
             _ => None,
         };
         // What belongs to a call names both its ends.
@@ -512,7 +527,7 @@ impl Edge {
                 }
                 // The call is over, but this BYE may have to be sent again.
                 self.memory.begin(key, received / 1_000);
-                self.memory.decided(key, Kept::UNDECIDED, Some(to));
+                self.memory.decided(key, Kept::UNDECIDED, Some(Onward { to, signed: None }));
                 Some(to)
             }),
             _ => onward(),
@@ -549,10 +564,10 @@ impl Edge {
             None => {
                 self.counters.late.add();
                 self.once_a_second(&self.late_said, trunk, self.counters.late.get(), "calls pass without a verdict: none came in time");
-                (Kept::UNDECIDED, None, None)
+                Judged { kept: Kept::UNDECIDED, caller: None, callee: None, attestation: None }
             }
         };
-        match judged.0.action {
+        match judged.kept.action {
             Action::Pass => self.counters.passed.add(),
             Action::Label => self.counters.labelled.add(),
             Action::Challenge => self.counters.challenged.add(),
@@ -582,7 +597,10 @@ impl Edge {
         attempt.roaming = heard.roaming.unwrap_or_else(|| self.decide.roaming(&attempt));
         attempt.identity = heard.identity.unwrap_or(attempt.identity);
         let verdict = self.decide.decide_foreseen(&attempt, ahead);
-        (Kept::of(&verdict), verdict.caller, verdict.callee)
+        // Nobody asks where nothing is signed.
+        let attestation =
+            if trunk.mode == Mode::Proxy && self.signer.load().is_some() { self.decide.attest(&attempt, &verdict) } else { None };
+        Judged { kept: Kept::of(&verdict), caller: verdict.caller, callee: verdict.callee, attestation }
     }
 
     /// A call as the engine sees it.
@@ -645,8 +663,13 @@ impl Edge {
     }
 }
 
-/// A verdict in short, caller and callee.
-type Judged = (Kept, Option<Number>, Option<Number>);
+/// A verdict in short, caller and callee, and what we would say of the caller.
+struct Judged {
+    kept: Kept,
+    caller: Option<Number>,
+    callee: Option<Number>,
+    attestation: Option<Attestation>,
+}
 
 /// The trunk a request comes by.
 fn find<'t>(trunks: &'t Trunks, source: Source, request: &Request<'_>) -> Option<&'t Trunk> {

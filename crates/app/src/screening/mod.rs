@@ -37,6 +37,7 @@ pub mod list;
 pub mod live;
 pub mod log;
 pub mod page;
+pub mod revocation;
 pub mod rules;
 pub mod snapshot;
 mod table;
