@@ -60,8 +60,7 @@ pub async fn bounded(State(limits): State<Limits>, request: Request, next: Next)
     }
     let (parts, body) = request.into_parts();
     let answer = next.run(Request::from_parts(parts, Body::new(http_body_util::Limited::new(body, limit)))).await;
-    let own = answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
-    if long && !own && answer.status() == StatusCode::PAYLOAD_TOO_LARGE { too_large(long, limits).into_response() } else { answer }
+    if long && answer.status() == StatusCode::PAYLOAD_TOO_LARGE { too_large(long, limits).into_response() } else { answer }
 }
 
 fn too_large(long: bool, limits: Limits) -> Failure {
