@@ -555,6 +555,11 @@ async fn new(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Response> {
 
 fn application(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Option<&Problem>) -> DetailPage {
     let (w, language) = (shell.w, shell.language);
+    let mut cities = city_choices(app, language, w, &actor.region);
+    // A line is in one city.
+    if let Some(all) = cities.first_mut() {
+        *all = Choice::new("", w.choose);
+    }
     let mut fields = vec![
         Input::select("kind", w.kind, choices(Kind::ALL, Some(w.choose), Kind::as_str, |one| said(language, one.words())))
             .required()
@@ -568,7 +573,7 @@ fn application(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Op
             choices(Industry::ALL, Some(w.choose), Industry::as_str, |one| said(language, one.words())),
         )
         .required(),
-        Input::select("region", w.region, city_choices(app, language, w, &actor.region)).required(),
+        Input::select("region", w.region, cities).required(),
         Input::text("access_point", w.ledger_access_point).required().longest(80),
         Input::select(
             "purpose",
@@ -656,7 +661,11 @@ async fn file_page(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Respo
 fn taking(shell: Shell, text: &str, taken: Option<&file::Taken>, problem: Option<&Problem>) -> DetailPage {
     let (w, language) = (shell.w, shell.language);
     let fields = vec![
-        Input::new("text", w.ledger_file_text, Field::Area).required().wide().value(text).hint(file::COLUMNS.join(", ")),
+        Input::new("text", w.ledger_file_text, Field::Area).required().wide().value(text).hint(format!(
+            "{} {}",
+            w.ledger_columns_hint,
+            file::COLUMNS.join(", ")
+        )),
         Input::new("dry_run", w.ledger_dry_run, Field::Check).value(if taken.is_none_or(|taken| taken.dry_run) { "yes" } else { "" }),
     ];
     let mut sections = Vec::new();

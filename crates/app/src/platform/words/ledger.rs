@@ -43,6 +43,7 @@ macro_rules! ledger_words {
             ledger_shut_down: "关停", "Shut down";
             ledger_file: "批量导入", "Import";
             ledger_file_lead: "先试运行。错误的行逐条说明，正确的行照常入库，重复导入不会增加。", "Try it first. Wrong rows are told one by one, good rows land, the same file again adds nothing.";
+            ledger_columns_hint: "首行为列名：", "The first line names the columns:";
             ledger_file_text: "CSV 内容", "CSV text";
             ledger_dry_run: "试运行，不写入", "Trial, nothing is written";
             ledger_take: "导入", "Import";

@@ -429,7 +429,8 @@ fn planning(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Optio
         regions.retain(|choice| choice.value == actor.region);
     }
     let day = |name: &'static str, label: &str| Input::new(name, label, Field::Line("date")).required();
-    let check = |name: &'static str, words| Input::new(name, said(language, words), Field::Check);
+    // Which of the two a box is about stands with it: industries and kinds follow each other.
+    let check = |of: &str, name: &'static str, words| Input::new(name, format!("{of} · {}", said(language, words)), Field::Check);
     let mut fields = vec![
         Input::text("name", w.sweep_name).required().longest(60).first(),
         Input::select("region", w.region, regions),
@@ -437,8 +438,8 @@ fn planning(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Optio
         day("ends", w.sweep_ends),
         Input::text("lead", w.ledger_owner).required().longest(20),
     ];
-    fields.extend(Industry::ALL.iter().map(|one| check(one.as_str(), one.words())));
-    fields.extend(Kind::ALL.iter().map(|one| check(one.as_str(), one.words())));
+    fields.extend(Industry::ALL.iter().map(|one| check(w.ledger_industry, one.as_str(), one.words())));
+    fields.extend(Kind::ALL.iter().map(|one| check(w.kind, one.as_str(), one.words())));
     let fields: Vec<_> = fields
         .into_iter()
         .map(|input| {
