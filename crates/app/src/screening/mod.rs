@@ -26,6 +26,7 @@ pub mod act;
 pub mod appeal;
 pub mod base;
 pub mod change;
+pub mod coded;
 pub mod compile;
 pub mod decide;
 mod draft;

@@ -14,7 +14,7 @@ use chuangsha_kernel::{
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{CATEGORIES, HOURS, OPERATORS, coded, coded_choices, may, moment, parts, trail};
+use super::{coded_choices, may, moment, parts, trail};
 use crate::{
     App,
     platform::{
@@ -35,7 +35,9 @@ use crate::{
         words::Words,
     },
     screening::{
-        code as codes, file,
+        code as codes,
+        coded::{CATEGORIES, HOURS, OPERATORS, coded},
+        file,
         list::{self as entries, EntryView, List, NewEntry, Put},
     },
 };

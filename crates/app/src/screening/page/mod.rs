@@ -16,6 +16,7 @@ use crate::{
         },
         words::Words,
     },
+    screening::coded::{Coded, coded},
 };
 
 pub mod appeals;
@@ -102,40 +103,7 @@ fn rule_name(language: Language, code: &str) -> String {
     }
 }
 
-/// What callers are, operators and hours by their codes: code, Chinese, English.
-const CATEGORIES: [(&str, &str, &str); 13] = [
-    ("finance", "贷款理财", "Loans and investment"),
-    ("insurance", "保险", "Insurance"),
-    ("property", "房产", "Property"),
-    ("education", "教育培训", "Education"),
-    ("retail", "零售推销", "Retail and other sales"),
-    ("courier", "快递外卖", "Courier"),
-    ("ride_hailing", "网约车", "Ride-hailing"),
-    ("hospital", "医院", "Hospital"),
-    ("school", "学校", "School"),
-    ("bank", "银行客服", "Bank"),
-    ("verification", "来电验证码", "Verification codes"),
-    ("government", "政务热线", "Government"),
-    ("emergency", "紧急与司法", "Emergency and justice"),
-];
-const OPERATORS: [(&str, &str, &str); 4] = [
-    ("china_telecom", "中国电信", "China Telecom"),
-    ("china_mobile", "中国移动", "China Mobile"),
-    ("china_unicom", "中国联通", "China Unicom"),
-    ("china_broadnet", "中国广电", "China Broadnet"),
-];
-const HOURS: [(&str, &str, &str); 3] = [
-    ("any", "不限", "Any time"),
-    ("night", "夜间免打扰", "Not at night"),
-    ("night_and_noon", "夜间与午间免打扰", "Neither at night nor at noon"),
-];
-
-/// A code of one of these lists in words; as it is where nobody knows it.
-fn coded<'a>(language: Language, all: &[(&'a str, &'a str, &'a str)], code: &'a str) -> &'a str {
-    all.iter().find(|(known, ..)| *known == code).map_or(code, |(_, zh, en)| if language == Language::Chinese { *zh } else { *en })
-}
-
-fn coded_choices(language: Language, all: &[(&'static str, &'static str, &'static str)]) -> Vec<Choice> {
+fn coded_choices(language: Language, all: &[Coded]) -> Vec<Choice> {
     let none = Choice::new("", "—");
     std::iter::once(none).chain(all.iter().map(|(code, ..)| Choice::new(*code, coded(language, all, code)))).collect()
 }
@@ -183,21 +151,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_a_form_asks_for_has_words_in_both_languages() {
-        let code = |value: serde_json::Value| value.as_str().unwrap().to_owned();
-        let categories = chuangsha_screen::lists::Category::ALL.iter().map(|one| code(serde_json::to_value(one).unwrap()));
-        let named: Vec<_> = CATEGORIES.iter().map(|(code, ..)| (*code).to_owned()).collect();
-        assert_eq!(named, categories.filter(|code| code != "none").collect::<Vec<_>>());
-        for (code, ..) in OPERATORS {
-            assert!(chuangsha_screen::plan::Operator::parse(code).is_some(), "{code}");
-        }
-        for (code, zh, en) in CATEGORIES.iter().chain(&OPERATORS).chain(&HOURS) {
-            assert!(zh.chars().any(|c| c > '\u{4E00}') && en.is_ascii() && *en != *code, "{code}");
-        }
-        assert_eq!(rule_name(Language::English, "overseas"), "A call from abroad");
-    }
-
-    #[test]
     fn rows_read_whole_are_turned_page_by_page_and_a_cursor_that_is_gone_ends_them() {
         let rows: Vec<u32> = (0..5).collect();
         let turn = |after: Option<&str>| {
@@ -221,6 +174,7 @@ mod tests {
         for rule in Rule::ALL {
             assert_ne!(rule_name(Language::Chinese, rule.as_str()), rule_name(Language::English, rule.as_str()));
         }
+        assert_eq!(rule_name(Language::English, "overseas"), "A call from abroad");
         assert_eq!((rule_name(Language::English, ""), rule_name(Language::English, "new_rule")), ("—".into(), "new_rule".into()));
     }
 }
