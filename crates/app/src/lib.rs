@@ -223,6 +223,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "excess", version: 2, sql: remediation::excess::table::DDL_2 },
     Migration { module: "number_tenure", version: 1, sql: registration::ending::DDL },
     Migration { module: "protected", version: 1, sql: remediation::protected::DDL },
+    Migration { module: "subscription", version: 2, sql: registration::DDL_3 },
+    Migration { module: "keys", version: 3, sql: platform::keys::DDL_3 },
 ];
 
 /// The subject whose key seals the numbers of the pool.

@@ -117,7 +117,7 @@ story!(a_legacy_holder_above_the_limit_keeps_what_they_have_and_gets_nothing_new
             };
             table::add_number(tx, &number)?;
             table::add_subscription(tx, &table::Subscription {
-                id: holder, number: holder, number_index: holder.as_bytes().to_vec(), subject: None, person_key: Some(key), region: kit::CITY.into(),
+                id: holder, number: holder, subject: None, person_key: Some(key), region: kit::CITY.into(),
                 channel_kind: 1, product: Product::Voice, real_name: true, since: kit::start(),
             })?;
         }

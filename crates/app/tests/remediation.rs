@@ -59,7 +59,7 @@ async fn line(kit: &Kit, index: u32) -> Uuid {
             let blind = app.vault.blind(chuangsha_vault::Field::Phone, &format!("86{digits}"))?.0.to_vec();
             let pool = PoolNumber {
                 id: number,
-                index: blind.clone(),
+                index: blind,
                 sealed: app.seal_pool_number(tx, number, &digits)?,
                 region: kit::CITY.to_owned(),
                 product: Product::Voice,
@@ -70,7 +70,6 @@ async fn line(kit: &Kit, index: u32) -> Uuid {
             let subscription = Subscription {
                 id: line,
                 number,
-                number_index: blind,
                 subject: None,
                 person_key: None,
                 region: kit::CITY.to_owned(),

@@ -95,7 +95,6 @@ async fn old_number(kit: &Kit, index: u32) -> (Uuid, String) {
                 &Subscription {
                     id,
                     number,
-                    number_index: found.index,
                     subject: None,
                     person_key: None,
                     region: kit::CITY.to_owned(),
@@ -623,7 +622,7 @@ story!(whoever_had_a_number_on_a_day_is_found_after_it_was_issued_anew, kit, _ph
         orders::move_number(tx, number, NumberState::Free, NumberState::Held, Some(second))?;
         orders::move_number(tx, number, NumberState::Held, NumberState::InUse, Some(second))?;
         orders::add_subscription(tx, &Subscription {
-            id: second, number, number_index: found.index, subject: None, person_key: None, region: kit::CITY.to_owned(),
+            id: second, number, subject: None, person_key: None, region: kit::CITY.to_owned(),
             channel_kind: ChannelKind::SocialOutlet as i64, product: found.product, real_name: false, since: anew,
         })
     }).await.unwrap();

@@ -46,7 +46,7 @@ pub fn config(settings: &Settings) -> Config {
 
 /// The same for a process that brings millions of rows over and then ends: it may keep more pages in memory than a server.
 pub fn bulk_config(settings: &Settings) -> Config {
-    Config { writer_cache_mib: 512, checkpoint_apart: true, readers: 2, writers: 2, ..config(settings) }
+    Config { writer_cache_mib: 512, bulk: true, readers: 2, writers: 2, ..config(settings) }
 }
 
 async fn open(url: &str) -> Result<Store, Problem> {

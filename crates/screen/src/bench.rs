@@ -249,15 +249,16 @@ fn decisions(scale: Scale, index: Index, figures: &mut Figures) -> Result<(), Bo
     for (group, first) in calls.chunks_exact(GROUP).zip((scale.callers + scale.decisions..).step_by(GROUP)) {
         let mut ahead = [Ahead::NONE; GROUP];
         let started = Instant::now();
+        let held = engine.hold();
         for (ahead, (caller, callee)) in ahead.iter_mut().zip(group) {
-            *ahead = engine.foresee(Some(caller.as_str()), callee.as_str());
+            *ahead = engine.foresee(&held, Some(caller.as_str()), callee.as_str());
         }
-        ahead.iter().for_each(|ahead| engine.reach(ahead));
+        ahead.iter().for_each(|ahead| engine.reach(&held, ahead));
         let share = started.elapsed().as_nanos() as u64 / GROUP as u64;
         for ((at, ahead), (caller, callee)) in (first..).zip(&ahead).zip(group) {
             let started = Instant::now();
             let attempt = Attempt::new(at, moment(at), TrunkId(1), Ingress::Interconnect, Some(caller.as_str()), callee.as_str());
-            black_box(engine.decide_foreseen(&attempt, ahead));
+            black_box(engine.decide_foreseen(&held, &attempt, ahead));
             grouped.add(share + started.elapsed().as_nanos() as u64);
         }
     }

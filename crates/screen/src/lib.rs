@@ -29,12 +29,15 @@ use arc_swap::ArcSwap;
 
 pub use attempt::{Attempt, Identity, Ingress, Outcome, Released, Roaming, RoamingPort, TrunkId};
 pub use decide::{Ahead, decide};
-pub use machine::prefetch;
+pub use machine::{Words, either, prefetch};
 pub use number::Number;
 pub use observe::Observe;
 pub use snapshot::{InForce, Lists, Snapshot};
 pub use state::{State, StateConfig};
 pub use verdict::{Action, Effect, EvidenceId, Reason, Reasons, Redress, Rule, Verdict, Versions};
+
+/// 持有: a snapshot in force, held for a moment.
+pub type Held = arc_swap::Guard<Arc<InForce>>;
 
 /// 甄别引擎: the state of a running node and the snapshot in force. Shared by all edges; every method takes `&self` and waits for nobody but, for a few
 /// dozen nanoseconds, for another call of the same number.
@@ -55,20 +58,25 @@ impl Engine {
         decide(&self.snapshot.load(), &self.state, attempt)
     }
 
-    /// The same about a call that [`Self::foresee`] has read: the same verdict, sooner.
-    pub fn decide_foreseen(&self, attempt: &Attempt<'_>, ahead: &Ahead<'_>) -> Verdict {
-        decide::decide_foreseen(&self.snapshot.load(), &self.state, attempt, ahead)
+    /// What is in force now, held for several calls that came together: it stays as it is for them, whatever is put in force meanwhile.
+    pub fn hold(&self) -> Held {
+        self.snapshot.load()
+    }
+
+    /// Decides about a call that [`Self::foresee`] has read: the same verdict, sooner.
+    pub fn decide_foreseen(&self, held: &InForce, attempt: &Attempt<'_>, ahead: &Ahead<'_>) -> Verdict {
+        decide::decide_foreseen(held, &self.state, attempt, ahead)
     }
 
     /// First of two steps ahead of several decisions, for whoever has several calls at hand ([`decide::foresee`]). `caller`: what will be asserted, or
     /// else presented.
-    pub fn foresee<'a>(&self, caller: Option<&'a str>, callee: &'a str) -> Ahead<'a> {
-        decide::foresee(&self.snapshot.load(), &self.state, caller, callee)
+    pub fn foresee<'a>(&self, held: &InForce, caller: Option<&'a str>, callee: &'a str) -> Ahead<'a> {
+        decide::foresee(held, &self.state, caller, callee)
     }
 
     /// Second step ([`decide::reach`]).
-    pub fn reach(&self, ahead: &Ahead<'_>) {
-        decide::reach(&self.snapshot.load(), &self.state, ahead);
+    pub fn reach(&self, held: &InForce, ahead: &Ahead<'_>) {
+        decide::reach(held, &self.state, ahead);
     }
 
     /// The number to ask the roaming port about before [`Self::decide`], if any; the answer goes into [`Attempt::roaming`].

@@ -29,14 +29,18 @@ pub enum Memory {
     Owned(Vec<u8>),
 }
 
+/// A large page.
+const LARGE: usize = 1 << 21;
+
 impl Memory {
-    /// So many bytes.
+    /// So many bytes, or more: what takes half a large page or more takes whole ones, for the system lays only such a length where its pages begin.
     pub fn zeroed(bytes: usize) -> Self {
+        let bytes = if bytes < LARGE / 2 { bytes } else { bytes.next_multiple_of(LARGE) };
         memmap2::MmapMut::map_anon(bytes).map_or_else(
             |_| Self::Owned(vec![0; bytes]),
             |map| {
                 #[cfg(target_os = "linux")]
-                if bytes >= 1 << 22 {
+                if bytes >= LARGE {
                     // A wish: small pages do as well, slower.
                     let _ = map.advise(memmap2::Advice::HugePage);
                 }
@@ -141,6 +145,26 @@ pub fn bytes_equal(bytes: [u8; 16], wanted: u8) -> u32 {
     bytes_equal_plain(bytes, wanted)
 }
 
+/// One bit for each of sixty-four bytes that is the one or the other.
+#[inline]
+pub fn either(bytes: &[u8; 64], one: u8, other: u8) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[allow(unsafe_code, reason = "see the comment at the call")]
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            sse::either(bytes, one, other)
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    either_plain(bytes, one, other)
+}
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+fn either_plain(bytes: &[u8; 64], one: u8, other: u8) -> u64 {
+    bytes.iter().enumerate().fold(0, |bits, (at, byte)| bits | u64::from(*byte == one || *byte == other) << at)
+}
+
 #[cfg(any(test, not(target_arch = "x86_64")))]
 fn tags_equal_plain(tags: [u64; 4], wanted: u16) -> u32 {
     let tags = tags.iter().flat_map(|word| [0, 16, 32, 48].map(|shift| (word >> shift) as u16));
@@ -155,7 +179,8 @@ fn bytes_equal_plain(bytes: [u8; 16], wanted: u8) -> u32 {
 #[cfg(target_arch = "x86_64")]
 mod sse {
     use core::arch::x86_64::{
-        _mm_cmpeq_epi8, _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set_epi64x, _mm_set1_epi8, _mm_set1_epi16,
+        __m128i, _mm_cmpeq_epi8, _mm_cmpeq_epi16, _mm_movemask_epi8, _mm_or_si128, _mm_packs_epi16, _mm_set_epi64x, _mm_set1_epi8,
+        _mm_set1_epi16,
     };
 
     #[inline]
@@ -169,10 +194,26 @@ mod sse {
 
     #[inline]
     #[target_feature(enable = "sse2")]
-    pub fn bytes_equal(bytes: [u8; 16], wanted: u8) -> u32 {
+    fn load(bytes: [u8; 16]) -> __m128i {
         let all = u128::from_le_bytes(bytes);
-        let all = _mm_set_epi64x(((all >> 64) as u64).cast_signed(), (all as u64).cast_signed());
-        _mm_movemask_epi8(_mm_cmpeq_epi8(all, _mm_set1_epi8(wanted.cast_signed()))).cast_unsigned()
+        _mm_set_epi64x(((all >> 64) as u64).cast_signed(), (all as u64).cast_signed())
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub fn bytes_equal(bytes: [u8; 16], wanted: u8) -> u32 {
+        _mm_movemask_epi8(_mm_cmpeq_epi8(load(bytes), _mm_set1_epi8(wanted.cast_signed()))).cast_unsigned()
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    pub fn either(bytes: &[u8; 64], one: u8, other: u8) -> u64 {
+        let (one, other) = (_mm_set1_epi8(one.cast_signed()), _mm_set1_epi8(other.cast_signed()));
+        bytes.as_chunks::<16>().0.iter().rev().fold(0, |bits, part| {
+            let part = load(*part);
+            let found = _mm_or_si128(_mm_cmpeq_epi8(part, one), _mm_cmpeq_epi8(part, other));
+            bits << 16 | u64::from(_mm_movemask_epi8(found).cast_unsigned())
+        })
     }
 }
 
@@ -208,6 +249,12 @@ mod tests {
             for wanted in [bytes[way], other as u8] {
                 prop_assert_eq!(bytes_equal(bytes, wanted), bytes_equal_plain(bytes, wanted));
             }
+        }
+
+        #[test]
+        fn of_sixty_four_bytes_both_kinds_are_found(bytes in prop::array::uniform32(0_u8..4), more in prop::array::uniform32(0_u8..4), one in 0_u8..4, other in 0_u8..4) {
+            let bytes: [u8; 64] = std::array::from_fn(|at| if at < 32 { bytes[at] } else { more[at - 32] });
+            prop_assert_eq!(either(&bytes, one, other), either_plain(&bytes, one, other));
         }
     }
 

@@ -71,21 +71,21 @@ pub fn is_address(host: &[u8], ip: IpAddr) -> bool {
 /// from: `maddr` and names are not followed, so that nobody can point this edge at somebody else.
 pub fn destination(source: SocketAddr, via: Option<&Via<'_>>) -> SocketAddr {
     match via {
-        Some(via) if via.parameter("rport").is_none() => SocketAddr::new(source.ip(), via.port.unwrap_or(PORT)),
+        Some(via) if via.rport.is_none() => SocketAddr::new(source.ip(), via.port.unwrap_or(PORT)),
         _ => source,
     }
 }
 
-/// The hops of a request as its answer has them: with the address it came from in the first one (RFC 3261 section 18.2.1, RFC 3581).
-pub fn vias(out: &mut Vec<u8>, head: &Head<'_>, source: SocketAddr) {
+/// The hops of a request as its answer has them: with the address it came from in the first one (RFC 3261 section 18.2.1, RFC 3581). `first`: the
+/// first one, where it could be read.
+pub fn vias(out: &mut Vec<u8>, head: &Head<'_>, first: Option<&Via<'_>>, source: SocketAddr) {
     let mut lines = head.lines(Name::Via);
-    let first = lines.next().zip(head.value(Name::Via));
-    if let Some((line, value)) = first {
-        match Via::take(value) {
-            Some((via, rest)) => {
+    if let Some(line) = lines.next() {
+        match first {
+            Some(via) => {
                 out.extend_from_slice(b"Via: ");
-                hop(out, &via, source);
-                out.extend_from_slice(rest);
+                hop(out, via, source);
+                out.extend_from_slice(via.rest);
             }
             None => out.extend_from_slice(line),
         }
@@ -99,8 +99,8 @@ pub fn vias(out: &mut Vec<u8>, head: &Head<'_>, source: SocketAddr) {
 
 /// One hop with `received` and `rport` filled in.
 pub fn hop(out: &mut Vec<u8>, via: &Via<'_>, source: SocketAddr) {
-    let asked = via.parameter("rport").is_some_and(<[u8]>::is_empty);
-    match via.after_name("rport").filter(|_| asked).and_then(|at| via.text.split_at_checked(at)) {
+    let asked = via.rport.is_some_and(<[u8]>::is_empty);
+    match via.around_rport().filter(|_| asked) {
         Some((before, after)) => {
             out.extend_from_slice(before);
             out.push(b'=');
@@ -110,7 +110,7 @@ pub fn hop(out: &mut Vec<u8>, via: &Via<'_>, source: SocketAddr) {
         None => out.extend_from_slice(via.text),
     }
     // What the sender itself calls `received` is not believed, but it stands first and would be: then ours is not added.
-    if (asked || !is_address(via.host, source.ip())) && via.parameter("received").is_none() {
+    if (asked || !is_address(via.host, source.ip())) && !via.is_received {
         out.extend_from_slice(b";received=");
         address(out, source.ip());
     }
@@ -131,23 +131,43 @@ fn line(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes a response with what every one has; `extra` adds its own lines. `tag` is put to a To that has none.
+/// Writes the response to a request with what every one has; `extra` adds its own lines. `tag` is put to a To that has none.
 pub fn write(
     out: &mut Vec<u8>,
-    head: &Head<'_>,
+    request: &Request<'_>,
     source: SocketAddr,
-    (status, reason): (u16, &str),
+    status: (u16, &str),
     tag: u64,
     extra: impl FnOnce(&mut Vec<u8>),
 ) {
+    let Request { head, via, to, .. } = request;
+    write_to(out, head, Some(via), source, status, Some(tag).filter(|_| to.tag().is_none()), extra);
+}
+
+/// The response to what is no request: its own refusal.
+pub fn refuse(out: &mut Vec<u8>, head: &Head<'_>, via: Option<&Via<'_>>, source: SocketAddr, status: (u16, &str)) {
+    // A To that cannot be read gets no tag: nobody could say where it belongs.
+    let lacks_tag = |to| crate::message::Address::parse(to).is_some_and(|to| to.tag().is_none());
+    write_to(out, head, via, source, status, Some(0).filter(|_| head.value(Name::To).is_some_and(lacks_tag)), |_| {});
+}
+
+fn write_to(
+    out: &mut Vec<u8>,
+    head: &Head<'_>,
+    via: Option<&Via<'_>>,
+    source: SocketAddr,
+    (status, reason): (u16, &str),
+    tag: Option<u64>,
+    extra: impl FnOnce(&mut Vec<u8>),
+) {
     status_line(out, status, reason);
-    vias(out, head, source);
+    vias(out, head, via, source);
     for name in [Name::From, Name::To, Name::CallId, Name::CSeq] {
         if let Some(value) = head.value(name) {
             out.extend_from_slice(name.text().as_bytes());
             out.extend_from_slice(b": ");
             out.extend_from_slice(value);
-            if name == Name::To && lacks_tag(value) {
+            if let Some(tag) = tag.filter(|_| name == Name::To) {
                 out.extend_from_slice(b";tag=");
                 hexadecimal(out, tag);
             }
@@ -158,16 +178,9 @@ pub fn write(
     out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
 }
 
-/// Whether a To is an address without a tag, which the answer then gives it.
-fn lacks_tag(to: &[u8]) -> bool {
-    // No parameter after the brackets, as nearly every first request has it, needs no second reading.
-    let plain = matches!(to, [b'<', inside @ .., b'>'] if memchr::memchr3(b'<', b'>', b'"', inside).is_none());
-    plain || crate::message::Address::parse(to).is_some_and(|to| to.tag().is_none())
-}
-
 /// The answer to OPTIONS.
 pub fn options(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, tag: u64, allow: &str) {
-    write(out, &request.head, source, (200, "OK"), tag, |out| {
+    write(out, request, source, (200, "OK"), tag, |out| {
         line(out, "Allow", allow.as_bytes());
         line(out, "Accept", b"application/sdp");
         line(out, "Supported", b"");
@@ -180,12 +193,12 @@ pub fn not_here(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, ta
         Method::Other(_) => (501, "Not Implemented"),
         _ => (405, "Method Not Allowed"),
     };
-    write(out, &request.head, source, status, tag, |out| line(out, "Allow", allow.as_bytes()));
+    write(out, request, source, status, tag, |out| line(out, "Allow", allow.as_bytes()));
 }
 
 /// The refusal of extensions nobody knows (RFC 3261 section 8.2.2.3).
 pub fn bad_extension(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, tag: u64, name: Name) {
-    write(out, &request.head, source, (420, "Bad Extension"), tag, |out| {
+    write(out, request, source, (420, "Bad Extension"), tag, |out| {
         for option in unknown_options(&request.head, name) {
             line(out, "Unsupported", option);
         }
@@ -243,12 +256,12 @@ pub fn verdict(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, key
     match kept.action {
         Action::Pass => match (trunk.pass, &trunk.next) {
             (Pass::Moved, Some(next)) => moved(out, request, source, key, next, None, trunk),
-            (Pass::Unavailable, _) => write(out, &request.head, source, (503, "Service Unavailable"), key.tag(), |_| {}),
-            _ => write(out, &request.head, source, (404, "Not Found"), key.tag(), |_| {}),
+            (Pass::Unavailable, _) => write(out, request, source, (503, "Service Unavailable"), key.tag(), |_| {}),
+            _ => write(out, request, source, (404, "Not Found"), key.tag(), |_| {}),
         },
         Action::Challenge if trunk.challenge.is_some() => {
             let to = trunk.challenge.as_deref().unwrap_or_default();
-            write(out, &request.head, source, (302, "Moved Temporarily"), key.tag(), |out| {
+            write(out, request, source, (302, "Moved Temporarily"), key.tag(), |out| {
                 bracketed(out, "Contact", &[to.as_bytes()]);
                 label(out, request, kept, trunk);
             });
@@ -258,7 +271,7 @@ pub fn verdict(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, key
             // Without a next hop the label rides on the answer that lets the call through: the one in front takes it from there.
             None => {
                 let status = if trunk.pass == Pass::Unavailable { (503, "Service Unavailable") } else { (404, "Not Found") };
-                write(out, &request.head, source, status, key.tag(), |out| label(out, request, kept, trunk));
+                write(out, request, source, status, key.tag(), |out| label(out, request, kept, trunk));
             }
         },
         Action::Block => block(out, request, source, key, trunk, kept),
@@ -266,7 +279,7 @@ pub fn verdict(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, key
 }
 
 fn moved(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, key: Key, next: &str, kept: Option<&Kept>, trunk: &Trunk) {
-    write(out, &request.head, source, (302, "Moved Temporarily"), key.tag(), |out| {
+    write(out, request, source, (302, "Moved Temporarily"), key.tag(), |out| {
         contact(out, &request.target, next);
         if let Some(kept) = kept {
             label(out, request, kept, trunk);
@@ -360,7 +373,7 @@ fn block(out: &mut Vec<u8>, request: &Request<'_>, source: SocketAddr, key: Key,
         Block::Unwanted => (607, "Unwanted"),
         Block::Rejected => (608, "Rejected"),
     };
-    write(out, &request.head, source, (status, phrase), key.tag(), |out| {
+    write(out, request, source, (status, phrase), key.tag(), |out| {
         if trunk.block == Block::NetworkBlocked {
             out.extend_from_slice(b"Reason: Q.850;cause=21;text=\"v=analytics1");
             for (name, value) in [(";url=", &redress.url), (";tel=", &redress.tel), (";email=", &redress.email)] {

@@ -107,7 +107,7 @@ impl Aside {
     pub(crate) fn take(&self, edge: &Arc<Edge>, bytes: &[u8], source: Source, way: Way) -> Result<(), Way> {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return Err(way) };
         let (edge, port, tokens, bytes) = (Arc::clone(edge), self.port.clone(), self.tokens.clone(), bytes.to_vec());
-        let taken = edge.moment();
+        let taken = edge.moment().micros;
         self.runtime.spawn(async move {
             let mut work = Work::default();
             let at = edge.now();
@@ -121,12 +121,12 @@ impl Aside {
                 let ((asked, told), tokens) = asked.zip(tokens)?;
                 // So many came at once that the time is over: what a check costs goes to those for whom it is not.
                 // Of the time a call has for its verdict a part is left for the verdict.
-                let left = (edge.patience_micros() / 5 * 4).checked_sub(edge.moment().saturating_sub(taken));
+                let left = (edge.patience_micros() / 5 * 4).checked_sub(edge.moment().micros.saturating_sub(taken));
                 let Some(left) = left.filter(|left| *left > 0) else { return Some(Identity::Unchecked) };
                 Some(timeout(Duration::from_micros(left), tokens.vouch(asked, told)).await.unwrap_or(Identity::Unchecked))
             };
             let (roaming, identity) = tokio::join!(roaming, identity);
-            let signable = edge.moment().saturating_sub(taken) < edge.patience_micros() / 5 * 4;
+            let signable = edge.moment().micros.saturating_sub(taken) < edge.patience_micros() / 5 * 4;
             edge.resume(&bytes, source, Heard { roaming, identity, signable }, &way, &mut work);
             drop(place);
         });

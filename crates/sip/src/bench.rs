@@ -93,19 +93,19 @@ struct Echo;
 impl Handle for Echo {
     const BUNDLES: bool = false;
 
-    fn moment(&self) -> u64 {
-        0
-    }
+    type Batch = ();
+
+    fn batch(&self) {}
 
     type Seen<'a> = &'a [u8];
 
-    fn glance<'a>(&self, bytes: &'a [u8], _: &'a mut Fields) -> &'a [u8] {
+    fn glance<'a>(&self, (): &(), bytes: &'a [u8], _: &'a mut Fields) -> &'a [u8] {
         bytes
     }
 
-    fn reach(&self, _: &&[u8]) {}
+    fn reach(&self, (): &(), _: &&[u8]) {}
 
-    fn take(&self, bytes: &&[u8], source: Source, _: u64, work: &mut Work) -> Reaction {
+    fn take(&self, (): &(), bytes: &&[u8], source: Source, work: &mut Work) -> Reaction {
         work.out.clear();
         work.out.extend_from_slice(bytes);
         Reaction::Answer(source.address)

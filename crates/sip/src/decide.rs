@@ -1,6 +1,6 @@
 //! 判定接口: whoever decides about calls, as the edge sees it.
 
-use chuangsha_screen::{Ahead, Attempt, Number, Outcome, Roaming, TrunkId, Verdict, stir::Attestation};
+use chuangsha_screen::{Ahead, Attempt, Held, InForce, Number, Outcome, Roaming, TrunkId, Verdict, stir::Attestation};
 
 use crate::trunk::Trunk;
 
@@ -9,20 +9,25 @@ pub trait Decide: Send + Sync {
     /// Decides about one call. Called once for a call and its retransmissions.
     fn decide(&self, attempt: &Attempt<'_>) -> Verdict;
 
+    /// What calls are decided by, held for those that came together.
+    fn hold(&self) -> Option<Held> {
+        None
+    }
+
     /// Reads ahead a call whose decision is near: its caller, as asserted or else presented, and its callee.
-    fn foresee<'a>(&self, caller: Option<&'a str>, callee: &'a str) -> Ahead<'a> {
-        let _ = (caller, callee);
+    fn foresee<'a>(&self, held: &InForce, caller: Option<&'a str>, callee: &'a str) -> Ahead<'a> {
+        let _ = (held, caller, callee);
         Ahead::NONE
     }
 
     /// Second step of that.
-    fn reach(&self, ahead: &Ahead<'_>) {
-        let _ = ahead;
+    fn reach(&self, held: &InForce, ahead: &Ahead<'_>) {
+        let _ = (held, ahead);
     }
 
     /// Decides about one call that was read ahead: the same verdict.
-    fn decide_foreseen(&self, attempt: &Attempt<'_>, ahead: &Ahead<'_>) -> Verdict {
-        let _ = ahead;
+    fn decide_foreseen(&self, held: &InForce, attempt: &Attempt<'_>, ahead: &Ahead<'_>) -> Verdict {
+        let _ = (held, ahead);
         self.decide(attempt)
     }
 

@@ -8,10 +8,10 @@ use std::{
     },
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use chuangsha_kernel::time::Clock;
 use chuangsha_screen::{
-    Action, Ahead, Attempt, Identity, Ingress, Number, Roaming,
+    Action, Ahead, Attempt, Held, Identity, InForce, Ingress, Number, Roaming,
     stir::{Attestation, MOST_TOKENS, Sign, Told},
 };
 
@@ -25,7 +25,7 @@ use crate::{
     proxy::{Added, Parties, goes_on},
     scan,
     trunk::{Mode, Trunk, Trunks},
-    watch::{Counters, Stopwatch},
+    watch::{Counters, Moment, Stopwatch},
 };
 
 /// Longest a call waits for its verdict, microseconds; then it passes and that is logged, except where it must not (I4).
@@ -65,7 +65,15 @@ pub struct Work {
     fields: Fields,
     /// What is to be sent.
     pub out: Vec<u8>,
-    pub(crate) spelled: [String; 4],
+    pub(crate) scratch: Scratch,
+}
+
+/// What a worker carries from one message to the next besides.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    spelled: [String; 4],
+    /// The stopwatch when it was last read here.
+    micros: u64,
 }
 
 /// A message that was read and not yet taken ([`Edge::glance`]).
@@ -76,6 +84,24 @@ pub struct Seen<'a> {
     /// Of a well-formed request.
     key: Option<Key>,
     ahead: Ahead<'a>,
+}
+
+/// 一批: what holds for all messages that were received together, so that nothing is asked twice for them.
+pub struct Batch {
+    received: Moment,
+    trunks: Guard<Arc<Trunks>>,
+    rules: Option<Held>,
+}
+
+/// A well-formed request, and all that is known about it.
+#[derive(Clone, Copy)]
+struct Case<'c> {
+    request: &'c Request<'c>,
+    source: Source,
+    key: Key,
+    received: Moment,
+    ahead: &'c Ahead<'c>,
+    rules: Option<&'c InForce>,
 }
 
 /// 信令边缘. One for all workers.
@@ -179,13 +205,12 @@ impl Edge {
 
     /// Whether anything may come from there: a trunk, or the far side of a proxied one.
     pub fn knows(&self, source: std::net::IpAddr) -> bool {
-        let trunks = self.trunks.load();
-        trunks.knows(source) || trunks.leads_to(source)
+        self.trunks.load().admits(source)
     }
 
     /// The moment something is received, for [`Edge::receive`].
-    pub fn moment(&self) -> u64 {
-        self.stopwatch.micros()
+    pub fn moment(&self) -> Moment {
+        Moment { micros: self.stopwatch.micros(), at: self.clock.now() }
     }
 
     /// Longest a call waits for its verdict.
@@ -199,42 +224,58 @@ impl Edge {
     }
 
     /// Takes one message. `received` is the moment it came, by [`Edge::moment`]; what is to be sent stands in `work.out`.
-    pub fn receive(&self, bytes: &[u8], source: Source, received: u64, work: &mut Work) -> Reaction {
-        let Work { fields, out, spelled } = work;
-        self.answer(&self.glance(bytes, fields), source, received, out, spelled)
+    pub fn receive(&self, bytes: &[u8], source: Source, received: Moment, work: &mut Work) -> Reaction {
+        let Work { fields, out, scratch } = work;
+        // Nothing is asked for ahead: it is needed at once.
+        self.answer(&self.batch_of(received), &self.read(bytes, fields), source, out, scratch)
     }
 
-    /// First of three steps with a message, for whoever has several at hand: reads it, and asks for the memory that taking it needs. The second is
-    /// [`Self::reach`], the third [`Self::take`]; each for all of them before the next.
-    pub fn glance<'a>(&self, bytes: &'a [u8], fields: &'a mut Fields) -> Seen<'a> {
+    /// Messages were received, this moment.
+    pub fn batch(&self) -> Batch {
+        self.batch_of(self.moment())
+    }
+
+    fn batch_of(&self, received: Moment) -> Batch {
+        Batch { received, trunks: self.trunks.load(), rules: self.decide.hold() }
+    }
+
+    fn read<'a>(&self, bytes: &'a [u8], fields: &'a mut Fields) -> Seen<'a> {
         let head = Head::read(bytes, fields);
         let request = head.as_ref().ok().filter(|head| !head.is_response()).map(Head::request);
-        let (mut key, mut ahead) = (None, Ahead::NONE);
-        if let Some(Ok(request)) = &request {
-            let of = Key::of(&self.secret, request);
-            self.memory.expect(of);
-            key = Some(of);
+        let key = request.as_ref().and_then(|request| request.as_ref().ok()).map(|request| Key::of(&self.secret, request));
+        Seen { head, request, key, ahead: Ahead::NONE }
+    }
+
+    /// First of three steps with a message of a batch: reads it, and asks for the memory that taking it needs. The second is [`Self::reach`], the
+    /// third [`Self::take`]; each for several messages before the next.
+    pub fn glance<'a>(&self, batch: &Batch, bytes: &'a [u8], fields: &'a mut Fields) -> Seen<'a> {
+        let mut seen = self.read(bytes, fields);
+        if let (Some(Ok(request)), Some(key)) = (&seen.request, seen.key) {
+            self.memory.expect(key);
             if request.method == Method::Invite
+                && let Some(rules) = &batch.rules
                 && let Some(callee) = plain(request.target.telephone())
             {
                 let asserted = request.head.value(Name::AssertedIdentity).and_then(address::number);
-                ahead = self.decide.foresee(plain(asserted.unwrap_or(request.from.uri.telephone())), callee);
+                seen.ahead = self.decide.foresee(rules, plain(asserted.unwrap_or(request.from.uri.telephone())), callee);
             }
         }
-        Seen { head, request, key, ahead }
+        seen
     }
 
     /// Second step.
-    pub fn reach(&self, seen: &Seen<'_>) {
-        self.decide.reach(&seen.ahead);
+    pub fn reach(&self, batch: &Batch, seen: &Seen<'_>) {
+        if let Some(rules) = &batch.rules {
+            self.decide.reach(rules, &seen.ahead);
+        }
     }
 
     /// Third step: what [`Self::receive`] does with a message.
-    pub fn take(&self, seen: &Seen<'_>, source: Source, received: u64, work: &mut Work) -> Reaction {
-        self.answer(seen, source, received, &mut work.out, &mut work.spelled)
+    pub fn take(&self, batch: &Batch, seen: &Seen<'_>, source: Source, work: &mut Work) -> Reaction {
+        self.answer(batch, seen, source, &mut work.out, &mut work.scratch)
     }
 
-    fn answer(&self, seen: &Seen<'_>, source: Source, received: u64, out: &mut Vec<u8>, spelled: &mut [String; 4]) -> Reaction {
+    fn answer(&self, batch: &Batch, seen: &Seen<'_>, source: Source, out: &mut Vec<u8>, scratch: &mut Scratch) -> Reaction {
         out.clear();
         let head = match &seen.head {
             Ok(head) => head,
@@ -243,7 +284,7 @@ impl Edge {
                 return Reaction::Quiet;
             }
         };
-        let known = self.knows(source.address.ip());
+        let known = batch.trunks.admits(source.address.ip());
         let (request, key) = match (&seen.request, seen.key) {
             (Some(Ok(request)), Some(key)) => (request, key),
             (Some(Err(refusal)), _) if known => {
@@ -252,13 +293,14 @@ impl Edge {
                 if head.start.starts_with(b"ACK ") || head.value(Name::Via).is_none() {
                     return Reaction::Quiet;
                 }
-                answer::write(out, head, source.address, (refusal.status, refusal.why), 0, |_| {});
-                return self.answer_to(source, head.vias().next().flatten().as_ref());
+                let via = head.vias().next().flatten();
+                answer::refuse(out, head, via.as_ref(), source.address, (refusal.status, refusal.why));
+                return self.answer_to(source, via.as_ref());
             }
             (Some(_), _) => return self.refuse_stranger(None, source, out),
             (None, _) => {
                 return match head.response() {
-                    Ok(response) if known => self.back(&response, received, out),
+                    Ok(response) if known => self.back(&response, batch.received, out),
                     _ => {
                         self.counters.strays.add();
                         Reaction::Quiet
@@ -269,20 +311,13 @@ impl Edge {
         if !known {
             return self.refuse_stranger(Some(request), source, out);
         }
-        self.request(request, source, received, key, &seen.ahead, out, spelled)
+        let case =
+            Case { request, source, key, received: batch.received, ahead: &seen.ahead, rules: batch.rules.as_deref().map(Arc::as_ref) };
+        self.request(&case, &batch.trunks, out, scratch)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what is known of one message, taken apart once")]
-    fn request(
-        &self,
-        request: &Request<'_>,
-        source: Source,
-        received: u64,
-        key: Key,
-        ahead: &Ahead<'_>,
-        out: &mut Vec<u8>,
-        spelled: &mut [String; 4],
-    ) -> Reaction {
+    fn request(&self, case: &Case<'_>, trunks: &Trunks, out: &mut Vec<u8>, scratch: &mut Scratch) -> Reaction {
+        let Case { request, source, key, received, .. } = *case;
         let back = self.answer_to(source, Some(&request.via));
         // What belongs to a call that went through here goes through as well, whatever it asks for.
         let within = if source.stream || self.own.is_none() { None } else { self.within(request, source, key, received) };
@@ -304,17 +339,17 @@ impl Edge {
             return back;
         }
         if request.target.scheme == Scheme::Other {
-            answer::write(out, &request.head, source.address, (416, "Unsupported URI Scheme"), key.tag(), |_| {});
+            answer::write(out, request, source.address, (416, "Unsupported URI Scheme"), key.tag(), |_| {});
             return back;
         }
         match request.method {
             Method::Invite if request.to.tag().is_some() => {
-                answer::write(out, &request.head, source.address, (481, "Call Does Not Exist"), key.tag(), |_| {});
+                answer::write(out, request, source.address, (481, "Call Does Not Exist"), key.tag(), |_| {});
                 back
             }
-            Method::Invite => self.invite(request, source, key, received, ahead, out, spelled),
+            Method::Invite => self.invite(case, trunks, out, scratch),
             Method::Options if self.leaving.load(Ordering::Relaxed) => {
-                answer::write(out, &request.head, source.address, (503, "Going Away"), key.tag(), |_| {});
+                answer::write(out, request, source.address, (503, "Going Away"), key.tag(), |_| {});
                 back
             }
             Method::Options => {
@@ -322,7 +357,7 @@ impl Edge {
                 back
             }
             Method::Bye => {
-                answer::write(out, &request.head, source.address, (481, "Call Does Not Exist"), key.tag(), |_| {});
+                answer::write(out, request, source.address, (481, "Call Does Not Exist"), key.tag(), |_| {});
                 back
             }
             _ => {
@@ -332,22 +367,12 @@ impl Edge {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "as above")]
-    fn invite(
-        &self,
-        request: &Request<'_>,
-        source: Source,
-        key: Key,
-        received: u64,
-        ahead: &Ahead<'_>,
-        out: &mut Vec<u8>,
-        spelled: &mut [String; 4],
-    ) -> Reaction {
-        let trunks = self.trunks.load();
-        let Some(trunk) = find(&trunks, source, request) else {
+    fn invite(&self, case: &Case<'_>, trunks: &Trunks, out: &mut Vec<u8>, scratch: &mut Scratch) -> Reaction {
+        let Case { request, source, key, received, .. } = *case;
+        let Some(trunk) = find(trunks, source, request) else {
             return self.refuse_stranger(Some(request), source, out);
         };
-        let (known, early) = self.memory.begin(key, received / 1_000);
+        let (known, early) = self.memory.begin(key, received.micros / 1_000);
         if early {
             self.counters.forgotten.add();
         }
@@ -360,31 +385,22 @@ impl Edge {
             Known::Deciding => return Reaction::Quiet,
             Known::New => {
                 if let Some(aside) = &self.aside
-                    && self.must_ask(aside, request, source, trunk, key, spelled)
+                    && self.must_ask(aside, case, trunk, scratch)
                 {
                     return Reaction::Later;
                 }
-                self.conclude(request, source, trunk, key, received, Heard::default(), ahead, spelled)
+                self.conclude(case, trunk, Heard::default(), scratch)
             }
         };
-        self.tell(request, source, trunk, key, kept, onward, out)
+        self.tell(case, trunk, kept, onward, out)
     }
 
     /// Decides about a new call and remembers it.
-    #[allow(clippy::too_many_arguments, reason = "what is known of one call, taken apart once")]
-    fn conclude(
-        &self,
-        request: &Request<'_>,
-        source: Source,
-        trunk: &Trunk,
-        key: Key,
-        received: u64,
-        heard: Heard,
-        ahead: &Ahead<'_>,
-        spelled: &mut [String; 4],
-    ) -> (Kept, Option<Onward>) {
-        let far = trunk.far().filter(|_| trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream);
-        let Judged { kept, caller, callee, attestation } = self.judge(request, trunk, key, received, heard, ahead, spelled);
+    fn conclude(&self, case: &Case<'_>, trunk: &Trunk, heard: Heard, scratch: &mut Scratch) -> (Kept, Option<Onward>) {
+        let Case { request, source, key, received, .. } = *case;
+        let proxied = trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream;
+        let far = if proxied { trunk.far() } else { None };
+        let Judged { kept, caller, callee, attestation } = self.judge(case, trunk, heard, scratch);
         let onward = far.filter(|_| goes_on(kept.action, trunk)).map(|to| {
             let ours = attestation.filter(|_| self.signs(request, source, trunk)).zip(caller.zip(callee));
             let signed = ours.and_then(|(attestation, ends)| {
@@ -399,22 +415,13 @@ impl Edge {
         self.memory.decided(key, kept, onward.clone());
         if let Some(Onward { to: far, .. }) = onward {
             let parties = Parties { trunk: self.decide.line(trunk), caller, callee, near: source.address, far };
-            self.calls.begin(self.call_of(request.call_id), self.tag_of(request.from.tag()), parties, received);
+            self.calls.begin(self.call_of(request.call_id), self.tag_of(request.from.tag()), parties, received.micros);
         }
         (kept, onward)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what is known of one call, taken apart once")]
-    fn tell(
-        &self,
-        request: &Request<'_>,
-        source: Source,
-        trunk: &Trunk,
-        key: Key,
-        kept: Kept,
-        onward: Option<Onward>,
-        out: &mut Vec<u8>,
-    ) -> Reaction {
+    fn tell(&self, case: &Case<'_>, trunk: &Trunk, kept: Kept, onward: Option<Onward>, out: &mut Vec<u8>) -> Reaction {
+        let Case { request, source, key, .. } = *case;
         if let Some(Onward { to, signed }) = onward {
             let label = (kept.action != Action::Pass).then_some((&kept, trunk));
             return self.forward(request, source, key, to, Added { label, signed: signed.as_deref() }, out);
@@ -424,17 +431,17 @@ impl Edge {
     }
 
     /// Whether a call is decided aside: its verdict hangs on an answer from elsewhere that is not there yet, or it is to be signed.
-    fn must_ask(&self, aside: &Aside, request: &Request<'_>, source: Source, trunk: &Trunk, key: Key, spelled: &mut [String; 4]) -> bool {
-        if self.signs(request, source, trunk) {
+    fn must_ask(&self, aside: &Aside, case: &Case<'_>, trunk: &Trunk, scratch: &mut Scratch) -> bool {
+        if self.signs(case.request, case.source, trunk) {
             return true;
         }
-        if aside.vouches() && request.head.value(Name::Identity).is_some() {
+        if aside.vouches() && case.request.head.value(Name::Identity).is_some() {
             return true;
         }
         // Nobody is asked about calls that cannot roam in.
         aside.locates()
             && matches!(trunk.class, Ingress::International | Ingress::Interconnect)
-            && self.decide.ask(&self.attempt(request, trunk, key, spelled)).is_some()
+            && self.decide.ask(&self.attempt(case.request, trunk, case.key, case.received, &mut scratch.spelled)).is_some()
     }
 
     /// Takes a message that has to wait for an answer, and sends what it gets by `way` when that is there. A call for which there is no room to
@@ -451,11 +458,11 @@ impl Edge {
 
     /// What has to be asked before the call in `bytes` is decided.
     pub(crate) fn questions(&self, bytes: &[u8], source: Source, work: &mut Work) -> Questions {
-        let Work { fields, spelled, .. } = work;
+        let Work { fields, scratch, .. } = work;
         let Some(request) = Head::read(bytes, fields).ok().and_then(|head| head.request().ok()) else { return Questions::default() };
         let trunks = self.trunks.load();
         let Some(trunk) = find(&trunks, source, &request) else { return Questions::default() };
-        let attempt = self.attempt(&request, trunk, Key::of(&self.secret, &request), spelled);
+        let attempt = self.attempt(&request, trunk, Key::of(&self.secret, &request), self.moment(), &mut scratch.spelled);
         let subscriber = self.decide.ask(&attempt);
         let tokens = request.head.values(Name::Identity).take(MOST_TOKENS);
         let tokens: Vec<String> = tokens.map(|token| String::from_utf8_lossy(token).into_owned()).collect();
@@ -476,7 +483,7 @@ impl Edge {
 
     /// Decides about a call that waited, and sends what it gets.
     pub(crate) fn resume(&self, bytes: &[u8], source: Source, heard: Heard, way: &Way, work: &mut Work) {
-        let Work { fields, out, spelled } = work;
+        let Work { fields, out, scratch } = work;
         out.clear();
         let Some(request) = Head::read(bytes, fields).ok().and_then(|head| head.request().ok()) else { return };
         let trunks = self.trunks.load();
@@ -494,17 +501,18 @@ impl Edge {
                 "calls go on with an unchecked identity token",
             );
         }
-        let (kept, onward) = self.conclude(&request, source, trunk, key, self.moment(), heard, &Ahead::NONE, spelled);
-        match self.tell(&request, source, trunk, key, kept, onward, out) {
+        let case = Case { request: &request, source, key, received: self.moment(), ahead: &Ahead::NONE, rules: None };
+        let (kept, onward) = self.conclude(&case, trunk, heard, scratch);
+        match self.tell(&case, trunk, kept, onward, out) {
             Reaction::Answer(to) | Reaction::Forward(to) => way.send(out, to),
             Reaction::Quiet | Reaction::Later => {}
         }
     }
 
     /// Where a request goes that belongs to a call through here, if it does.
-    fn within(&self, request: &Request<'_>, source: Source, key: Key, received: u64) -> Option<SocketAddr> {
+    fn within(&self, request: &Request<'_>, source: Source, key: Key, received: Moment) -> Option<SocketAddr> {
         let call = self.call_of(request.call_id);
-        let remembered = || match self.memory.find(key, received / 1_000) {
+        let remembered = || match self.memory.find(key, received.micros / 1_000) {
             Some(Known::Decided(_, onward)) => onward.map(|onward| onward.to),
             _ => None,
         };
@@ -522,11 +530,11 @@ impl Edge {
             Method::Ack => remembered().or_else(onward),
             Method::Bye => remembered().or_else(|| {
                 let to = onward()?;
-                if let Some(ended) = self.calls.hung_up(call, self.tag_of(request.from.tag()), received) {
+                if let Some(ended) = self.calls.hung_up(call, self.tag_of(request.from.tag()), received.micros) {
                     self.ended(&ended);
                 }
                 // The call is over, but this BYE may have to be sent again.
-                self.memory.begin(key, received / 1_000);
+                self.memory.begin(key, received.micros / 1_000);
                 self.memory.decided(key, Kept::UNDECIDED, Some(Onward { to, signed: None }));
                 Some(to)
             }),
@@ -544,22 +552,14 @@ impl Edge {
     }
 
     /// The verdict about a new call, within the time there is; and its parties as understood.
-    #[allow(clippy::too_many_arguments, reason = "as above")]
-    fn judge(
-        &self,
-        request: &Request<'_>,
-        trunk: &Trunk,
-        key: Key,
-        received: u64,
-        heard: Heard,
-        ahead: &Ahead<'_>,
-        spelled: &mut [String; 4],
-    ) -> Judged {
+    fn judge(&self, case: &Case<'_>, trunk: &Trunk, heard: Heard, scratch: &mut Scratch) -> Judged {
         self.counters.calls.add();
-        let late = || self.stopwatch.micros().saturating_sub(received) > self.patience_micros && !trunk.fails_closed();
-        // What waited too long already is not made to wait longer; what took too long is not believed any more.
-        let decided = if late() { None } else { Some(self.decide_about(request, trunk, key, heard, ahead, spelled)) };
-        let judged = match decided.filter(|_| !late()) {
+        let late = |now: u64| now.saturating_sub(case.received.micros) > self.patience_micros && !trunk.fails_closed();
+        // What waited too long already is not made to wait longer: by the stopwatch as it was read last, after the call before this one. What took
+        // too long is not believed any more.
+        let decided = (!late(scratch.micros)).then(|| self.decide_about(case, trunk, heard, scratch));
+        scratch.micros = self.stopwatch.micros();
+        let judged = match decided.filter(|_| !late(scratch.micros)) {
             Some(judged) => judged,
             None => {
                 self.counters.late.add();
@@ -584,19 +584,14 @@ impl Edge {
         }
     }
 
-    fn decide_about(
-        &self,
-        request: &Request<'_>,
-        trunk: &Trunk,
-        key: Key,
-        heard: Heard,
-        ahead: &Ahead<'_>,
-        spelled: &mut [String; 4],
-    ) -> Judged {
-        let mut attempt = self.attempt(request, trunk, key, spelled);
+    fn decide_about(&self, case: &Case<'_>, trunk: &Trunk, heard: Heard, scratch: &mut Scratch) -> Judged {
+        let mut attempt = self.attempt(case.request, trunk, case.key, case.received, &mut scratch.spelled);
         attempt.roaming = heard.roaming.unwrap_or_else(|| self.decide.roaming(&attempt));
         attempt.identity = heard.identity.unwrap_or(attempt.identity);
-        let verdict = self.decide.decide_foreseen(&attempt, ahead);
+        let verdict = match case.rules {
+            Some(rules) => self.decide.decide_foreseen(rules, &attempt, case.ahead),
+            None => self.decide.decide(&attempt),
+        };
         // Nobody asks where nothing is signed.
         let attestation =
             if trunk.mode == Mode::Proxy && self.signer.load().is_some() { self.decide.attest(&attempt, &verdict) } else { None };
@@ -604,7 +599,7 @@ impl Edge {
     }
 
     /// A call as the engine sees it.
-    fn attempt<'a>(&self, request: &Request<'a>, trunk: &Trunk, key: Key, spelled: &'a mut [String; 4]) -> Attempt<'a> {
+    fn attempt<'a>(&self, request: &Request<'a>, trunk: &Trunk, key: Key, received: Moment, spelled: &'a mut [String; 4]) -> Attempt<'a> {
         let head = &request.head;
         let [from, pai, ppi, callee] = spelled;
         let from_uri = request.from.uri;
@@ -613,7 +608,7 @@ impl Edge {
             || from_uri.telephone().eq_ignore_ascii_case(b"anonymous");
         Attempt {
             id: (key.0 >> 64) as u64,
-            at: self.clock.now(),
+            at: received.at,
             trunk: self.decide.line(trunk),
             ingress: trunk.class,
             from: spell(from_uri, from),
@@ -628,8 +623,8 @@ impl Edge {
         }
     }
 
-    fn cancel(&self, request: &Request<'_>, source: Source, key: Key, received: u64, out: &mut Vec<u8>) -> Reaction {
-        let status = match self.memory.find(key, received / 1_000) {
+    fn cancel(&self, request: &Request<'_>, source: Source, key: Key, received: Moment, out: &mut Vec<u8>) -> Reaction {
+        let status = match self.memory.find(key, received.micros / 1_000) {
             // The call was answered already: there is nothing left to take back, but the CANCEL itself is fine (RFC 3261 section 9.2).
             Some(_) => {
                 self.counters.cancelled.add();
@@ -637,7 +632,7 @@ impl Edge {
             }
             None => (481, "Call Does Not Exist"),
         };
-        answer::write(out, &request.head, source.address, status, key.tag(), |_| {});
+        answer::write(out, request, source.address, status, key.tag(), |_| {});
         self.answer_to(source, Some(&request.via))
     }
 
@@ -654,7 +649,7 @@ impl Edge {
             return Reaction::Quiet;
         }
         let key = Key::of(&self.secret, request);
-        answer::write(out, &request.head, source.address, (403, "Forbidden"), key.tag(), |_| {});
+        answer::write(out, request, source.address, (403, "Forbidden"), key.tag(), |_| {});
         self.answer_to(source, Some(&request.via))
     }
 

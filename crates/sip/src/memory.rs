@@ -7,10 +7,13 @@ use std::{
     collections::VecDeque,
     hash::Hasher,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
-use chuangsha_screen::{Action, Effect, EvidenceId, Rule, Verdict, prefetch};
+use chuangsha_screen::{Action, Effect, EvidenceId, Rule, Verdict, Words};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::message::Request;
@@ -147,73 +150,116 @@ impl Entry {
     }
 }
 
-/// Places a key may stand in: two lines of the cache.
+/// Places a key may stand in: one line of the cache.
 const WAYS: usize = 16;
+/// Words of a set: two places each.
+const WORDS: usize = WAYS / 2;
+/// Most transactions let go of while one is looked up.
+const AT_ONCE: usize = 4;
 /// Places for one transaction: at four of sixteen taken, a set overflows once in a million.
 const ROOMY: usize = 4;
+/// Bits of a place that hold a part of its entry's number; the others hold a part of the key, and nothing but noughts is a place nobody has used.
+const NUMBER_BITS: u32 = 20;
+const NUMBER: u32 = (1 << NUMBER_BITS) - 1;
 
 struct Shard {
     /// In the order they came, and so in the order they end.
     entries: VecDeque<Entry>,
-    /// Number of the first entry in the queue, from 1: a place nobody has used holds 0.
+    /// Number of the first entry in the queue.
     first: u64,
-    /// Where a key stands in the queue: a part of the key above, a part of the entry's number below. What is no longer in the queue is a free
-    /// place, so that forgetting costs nothing here.
-    sets: Vec<[u64; WAYS]>,
+    /// When that is over; never, where there is none.
+    over: u64,
+    /// Where a key stands in the queue, for all shards: sets of places, one shard's after the other's. What is no longer in the queue is a free
+    /// place, so that forgetting costs nothing here. In large pages: every call looks at another set.
+    places: Arc<Words>,
+    /// The first set of this shard, and how many it has, a power of two.
+    sets: (usize, usize),
+}
+
+/// A set as it was read, and where it lies.
+struct Set {
+    at: usize,
+    places: [u32; WAYS],
 }
 
 impl Shard {
-    fn new(most: usize) -> Self {
-        let sets = (most * ROOMY).div_ceil(WAYS).next_power_of_two();
-        // Room for all from the start: a table that grows moves all it holds, and calls wait for that. Memory nobody has used costs none.
-        Self { entries: VecDeque::with_capacity(most), first: 1, sets: vec![[0; WAYS]; sets] }
+    fn set(&self, key: u128) -> Option<Set> {
+        let at = place_of(self.sets, key);
+        let words: &[AtomicU64; WORDS] = self.places.at(at)?;
+        let mut places = [0; WAYS];
+        for (two, word) in places.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+            let word = word.load(Relaxed);
+            *two = [word as u32, (word >> 32) as u32];
+        }
+        Some(Set { at, places })
+    }
+
+    /// Writes one place of a set; nobody but who holds the lock of the shard does.
+    fn mark(&self, set: &Set, way: usize, place: u32) {
+        if let Some([word]) = self.places.at(set.at + way / 2) {
+            let shift = way % 2 * 32;
+            word.store(word.load(Relaxed) & !(u64::from(u32::MAX) << shift) | u64::from(place) << shift, Relaxed);
+        }
     }
 
     fn drop_first(&mut self) {
         self.entries.pop_front();
         self.first += 1;
+        self.over = self.entries.front().map_or(u64::MAX, |entry| entry.until);
     }
 
+    /// Lets go of what is over: some of it, more than comes in. After a quiet time all of it is, and the call that comes then does not wait until the
+    /// last is gone.
     fn forget(&mut self, now: u64) {
-        while self.entries.front().is_some_and(|entry| entry.until <= now) {
+        for _ in 0..AT_ONCE {
+            if self.over > now {
+                return;
+            }
             self.drop_first();
         }
     }
 
-    /// How far the entry of a place is from the first in the queue; beyond the queue, it is gone.
-    fn distance(&self, place: u64) -> usize {
-        (place as u32).wrapping_sub(self.first as u32) as usize
+    /// How far the entry of a place is from the first in the queue; beyond the queue, it is gone. A place nobody has used for a million entries may
+    /// seem to be one that is there: its entry has another key.
+    fn distance(&self, place: u32) -> usize {
+        (place.wrapping_sub(self.first as u32) & NUMBER) as usize
     }
 
-    fn set(&self, key: u128) -> usize {
-        set_of(key, self.sets.len())
-    }
-
+    /// The last one of that key, over or not.
     fn get(&mut self, key: u128) -> Option<&mut Entry> {
-        let set = self.sets.get(self.set(key))?;
-        let mut same = set.iter().filter(|place| **place >> 32 == key as u64 >> 32).map(|place| self.distance(*place));
-        let at = same.rfind(|at| self.entries.get(*at).is_some_and(|entry| entry.key == key))?;
+        // The one that came last is the one asked for, nearly always: it was begun a moment ago.
+        let last = self.entries.len().checked_sub(1)?;
+        let at = if self.entries.get(last)?.key == key { last } else { self.find(key)? };
         self.entries.get_mut(at)
     }
 
-    /// Puts a new one at the end; true when another lost its place for it.
-    fn put(&mut self, key: u128, until: u64) -> bool {
-        let number = self.first + self.entries.len() as u64;
+    fn find(&self, key: u128) -> Option<usize> {
+        let wanted = print(key);
+        let same = self.set(key)?.places.map(|place| if place & !NUMBER == wanted { self.distance(place) } else { usize::MAX });
+        same.into_iter().filter(|at| self.entries.get(*at).is_some_and(|entry| entry.key == key)).max()
+    }
+
+    /// Puts a new one at the end; true when another, not yet over, lost its place for it.
+    fn put(&mut self, key: u128, now: u64) -> bool {
+        let Some(set) = self.set(key) else { return false };
         let in_use = self.entries.len();
-        let chosen = self.set(key);
-        let Some(set) = self.sets.get(chosen) else { return false };
-        let free = set.iter().position(|place| self.distance(*place) >= in_use);
+        let distances = set.places.map(|place| if place == 0 { usize::MAX } else { self.distance(place) });
+        let free = distances.iter().position(|at| *at >= in_use);
         // None free: the one that came first goes.
-        let oldest = || (0..WAYS).min_by_key(|at| set.get(*at).map(|place| self.distance(*place)));
-        let at = free.or_else(oldest);
-        if let Some(place) = self.sets.get_mut(chosen).zip(at).and_then(|(set, at)| set.get_mut(at)) {
-            *place = (key as u64 >> 32) << 32 | number & 0xFFFF_FFFF;
+        let oldest = || distances.iter().enumerate().min_by_key(|(_, at)| **at).map_or(0, |(way, _)| way);
+        let way = free.unwrap_or_else(oldest);
+        let before = distances.get(way).and_then(|at| self.entries.get(*at));
+        let early = before.is_some_and(|entry| entry.until > now);
+        let number = self.first as u32 & NUMBER;
+        self.mark(&set, way, print(key) | number.wrapping_add(in_use as u32) & NUMBER);
+        if in_use == 0 {
+            self.over = now + REMEMBERED_MS;
         }
         let undecided = Kept::UNDECIDED;
         self.entries.push_back(Entry {
             key,
             evidence: 0,
-            until,
+            until: now + REMEMBERED_MS,
             onward: None,
             decided: false,
             action: undecided.action,
@@ -221,45 +267,60 @@ impl Shard {
             rule: None,
             country: 0,
         });
-        free.is_none()
+        early
     }
 }
 
-/// Which of so many sets, a power of two.
-const fn set_of(key: u128, sets: usize) -> usize {
+const fn shard_of(key: Key) -> usize {
+    (key.0 >> 64) as usize % SHARDS
+}
+
+/// The part of a key a place holds; never nought.
+const fn print(key: u128) -> u32 {
+    let bits = key as u32 & !NUMBER;
+    if bits == 0 { 1 << NUMBER_BITS } else { bits }
+}
+
+/// Where the set of a key lies, among those of its shard: the first one and how many.
+const fn place_of((first, sets): (usize, usize), key: u128) -> usize {
     // The lowest bits of the high half pick the shard; these are others.
-    (key >> 72) as usize & (sets - 1)
+    (first + ((key >> 72) as usize & (sets - 1))) * WORDS
 }
 
 /// 事务记忆, bounded: when it is full the oldest transactions are forgotten early, and that is counted.
 pub struct Memory {
     shards: Vec<Mutex<Shard>>,
-    /// Where the sets of each shard begin: they never move.
-    sets: Vec<usize>,
+    places: Arc<Words>,
+    sets_a_shard: usize,
     most_a_shard: usize,
 }
 
 impl Memory {
-    /// Room for that many transactions. At 20,000 calls a second 640,000 are open; an entry takes 64 bytes and 32 of index.
+    /// Room for that many transactions, up to half a million a shard. At 20,000 calls a second 640,000 are open; an entry takes 64 bytes and 16 to 32
+    /// of index.
     pub fn new(most: usize) -> Self {
-        let most_a_shard = most.div_ceil(SHARDS).max(1);
-        let shards: Vec<_> = (0..SHARDS).map(|_| Shard::new(most_a_shard)).collect();
-        let sets = shards.iter().map(|shard| shard.sets.as_ptr().addr()).collect();
-        Self { shards: shards.into_iter().map(Mutex::new).collect(), sets, most_a_shard }
+        let most_a_shard = most.div_ceil(SHARDS).clamp(1, NUMBER as usize / 2);
+        let sets = (most_a_shard * ROOMY).div_ceil(WAYS).next_power_of_two();
+        let places = Arc::new(Words::zeroed(SHARDS * sets * WORDS));
+        let shard = |shard: usize| Shard {
+            // Room for all from the start: a table that grows moves all it holds, and calls wait for that. Memory nobody has used costs none.
+            entries: VecDeque::with_capacity(most_a_shard),
+            first: 0,
+            over: u64::MAX,
+            places: Arc::clone(&places),
+            sets: (shard * sets, sets),
+        };
+        let shards = (0..SHARDS).map(|at| Mutex::new(shard(at))).collect();
+        Self { shards, places, sets_a_shard: sets, most_a_shard }
     }
 
     /// Asks for the memory a transaction is looked up in, ahead of the look-up.
     pub fn expect(&self, key: Key) {
-        let count = (self.most_a_shard * ROOMY).div_ceil(WAYS).next_power_of_two();
-        if let Some(first) = self.sets.get((key.0 >> 64) as usize % SHARDS) {
-            let set = first + set_of(key.0, count) * size_of::<[u64; WAYS]>();
-            prefetch(set);
-            prefetch(set + 64);
-        }
+        self.places.prefetch(place_of((shard_of(key) * self.sets_a_shard, self.sets_a_shard), key.0));
     }
 
     fn shard(&self, key: Key) -> Option<MutexGuard<'_, Shard>> {
-        let shard = self.shards.get((key.0 >> 64) as usize % SHARDS)?;
+        let shard = self.shards.get(shard_of(key))?;
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -267,15 +328,16 @@ impl Memory {
     pub fn begin(&self, key: Key, now_ms: u64) -> (Known, bool) {
         let Some(mut shard) = self.shard(key) else { return (Known::New, false) };
         shard.forget(now_ms);
-        if let Some(entry) = shard.get(key.0) {
+        if let Some(entry) = shard.get(key.0).filter(|entry| entry.until > now_ms) {
             return (entry.known(), false);
         }
-        let full = shard.entries.len() >= self.most_a_shard;
-        if full {
+        let mut early = false;
+        if shard.entries.len() >= self.most_a_shard {
+            early = shard.over > now_ms;
             shard.drop_first();
         }
-        let crowded = shard.put(key.0, now_ms + REMEMBERED_MS);
-        (Known::New, full || crowded)
+        early |= shard.put(key.0, now_ms);
+        (Known::New, early)
     }
 
     /// Keeps what was decided.
@@ -294,7 +356,7 @@ impl Memory {
     pub fn find(&self, key: Key, now_ms: u64) -> Option<Known> {
         let mut shard = self.shard(key)?;
         shard.forget(now_ms);
-        shard.get(key.0).map(|entry| entry.known())
+        shard.get(key.0).filter(|entry| entry.until > now_ms).map(|entry| entry.known())
     }
 
     /// How many are remembered.
@@ -338,7 +400,11 @@ mod tests {
         }
         assert_eq!(memory.len(), SHARDS * 4);
         assert_eq!(early, 100_000 - SHARDS * 4);
-        let in_use = |shard: &Shard| shard.sets.iter().flatten().filter(|place| shard.distance(**place) < shard.entries.len()).count();
+        let in_use = |shard: &Shard| {
+            let words = (0..shard.sets.1 * WORDS).map(|at| shard.places.at::<1>(shard.sets.0 * WORDS + at).unwrap()[0].load(Relaxed));
+            let places = words.flat_map(|word| [word as u32, (word >> 32) as u32]).filter(|place| *place != 0);
+            places.filter(|place| shard.distance(*place) < shard.entries.len()).count()
+        };
         let indexed: usize = memory.shards.iter().map(|shard| in_use(&shard.lock().unwrap())).sum();
         assert_eq!(indexed, SHARDS * 4, "the index forgets with the queue");
     }
@@ -360,6 +426,26 @@ mod tests {
         assert_eq!((0..1_000).filter(|i| memory.find(key(filled + i), 20).is_some()).count(), 0);
         assert!(memory.find(key(0), REMEMBERED_MS + 20).is_none());
         assert!(size_of::<Entry>() == 64);
+    }
+
+    #[test]
+    fn after_a_quiet_time_nothing_is_remembered_and_nobody_waits_for_the_clearing() {
+        let memory = Memory::new(SHARDS * 100);
+        // All in one shard.
+        let key = |i: u128| Key((i * SHARDS as u128 * 0x1_0001) << 64 | i << 40);
+        for i in 1..=90 {
+            memory.begin(key(i), 0);
+            memory.decided(key(i), KEPT, None);
+        }
+        let later = REMEMBERED_MS;
+        for i in (1..=90).rev() {
+            let before = memory.len();
+            assert_eq!(memory.begin(key(i), later), (Known::New, false), "{i}");
+            assert!(memory.len() + AT_ONCE > before, "{i}");
+            memory.decided(key(i), KEPT, None);
+            assert_eq!(memory.begin(key(i), later + 1), (Known::Decided(KEPT, None), false));
+        }
+        assert_eq!(memory.len(), 90, "what was over is gone");
     }
 
     #[test]

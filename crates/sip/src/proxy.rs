@@ -16,6 +16,7 @@ use crate::{
     message::{Address, Head, Method, Name, Request, Response, Uri, Via, address, via},
     scan,
     trunk::Trunk,
+    watch::Moment,
 };
 
 /// Hops where the caller names none (RFC 3261 section 16.6).
@@ -69,7 +70,7 @@ impl Edge {
             if request.method == Method::Ack {
                 return Reaction::Quiet;
             }
-            answer::write(out, &request.head, source.address, (483, "Too Many Hops"), key.tag(), |_| {});
+            answer::write(out, request, source.address, (483, "Too Many Hops"), key.tag(), |_| {});
             return Reaction::Answer(answer::destination(source.address, Some(&request.via)));
         }
         out.extend_from_slice(request.method.text());
@@ -81,7 +82,7 @@ impl Edge {
         out.extend_from_slice(b";branch=z9hG4bK-cs");
         answer::hexadecimal(out, (key.0 >> 64) as u64);
         out.extend_from_slice(b"\r\n");
-        answer::vias(out, &request.head, source.address);
+        answer::vias(out, &request.head, Some(&request.via), source.address);
         out.extend_from_slice(b"Max-Forwards: ");
         answer::decimal(out, u64::from(request.max_forwards.map_or(HOPS, |hops| hops - 1)));
         out.extend_from_slice(b"\r\n");
@@ -145,7 +146,7 @@ impl Edge {
     }
 
     /// Sends a response back along the way.
-    pub(crate) fn back(&self, response: &Response<'_>, received: u64, out: &mut Vec<u8>) -> Reaction {
+    pub(crate) fn back(&self, response: &Response<'_>, received: Moment, out: &mut Vec<u8>) -> Reaction {
         let ours = host_address(response.via.host).map(|ip| SocketAddr::new(ip, response.via.port.unwrap_or(answer::PORT)));
         let mut hops = response.head.vias().flatten().skip(1);
         let (true, Some(next)) = (self.own.is_some() && ours == self.own, hops.next()) else {
@@ -158,7 +159,7 @@ impl Edge {
         };
         let call = self.call_of(response.call_id);
         if response.method == Method::Invite
-            && let Some(ended) = self.calls.answered(call, response.status, received)
+            && let Some(ended) = self.calls.answered(call, response.status, received.micros)
         {
             self.ended(&ended);
         }
@@ -212,7 +213,7 @@ fn body(out: &mut Vec<u8>, body: &[u8]) {
 /// Where the hop wants its answers: the address it was seen at when its request went through here.
 fn way_back(via: &via::Via<'_>) -> Option<SocketAddr> {
     let ip = via.parameter("received").and_then(host_address).or_else(|| host_address(via.host))?;
-    let told = via.parameter("rport").and_then(scan::number).and_then(|port| u16::try_from(port).ok());
+    let told = via.rport.and_then(scan::number).and_then(|port| u16::try_from(port).ok());
     Some(SocketAddr::new(ip, told.or(via.port).unwrap_or(answer::PORT)))
 }
 

@@ -3,6 +3,10 @@
 //! Every function looks at a byte once and allocates nothing. A header value may be folded: the line splitter has seen to it that a CRLF inside
 //! one is always followed by a blank, so that CR and LF count as white space here.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use chuangsha_screen::either;
+
 const TOKEN: u8 = 1;
 const BLANK: u8 = 2;
 const USER: u8 = 4;
@@ -60,7 +64,44 @@ fn is(byte: u8, class: u8) -> bool {
     CLASSES.get(usize::from(byte)).is_some_and(|found| found & class != 0)
 }
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+/// The line breaks of a message, one after the other: CR and LF each for itself. Looked for in sixty-four bytes at a time, for a line is short.
+pub struct Breaks<'a> {
+    bytes: &'a [u8],
+    /// Where the bytes begin that were looked at last, and what was found in them.
+    block: (usize, u64),
+}
+
+impl<'a> Breaks<'a> {
+    /// Of these bytes.
+    pub const fn of(bytes: &'a [u8]) -> Self {
+        // Nothing was looked at: the first question is never within this block.
+        Self { bytes, block: (usize::MAX, 0) }
+    }
+
+    /// The first one at that place or after it, or else the end. Places are asked for in their order.
+    pub fn after(&mut self, mut at: usize) -> usize {
+        loop {
+            let (begin, found) = self.block;
+            if let Some(within) = at.checked_sub(begin).filter(|within| *within < 64) {
+                let left = found >> within;
+                if left != 0 {
+                    return at + left.trailing_zeros() as usize;
+                }
+                at = begin + 64;
+            }
+            let Some(rest) = self.bytes.get(at..).filter(|rest| !rest.is_empty()) else { return self.bytes.len() };
+            let found = match rest.first_chunk() {
+                Some(block) => either(block, b'\r', b'\n'),
+                None => {
+                    let mut block = [0; 64];
+                    block.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+                    either(&block, b'\r', b'\n')
+                }
+            };
+            self.block = (at, found);
+        }
+    }
+}
 
 /// The longest run of bytes of a class, and what follows.
 fn run(text: &[u8], class: u8) -> (&[u8], &[u8]) {
@@ -129,10 +170,32 @@ pub fn separator(text: &[u8], wanted: u8) -> Option<&[u8]> {
 
 /// All digits: the number, or nothing when there is another byte, none at all, or it does not fit.
 pub fn number(text: &[u8]) -> Option<u64> {
-    if text.is_empty() || !all(text, DIGIT) {
+    // Nineteen nines fit.
+    if text.len() < 20 {
+        let digit = |sum, byte: &u8| is(*byte, DIGIT).then(|| sum * 10 + u64::from(byte - b'0'));
+        return text.iter().try_fold(0_u64, digit).filter(|_| !text.is_empty());
+    }
+    if !all(text, DIGIT) {
         return None;
     }
     text.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+}
+
+/// What may stand unescaped before the `@` of a SIP URI from the front, and what follows.
+pub fn user(text: &[u8]) -> (&[u8], &[u8]) {
+    run(text, USER)
+}
+
+/// Name or value of a URI parameter, nothing in it escaped, from the front; at least one byte.
+pub fn plain_parameter(text: &[u8]) -> Option<&[u8]> {
+    let (found, rest) = run(text, PARAMETER);
+    (!found.is_empty()).then_some(rest)
+}
+
+/// The value of a header parameter from the front, a token or a host; and what follows.
+pub fn parameter_value(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|b| !is(*b, TOKEN) && !matches!(b, b'[' | b']' | b':')).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, &[]))
 }
 
 /// Digits from the front and what follows.
@@ -200,8 +263,14 @@ fn embedded(text: &str) -> Option<Ipv6Addr> {
 /// Labels of letters, digits and inner hyphens, parted by single dots; one dot may end it.
 fn is_host_name(name: &[u8]) -> bool {
     let name = name.strip_suffix(b".").unwrap_or(name);
-    !name.is_empty()
-        && name.split(|byte| *byte == b'.').all(|label| !label.is_empty() && label.first() != Some(&b'-') && label.last() != Some(&b'-'))
+    // No label is empty, and none begins or ends with a hyphen: told by each byte and the one before it.
+    let mut before = b'.';
+    let fine = name.iter().all(|byte| {
+        let fits = !matches!((before, *byte), (b'.' | b'-', b'.') | (b'.', b'-'));
+        before = *byte;
+        fits
+    });
+    fine && !matches!(before, b'.' | b'-')
 }
 
 /// A port after a colon, where there is one: `Some(None)` for no colon, `None` for a colon without a port.
@@ -242,6 +311,8 @@ fn nibble(hex: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -262,6 +333,30 @@ mod tests {
             assert!(host(wrong.as_bytes()).is_none_or(|(_, rest)| !rest.is_empty()), "{wrong}");
         }
         assert_eq!(host(b"2001:db8::1").map(|(name, _)| name), Some(&b"2001"[..]), "without brackets the colon ends it");
+    }
+
+    proptest! {
+        #[test]
+        fn a_host_name_is_told_byte_by_byte_as_label_by_label(name in "[ab.-]{0,8}") {
+            let bare = name.strip_suffix('.').unwrap_or(&name);
+            let labels = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
+            prop_assert_eq!(is_host_name(name.as_bytes()), bare.split('.').all(labels), "{}", name);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_line_break_is_found(text in "([ab]{0,40}[ab\r\n]{0,3}){0,8}", begin in 0_usize..70) {
+            let mut breaks = Breaks::of(text.as_bytes());
+            let mut at = begin;
+            while at < text.len() {
+                let found = breaks.after(at);
+                let wanted = text.as_bytes()[at..].iter().position(|b| matches!(b, b'\r' | b'\n'));
+                prop_assert_eq!(found, wanted.map_or(text.len(), |found| at + found));
+                at = found + 1;
+            }
+            prop_assert_eq!(breaks.after(at), text.len());
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chuangsha_screen::{
-    Ahead, Attempt, Engine, Number, Observe, Outcome, Roaming, TrunkId, Verdict,
+    Ahead, Attempt, Engine, Held, InForce, Number, Observe, Outcome, Roaming, TrunkId, Verdict,
     stir::{self, Attestation},
 };
 
@@ -48,27 +48,31 @@ impl Screening {
 
 impl Decide for Screening {
     fn decide(&self, attempt: &Attempt<'_>) -> Verdict {
-        self.decide_foreseen(attempt, &Ahead::NONE)
+        self.decide_foreseen(&self.engine.hold(), attempt, &Ahead::NONE)
     }
 
-    fn foresee<'a>(&self, caller: Option<&'a str>, callee: &'a str) -> Ahead<'a> {
-        self.engine.foresee(caller, callee)
+    fn hold(&self) -> Option<Held> {
+        Some(self.engine.hold())
     }
 
-    fn reach(&self, ahead: &Ahead<'_>) {
-        self.engine.reach(ahead);
+    fn foresee<'a>(&self, held: &InForce, caller: Option<&'a str>, callee: &'a str) -> Ahead<'a> {
+        self.engine.foresee(held, caller, callee)
     }
 
-    fn decide_foreseen(&self, attempt: &Attempt<'_>, ahead: &Ahead<'_>) -> Verdict {
-        let Some(observer) = &self.observer else { return self.engine.decide_foreseen(attempt, ahead) };
+    fn reach(&self, held: &InForce, ahead: &Ahead<'_>) {
+        self.engine.reach(held, ahead);
+    }
+
+    fn decide_foreseen(&self, held: &InForce, attempt: &Attempt<'_>, ahead: &Ahead<'_>) -> Verdict {
+        let Some(observer) = &self.observer else { return self.engine.decide_foreseen(held, attempt, ahead) };
         if attempt.id.is_multiple_of(MEASURED) {
             let started = self.stopwatch.nanos();
-            let verdict = self.engine.decide_foreseen(attempt, ahead);
+            let verdict = self.engine.decide_foreseen(held, attempt, ahead);
             observer.took(self.stopwatch.nanos().saturating_sub(started));
             observer.decided(attempt, &verdict);
             return verdict;
         }
-        let verdict = self.engine.decide_foreseen(attempt, ahead);
+        let verdict = self.engine.decide_foreseen(held, attempt, ahead);
         observer.decided(attempt, &verdict);
         verdict
     }

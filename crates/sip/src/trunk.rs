@@ -312,7 +312,12 @@ impl Trunks {
         self.grouped
     }
 
-    /// Whether anything may come from there.
+    /// Whether anything may come from there: calls, or what belongs to those that went there.
+    pub fn admits(&self, source: IpAddr) -> bool {
+        self.knows(source) || self.leads_to(source)
+    }
+
+    /// Whether calls may come from there.
     pub fn knows(&self, source: IpAddr) -> bool {
         let source = source.to_canonical();
         self.addresses.contains_key(&source) || self.networks.iter().any(|(network, _)| network.contains(&source))

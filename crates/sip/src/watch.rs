@@ -2,11 +2,22 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chuangsha_kernel::Timestamp;
+
 /// A stopwatch: microseconds since some moment, never backwards. The time of transactions runs on it, so that no jump of the wall clock ends one
 /// early; the time of a call, which is evidence, comes from `kernel::Clock`.
 pub trait Stopwatch: Send + Sync {
     /// Microseconds so far.
     fn micros(&self) -> u64;
+}
+
+/// 时刻: when something was received, by both clocks; read once for all that was received together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moment {
+    /// By the stopwatch, microseconds: how long a call has waited, how long it is remembered.
+    pub micros: u64,
+    /// By the clock: evidence.
+    pub at: Timestamp,
 }
 
 /// The machine's monotonic clock.

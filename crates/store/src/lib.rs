@@ -65,9 +65,9 @@ pub struct Config {
     /// Memory in which SQLite's writer keeps pages it has read or changed, in MiB: a large transaction writes a page once, however often it
     /// changed while it was there.
     pub writer_cache_mib: u32,
-    /// SQLite: pages are carried from the log into the file by a thread of its own, while the next transaction is at work. For millions of rows
-    /// at a stretch; the log may grow to 2 GiB then.
-    pub checkpoint_apart: bool,
+    /// SQLite: for millions of rows at a stretch. Every write is a transaction of its own, and a thread apart carries its pages from the log into
+    /// the file while the next one is at work. The log keeps its length, about half a GiB.
+    pub bulk: bool,
     /// How long a write waits for another process on the same SQLite file, in milliseconds.
     pub busy_timeout_ms: u64,
     /// How long a lost PostgreSQL connection is tried again before the caller hears of it, in milliseconds.
@@ -81,7 +81,7 @@ impl Default for Config {
             readers: 4,
             writers: 16,
             writer_cache_mib: 64,
-            checkpoint_apart: false,
+            bulk: false,
             busy_timeout_ms: 5_000,
             connect_timeout_ms: 5_000,
         }
@@ -193,14 +193,11 @@ impl Store {
                 let readers = (0..config.readers.max(1)).map(|_| sqlite::open_reader(&path, &config)).collect::<Result<Vec<_>>>()?;
                 let queue = Arc::clone(&writes);
                 let mut bell = None;
-                if config.checkpoint_apart {
+                if config.bulk {
                     let carrier = sqlite::open_carrier(&path, &config)?;
                     let (ring, rung) = std::sync::mpsc::sync_channel(1);
                     bell = Some(ring);
-                    let mut log = path.clone().into_os_string();
-                    log.push("-wal");
-                    let log = PathBuf::from(log);
-                    threads.push(spawn("store-checkpoint", move || sqlite::carry_loop(&carrier, &log, &rung))?);
+                    threads.push(spawn("store-checkpoint", move || sqlite::carry_loop(&carrier, &rung))?);
                 }
                 threads.push(spawn("store-writer", move || sqlite::write_loop(&writer, &queue, bell.as_ref()))?);
                 for reader in readers {

@@ -3,10 +3,7 @@
 use std::{
     collections::VecDeque,
     path::Path,
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender},
-    },
+    sync::mpsc::{Receiver, SyncSender},
     time::Duration,
 };
 
@@ -26,10 +23,11 @@ use crate::{
 
 /// Writes joined into one commit at most: bounds how long the first of them waits for the last.
 const BATCH_LIMIT: usize = 256;
-/// Length of the log from which the thread apart carries pages over.
-const LOG_BYTES: u64 = 512 << 20;
-/// Pages the log may hold before the writer carries them over itself: 2 GiB.
-const LOG_PAGES: u32 = 524_288;
+/// Bytes the log keeps on the disk when it has been carried over.
+const LOG_KEPT: i64 = 64 << 20;
+/// In bulk, pages of the log from which the writer itself carries over what is left, so that the log is written anew from its beginning: half
+/// a GiB. What a file has already is cheaper to write than what it grows by.
+const BULK_LOG_PAGES: u32 = 131_072;
 /// Prepared statements kept by each connection.
 const STATEMENTS: usize = 512;
 
@@ -40,12 +38,13 @@ pub(crate) fn open_writer(path: &Path, config: &Config) -> Result<Connection> {
     prepare(&connection, config)?;
     // FULL: an acknowledged write survives a power cut. The sub-journals of savepoints stay in memory.
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;")
+        .execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {LOG_KEPT};"))
         .map_err(fault)?;
     connection.execute_batch(&format!("PRAGMA cache_size = -{}", u64::from(config.writer_cache_mib) * 1024)).map_err(fault)?;
-    if config.checkpoint_apart {
-        // Should the thread that carries pages over fall behind, the writer does it after all.
-        connection.execute_batch(&format!("PRAGMA wal_autocheckpoint = {LOG_PAGES}")).map_err(fault)?;
+    if config.bulk {
+        connection
+            .execute_batch(&format!("PRAGMA wal_autocheckpoint = {BULK_LOG_PAGES}; PRAGMA journal_size_limit = -1;"))
+            .map_err(fault)?;
     }
     Ok(connection)
 }
@@ -59,13 +58,10 @@ pub(crate) fn open_carrier(path: &Path, config: &Config) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Its life: after a commit that leaves a long log, whatever nobody reads any more is carried over. A page that changes in every transaction is
-/// carried once for several. It waits for nobody; what it could not do is done the next time, or by the last connection that closes.
-pub(crate) fn carry_loop(connection: &Connection, log: &Path, rung: &Receiver<()>) {
+/// Its life: after a commit, whatever nobody reads any more is carried over. It waits for nobody; what it could not do is done the next time,
+/// or by the last connection that closes.
+pub(crate) fn carry_loop(connection: &Connection, rung: &Receiver<()>) {
     while rung.recv().is_ok() {
-        if std::fs::metadata(log).is_ok_and(|log| log.len() < LOG_BYTES) {
-            continue;
-        }
         drop(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
     }
 }
@@ -86,7 +82,7 @@ fn prepare(connection: &Connection, config: &Config) -> Result<()> {
 }
 
 /// The writer thread's life.
-pub(crate) fn write_loop(connection: &Connection, queue: &Arc<Queue<Box<dyn Job>>>, bell: Option<&SyncSender<()>>) {
+pub(crate) fn write_loop(connection: &Connection, queue: &Queue<Box<dyn Job>>, bell: Option<&SyncSender<()>>) {
     while let Some(first) = queue.pop() {
         let Some(bell) = bell else {
             write_batch(connection, first, queue);
@@ -170,7 +166,7 @@ fn run_alone(connection: &Connection, job: &mut dyn Job) -> Result<()> {
 }
 
 /// A reader thread's life: each closure sees one snapshot.
-pub(crate) fn read_loop(connection: &Connection, queue: &Arc<Queue<Box<dyn Job>>>) {
+pub(crate) fn read_loop(connection: &Connection, queue: &Queue<Box<dyn Job>>) {
     while let Some(mut job) = queue.pop() {
         if job.is_abandoned() {
             continue;

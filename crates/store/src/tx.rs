@@ -7,6 +7,10 @@ use crate::{
     postgres, sqlite,
 };
 
+/// Behind the columns of a table: SQLite keeps its rows in the order of the primary key, in one tree instead of two. For narrow rows whose keys
+/// grow as they are made.
+const IN_KEY_ORDER: &str = " WITHOUT ROWID";
+
 /// 事务: one transaction, handed to the closure of [`Store::write`](crate::Store::write) or [`Store::read`](crate::Store::read).
 ///
 /// The first fault of a statement ends the transaction: every later call answers with the same fault, and a closure that swallows it
@@ -96,11 +100,12 @@ impl<'c> Tx<'c> {
         })
     }
 
-    /// Runs several statements without parameters, separated by `;`. For schema changes.
+    /// Runs several statements without parameters, separated by `;`. For schema changes. A table declared `WITHOUT ROWID` is kept in the
+    /// order of its primary key where an engine can do so; PostgreSQL keeps every table as a heap.
     pub fn batch(&mut self, sql: &str) -> Result<()> {
         self.run(|session| match session {
             Session::Sqlite(session) => session.batch(sql),
-            Session::Postgres(session) => session.batch(sql),
+            Session::Postgres(session) => session.batch(&sql.replace(IN_KEY_ORDER, "")),
         })
     }
 

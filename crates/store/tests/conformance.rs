@@ -12,7 +12,7 @@ use uuid::Uuid;
 const CASES: Migration = Migration {
     module: "test",
     version: 1,
-    sql: "CREATE TABLE subject (id BYTEA NOT NULL PRIMARY KEY, name TEXT);
+    sql: "CREATE TABLE subject (id BYTEA NOT NULL PRIMARY KEY, name TEXT) WITHOUT ROWID;
           CREATE TABLE number_case (
               id BIGINT NOT NULL PRIMARY KEY,
               subject BYTEA REFERENCES subject (id),

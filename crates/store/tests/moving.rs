@@ -18,7 +18,7 @@ const SCHEMA: Migration = Migration {
           INSERT INTO z_seed (id) VALUES (1);",
 };
 const HOLDER: Migration =
-    Migration { module: "base", version: 1, sql: "CREATE TABLE z_holder (id BYTEA NOT NULL PRIMARY KEY, name TEXT);" };
+    Migration { module: "base", version: 1, sql: "CREATE TABLE z_holder (id BYTEA NOT NULL PRIMARY KEY, name TEXT) WITHOUT ROWID;" };
 const MORE: Migration = Migration { module: "test", version: 2, sql: "ALTER TABLE a_case ADD COLUMN added BYTEA" };
 const ALL: &[Migration] = &[HOLDER, SCHEMA, MORE];
 

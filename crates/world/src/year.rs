@@ -402,7 +402,7 @@ impl Year {
                             tx,
                             &PoolNumber {
                                 id: *number,
-                                index: blind.clone(),
+                                index: blind,
                                 sealed,
                                 region: CITY.to_owned(),
                                 product: Product::Voice,
@@ -415,7 +415,6 @@ impl Year {
                             &Subscription {
                                 id: *line,
                                 number: *number,
-                                number_index: blind,
                                 subject: None,
                                 person_key: None,
                                 region: CITY.to_owned(),

@@ -51,6 +51,23 @@ CREATE TABLE key_destruction_subject (
 );
 ";
 
+/// A key is kept in the order of its subject, without a second tree to find it by.
+pub const DDL_3: &str = "
+DROP INDEX data_key_bucket;
+CREATE TABLE data_key_next (
+    subject BYTEA NOT NULL,
+    domain BIGINT NOT NULL,
+    wrapped BYTEA NOT NULL,
+    bucket TEXT NOT NULL DEFAULT '',
+    kek_version BIGINT NOT NULL DEFAULT 1,
+    PRIMARY KEY (subject, domain)
+) WITHOUT ROWID;
+INSERT INTO data_key_next (subject, domain, wrapped, bucket, kek_version) SELECT subject, domain, wrapped, bucket, kek_version FROM data_key;
+DROP TABLE data_key;
+ALTER TABLE data_key_next RENAME TO data_key;
+CREATE INDEX data_key_bucket ON data_key (bucket, subject) WHERE bucket <> '';
+";
+
 impl App {
     /// The subject's key, made on first use. A person who comes back while their data waits for its destruction is in service again: all their
     /// keys leave the bucket.

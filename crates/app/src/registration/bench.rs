@@ -482,7 +482,6 @@ pub async fn bare_order(app: &App, cast: &Cast, number: Uuid, nth: u32, now: Tim
         let subscription = table::Subscription {
             id: id.0,
             number,
-            number_index: person_key.to_vec(),
             subject: Some(subject),
             person_key: Some(person_key),
             region: "990100".to_owned(),

@@ -99,7 +99,6 @@ fn perform(app: &App, tx: &mut Tx, by: By<'_>, order: &Order, effect: Effect, no
                 &table::Subscription {
                     id,
                     number: number.id,
-                    number_index: number.index,
                     subject: order.subject,
                     person_key: order.person_key,
                     region: order.region.clone(),

@@ -168,7 +168,8 @@ fn remember(app: &App, tx: &mut Tx, subscription: Uuid, rest: Rest, ended: Times
     let kept = app.rules.deadline("retention.registration.floor", ended, &Place::china()).map_err(Failure::internal)?.value;
     tx.push(
         "INSERT INTO number_tenure (subscription, number_id, number_index, since, ended_at, rests_until, kept_until) \
-         SELECT id, number_id, number_index, since, CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT) FROM subscription WHERE id = $1 \
+         SELECT s.id, n.id, n.number_index, s.since, CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT) \
+         FROM subscription s JOIN number_pool n ON n.id = s.number_id WHERE s.id = $1 \
          ON CONFLICT (subscription) DO NOTHING",
         &params![&subscription, ended.0, rests, kept.0],
     )?;
@@ -188,8 +189,8 @@ pub fn free_number(app: &App, tx: &mut Tx, subscription: Uuid, now: Timestamp) -
     // Ended before such records were kept: the day it is freed is the last that is known.
     remember(app, tx, subscription, Rest::ByItsCase, now)?;
     tx.push_one("UPDATE number_tenure SET freed_at = $2, rests_until = NULL WHERE subscription = $1", &params![&subscription, now.0])?;
-    // The row's own id is no number and no index of one.
-    tx.push_one("UPDATE subscription SET number_id = $1, number_index = $1 WHERE id = $1 AND state = 2", &params![&subscription])?;
+    // The row's own id is no number.
+    tx.push_one("UPDATE subscription SET number_id = $1 WHERE id = $1 AND state = 2", &params![&subscription])?;
     tx.push("UPDATE number_pool SET state = 1, holder = NULL WHERE id = $1 AND state = 4", &params![&number])?;
     Ok(())
 }

@@ -23,4 +23,4 @@ pub mod view;
 mod tests;
 
 pub use refusal::Refusal;
-pub use table::{DDL, DDL_2};
+pub use table::{DDL, DDL_2, DDL_3};

@@ -208,12 +208,12 @@ fn load(tx: &mut Tx<'_>, rows: &[Plain]) -> std::result::Result<(), StoreError> 
         .iter()
         .zip(&texts)
         .zip(&regions)
-        .flat_map(|((row, [number, ..]), region)| {
+        .flat_map(|((row, _), region)| {
             let (subject, person) = (row.person.as_ref().map(|_| &row.subject), row.person.as_ref());
-            params![&row.id, &row.number, number, subject, person, region, 2_i64, 1_i64, i64::from(person.is_some()), 1_i64, 0_i64]
+            params![&row.id, &row.number, subject, person, region, 2_i64, 1_i64, i64::from(person.is_some()), 1_i64, 0_i64]
         })
         .collect();
-    let columns = "id, number_id, number_index, subject, person_key, region, channel_kind, product, real_name, state, since";
+    let columns = "id, number_id, subject, person_key, region, channel_kind, product, real_name, state, since";
     tx.bulk("subscription", columns, &values)?;
     let values: Vec<Param<'_>> = known().flat_map(|(row, _, person)| params!["demo", person, "mobile", row.slot, &row.id, 1_i64]).collect();
     tx.bulk("quota_slot", "operator, person_key, class, slot, holder, posted", &values)?;

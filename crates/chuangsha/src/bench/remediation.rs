@@ -195,9 +195,9 @@ async fn load(say: &Say, app: &App, region: &str, base: u32, cases: u32) -> Resu
             tx.bulk("base_finding", "subscription, kind, reason, found_at, region, channel_kind", &values)?;
             values.clear();
             for ((line, number), _) in ids.iter().zip(from..until).filter(|(_, index)| *index < cases) {
-                values.extend(params![line, number, number, &city, 2_i64, 1_i64, 0_i64, 1_i64, 0_i64]);
+                values.extend(params![line, number, &city, 2_i64, 1_i64, 0_i64, 1_i64, 0_i64]);
             }
-            tx.bulk("subscription", "id, number_id, number_index, region, channel_kind, product, real_name, state, since", &values)
+            tx.bulk("subscription", "id, number_id, region, channel_kind, product, real_name, state, since", &values)
         };
         app.store.write(move |tx| work(tx)).await.map_err(|error: StoreError| failed(error))?;
         bar.inc(u64::from(until - from));

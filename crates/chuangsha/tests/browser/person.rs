@@ -41,7 +41,7 @@ pub(crate) async fn subscriber(place: &Place) {
                 let state = NumberState::InUse as i64;
                 let pool = PoolNumber {
                     id: number,
-                    index: index.clone(),
+                    index,
                     sealed: app.seal_pool_number(tx, number, digits)?,
                     region: "990100".to_owned(),
                     product: Product::Voice,
@@ -52,7 +52,6 @@ pub(crate) async fn subscriber(place: &Place) {
                 let subscription = Subscription {
                     id,
                     number,
-                    number_index: index,
                     subject: Some(subject),
                     person_key: Some(key),
                     region: "990100".to_owned(),

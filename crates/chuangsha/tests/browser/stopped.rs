@@ -30,7 +30,7 @@ async fn stopped(place: &Place) -> Uuid {
             let index = app.vault.blind(Field::Phone, &format!("86{NUMBER}"))?.0.to_vec();
             let pool = PoolNumber {
                 id: number,
-                index: index.clone(),
+                index,
                 sealed: app.seal_pool_number(tx, number, NUMBER)?,
                 region: "990100".to_owned(),
                 product: Product::Voice,
@@ -41,7 +41,6 @@ async fn stopped(place: &Place) -> Uuid {
             let subscription = Subscription {
                 id,
                 number,
-                number_index: index,
                 subject: None,
                 person_key: None,
                 region: "990100".to_owned(),

@@ -542,8 +542,8 @@ proptest! {
         let attempts: Vec<_> = calls.iter().enumerate().map(|(at, (trunk, from, callee))| Attempt {
             id: at as u64, at: Timestamp(TEN + at as i64 * 500), from: from.as_deref(), ..call(*trunk, "", callee)
         }).collect();
-        let read: Vec<Ahead<'_>> = attempts.iter().map(|attempt| ahead.foresee(attempt.from, attempt.callee)).collect();
-        read.iter().for_each(|read| ahead.reach(read));
+        let read: Vec<Ahead<'_>> = attempts.iter().map(|attempt| ahead.foresee(&ahead.hold(), attempt.from, attempt.callee)).collect();
+        read.iter().for_each(|read| ahead.reach(&ahead.hold(), read));
         let (swap, last) = (swap.index(calls.len()), attempts.len() - 1);
         for (at, attempt) in attempts.iter().enumerate() {
             if at == swap {
@@ -551,7 +551,7 @@ proptest! {
             }
             // What was read of another call is no help, and no harm either.
             let read = if at % 3 == 2 { &read[last - at] } else { &read[at] };
-            prop_assert_eq!(ahead.decide_foreseen(attempt, read), plain.decide(attempt));
+            prop_assert_eq!(ahead.decide_foreseen(&ahead.hold(), attempt, read), plain.decide(attempt));
         }
         prop_assert_eq!(ahead.state.digest(), plain.state.digest());
     }

@@ -12,12 +12,18 @@ pub struct Address<'a> {
     pub uri: Uri<'a>,
     /// From the first `;` after the URI to the end of this address.
     parameters: &'a [u8],
+    tag: Option<&'a [u8]>,
 }
 
 impl<'a> Address<'a> {
     /// One address from the front of `text`, and what follows it: nothing, or a comma and more.
     pub fn take(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let text = scan::skip_blank(text);
+        if let [b'<', rest @ ..] = text
+            && let Some((uri, [b'>', rest @ ..])) = Uri::usual(rest)
+        {
+            return Self::after(&[], uri, rest);
+        }
         let (display, rest) = match text.first()? {
             b'"' => {
                 let (display, rest) = scan::quoted(text)?;
@@ -42,9 +48,17 @@ impl<'a> Address<'a> {
                 (uri, rest)
             }
         };
-        let uri = Uri::parse(uri)?;
-        let (parameters, rest) = parameters(rest)?;
-        Some((Self { display, uri, parameters }, rest))
+        Self::after(display, Uri::parse(uri)?, rest)
+    }
+
+    fn after(display: &'a [u8], uri: Uri<'a>, text: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let mut tag = None;
+        let (parameters, rest) = each(text, |name, value| {
+            if name.eq_ignore_ascii_case(b"tag") {
+                tag = tag.or(Some(value));
+            }
+        })?;
+        Some((Self { display, uri, parameters, tag: tag.filter(|tag| !tag.is_empty()) }, rest))
     }
 
     /// Unquoted words before `<`, if that is what stands here.
@@ -71,8 +85,8 @@ impl<'a> Address<'a> {
     }
 
     /// The tag, where there is one.
-    pub fn tag(&self) -> Option<&'a [u8]> {
-        self.parameter("tag").filter(|tag| !tag.is_empty())
+    pub const fn tag(&self) -> Option<&'a [u8]> {
+        self.tag
     }
 }
 
@@ -94,8 +108,9 @@ pub fn number(value: &[u8]) -> Option<&[u8]> {
     text.get(..end)
 }
 
-/// Header parameters from the front of `text`, to the end or to a comma; each must have a name, and a value after `=`.
-pub fn parameters(text: &[u8]) -> Option<(&[u8], &[u8])> {
+/// Header parameters from the front of `text`, to the end or to a comma; each must have a name, and a value after `=`. `found` is told of each: its
+/// name, and its value, empty when there is none.
+pub fn each<'a>(text: &'a [u8], mut found: impl FnMut(&'a [u8], &'a [u8])) -> Option<(&'a [u8], &'a [u8])> {
     let mut rest = text;
     loop {
         let Some(after) = scan::separator(rest, b';') else {
@@ -103,7 +118,9 @@ pub fn parameters(text: &[u8]) -> Option<(&[u8], &[u8])> {
             let taken = text.get(..text.len() - rest.len())?;
             return (rest.is_empty() || rest.first() == Some(&b',')).then_some((taken, rest));
         };
-        rest = one(after)?.2;
+        let (name, value, more) = one(after)?;
+        found(name, value);
+        rest = more;
     }
 }
 
@@ -117,32 +134,17 @@ fn one(text: &[u8]) -> Option<Parameter<'_>> {
         return Some((name, value, rest));
     }
     // A token or a host; `received` of an IPv6 address is found with and without its brackets (RFC 5118 section 4.5).
-    let value = |b: &u8| scan::is_token(std::slice::from_ref(b)) || matches!(b, b'[' | b']' | b':');
-    let end = after.iter().position(|b| !value(b)).unwrap_or(after.len());
-    let (value, rest) = after.split_at_checked(end)?;
+    let (value, rest) = scan::parameter_value(after);
     (!value.is_empty()).then_some((name, value, rest))
 }
 
-/// The value of one parameter among those [`parameters`] has found well formed.
+/// The value of one parameter among those [`each`] has found well formed.
 pub fn parameter<'a>(parameters: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut rest = parameters;
     while let Some(after) = scan::separator(rest, b';') {
         let (found, value, more) = one(after)?;
         if found.eq_ignore_ascii_case(name.as_bytes()) {
             return Some(value);
-        }
-        rest = more;
-    }
-    None
-}
-
-/// Where the name of a parameter ends, in bytes from the start of `parameters`.
-pub fn after_name(parameters: &[u8], name: &str) -> Option<usize> {
-    let mut rest = parameters;
-    while let Some(after) = scan::separator(rest, b';') {
-        let (found, _, more) = one(after)?;
-        if found.eq_ignore_ascii_case(name.as_bytes()) {
-            return Some(parameters.len() - after.len() + found.len());
         }
         rest = more;
     }

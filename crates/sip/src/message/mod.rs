@@ -307,6 +307,7 @@ impl<'a> Head<'a> {
 fn lines(bytes: &[u8], mut at: usize, fields: &mut Fields) -> (Option<usize>, Option<&'static str>) {
     let mut fault = None;
     let mut begin = None;
+    let mut breaks = scan::Breaks::of(bytes);
     loop {
         let Some([b'\r', b'\n']) = bytes.get(at..at + 2) else {
             // A lone CR or LF, or the end of the bytes: what follows can not be told from anything.
@@ -327,7 +328,7 @@ fn lines(bytes: &[u8], mut at: usize, fields: &mut Fields) -> (Option<usize>, Op
                 return (Some(next + 2), fault);
             }
         }
-        at = memchr::memchr2(b'\r', b'\n', bytes.get(next..).unwrap_or_default()).map_or(bytes.len(), |found| next + found);
+        at = breaks.after(next);
     }
 }
 
@@ -336,17 +337,21 @@ fn field(bytes: &[u8], line: usize, end: usize, fields: &mut Fields) -> Option<&
         return Some("Too Many Headers");
     }
     let text = bytes.get(line..end)?;
-    let Some(colon) = memchr::memchr(b':', text) else { return Some("Header Without Colon") };
-    let mut name = text.get(..colon)?;
-    while let [rest @ .., b' ' | b'\t'] = name {
-        name = rest;
-    }
-    if !scan::is_token(name) {
-        return Some("Malformed Header Name");
-    }
-    let value = text.get(colon + 1..)?;
-    let before = value.len() - scan::skip_blank(value).len();
-    let value_at = line + colon + 1 + before;
+    let (name, value) = match scan::token(text) {
+        Some((name, [b':', value @ ..])) => (name, value),
+        _ => {
+            let Some(colon) = memchr::memchr(b':', text) else { return Some("Header Without Colon") };
+            let mut name = text.get(..colon)?;
+            while let [rest @ .., b' ' | b'\t'] = name {
+                name = rest;
+            }
+            if !scan::is_token(name) {
+                return Some("Malformed Header Name");
+            }
+            (name, text.get(colon + 1..)?)
+        }
+    };
+    let value_at = end - scan::skip_blank(value).len();
     let end = value_at + scan::trim(value).len();
     fields.push(Field { name: Name::of(name), line: line as u32, value: value_at as u32, end: end as u32, next: NONE });
     None

@@ -1,5 +1,13 @@
 //! 头域名: the headers this edge reads, in long and compact form; everything else is carried along unread.
 
+/// What parts the names from each other at a glance: length and first letters.
+const fn key(name: &[u8]) -> usize {
+    match name {
+        [first, second, ..] => name.len() << 16 | (first.to_ascii_lowercase() as usize) << 8 | second.to_ascii_lowercase() as usize,
+        _ => 0,
+    }
+}
+
 macro_rules! names {
     ($($(#[$doc:meta])* $variant:ident = $long:literal $(, $compact:literal)?;)*) => {
         /// 头域名.
@@ -14,6 +22,9 @@ macro_rules! names {
             /// How many there are.
             pub const COUNT: usize = [$(stringify!($variant)),*].len() + 1;
 
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$variant),*];
+
             /// The name of a header, upper and lower case alike.
             pub fn of(text: &[u8]) -> Self {
                 if let [letter] = text {
@@ -21,7 +32,12 @@ macro_rules! names {
                     $($(if letter == $compact { return Self::$variant; })?)*
                     return Self::Other;
                 }
-                $(if text.len() == $long.len() && text.eq_ignore_ascii_case($long.as_bytes()) { return Self::$variant; })*
+                let key = key(text);
+                $(if key == const { self::key($long.as_bytes()) } {
+                    // Nearly all write it as the standard does: that is told by a load or two.
+                    let same = text == $long.as_bytes() || text.eq_ignore_ascii_case($long.as_bytes());
+                    return if same { Self::$variant } else { Self::Other };
+                })*
                 Self::Other
             }
 
@@ -94,6 +110,13 @@ impl Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_name_is_told_from_the_others_at_a_glance() {
+        let keys: std::collections::BTreeSet<usize> = Name::ALL.iter().map(|name| key(name.text().as_bytes())).collect();
+        assert_eq!(keys.len(), Name::COUNT - 1);
+        assert!(Name::ALL.iter().all(|name| Name::of(name.text().to_ascii_uppercase().as_bytes()) == *name));
+    }
 
     #[test]
     fn long_and_compact_names_are_one() {

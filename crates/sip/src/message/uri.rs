@@ -37,6 +37,41 @@ pub enum Scheme {
 impl<'a> Uri<'a> {
     /// Reads all of `text`; nothing when it is no URI.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
+        match Self::usual(text) {
+            Some((uri, [])) => Some(uri),
+            _ => Self::any(text),
+        }
+    }
+
+    /// The usual URI from the front, `sip:user@name:port;parameters` with nothing escaped, each byte looked at once, and what follows. Nothing where
+    /// there may be more to it: where a byte follows that can be part of one, [`Self::parse`] is to be asked.
+    pub(super) fn usual(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let [b's', b'i', b'p', b':', rest @ ..] = text else { return None };
+        let (user, host) = match scan::user(rest) {
+            ([_, ..], [b'@', host @ ..]) => (rest.get(..rest.len() - host.len() - 1)?, host),
+            // A host by itself, or a user with a password: if it is that, there is an `@` where the host would end.
+            _ => (&[][..], rest),
+        };
+        let (host, rest) = scan::host(host)?;
+        let (port, rest) = scan::port(rest)?;
+        let parameters = rest;
+        let mut rest = rest;
+        while let [b';', after @ ..] = rest {
+            rest = scan::plain_parameter(after)?;
+            if let [b'=', value @ ..] = rest {
+                rest = scan::plain_parameter(value)?;
+            }
+        }
+        if !matches!(rest, [] | [b'>', ..]) {
+            return None;
+        }
+        let parameters = parameters.get(..parameters.len() - rest.len())?;
+        let parameters = parameters.strip_prefix(b";").unwrap_or(parameters);
+        let text = text.get(..text.len() - rest.len())?;
+        Some((Self { text, scheme: Scheme::Sip, user, host, port, parameters, headers: &[] }, rest))
+    }
+
+    fn any(text: &'a [u8]) -> Option<Self> {
         let colon = memchr::memchr(b':', text)?;
         let (scheme, rest) = (text.get(..colon)?, text.get(colon + 1..)?);
         let bare = Self { text, scheme: Scheme::Other, user: &[], host: &[], port: None, parameters: &[], headers: &[] };
@@ -144,7 +179,27 @@ fn find<'a>(parameters: &'a [u8], name: &str) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_usual_uri_is_read_as_any_other(text in "sips?:([+a1;=%,?-]{0,6}(:[a1%]{0,2})?@)?[a1.\\-\\[\\]:]{0,8}(:[0-9]{1,6})?[;=?a1%/&\\[]{0,8}") {
+            if let Some((uri, rest)) = Uri::usual(text.as_bytes()) {
+                prop_assert!(rest.is_empty());
+                prop_assert_eq!(Uri::any(text.as_bytes()), Some(uri));
+            }
+        }
+
+        #[test]
+        fn what_a_bracket_ends_is_the_same_uri(text in "sip:[a1;:@.=?%-]{0,16}") {
+            let bracketed = format!("{text}>;tag=1");
+            let found = Uri::usual(bracketed.as_bytes());
+            prop_assert_eq!(found.map(|(uri, _)| uri), Uri::usual(text.as_bytes()).map(|(uri, _)| uri));
+            prop_assert!(found.is_none_or(|(_, rest)| rest == b">;tag=1"));
+        }
+    }
 
     fn uri(text: &str) -> Uri<'_> {
         Uri::parse(text.as_bytes()).unwrap_or_else(|| panic!("{text}"))

@@ -1,6 +1,6 @@
 //! 途经: one hop of the way back, as in `SIP/2.0/UDP host:port;branch=…`.
 
-use super::address::{after_name, parameter, parameters};
+use super::address::{each, parameter};
 use crate::scan;
 
 /// 途经一跳.
@@ -15,6 +15,14 @@ pub struct Via<'a> {
     parameters: &'a [u8],
     /// From its first byte to the end of its parameters.
     pub text: &'a [u8],
+    branch: Option<&'a [u8]>,
+    /// `rport` (RFC 3581): what stands behind its name is told by [`Via::around_rport`].
+    pub rport: Option<&'a [u8]>,
+    rport_name: &'a [u8],
+    /// Whether the sender itself says where it was seen.
+    pub is_received: bool,
+    /// What follows it in its header: nothing, or a comma and the next hop.
+    pub rest: &'a [u8],
 }
 
 /// What branches begin with since RFC 3261.
@@ -43,9 +51,15 @@ impl<'a> Via<'a> {
             }
             None => (None, rest),
         };
-        let (parameters, rest) = parameters(rest)?;
+        let (mut branch, mut rport, mut rport_name, mut is_received) = (None, None, &[][..], false);
+        let (parameters, rest) = each(rest, |name, value| match name.len() {
+            6 if branch.is_none() && name.eq_ignore_ascii_case(b"branch") => branch = Some(value),
+            5 if rport.is_none() && name.eq_ignore_ascii_case(b"rport") => (rport, rport_name) = (Some(value), name),
+            8 => is_received |= name.eq_ignore_ascii_case(b"received"),
+            _ => {}
+        })?;
         let text = scan::trim(start.get(..start.len() - rest.len())?);
-        Some((Self { transport, host, port, parameters, text }, rest))
+        Some((Self { transport, host, port, parameters, text, branch, rport, rport_name, is_received, rest }, rest))
     }
 
     /// The value of a parameter; empty for one without a value.
@@ -53,15 +67,16 @@ impl<'a> Via<'a> {
         parameter(self.parameters, name)
     }
 
-    /// Where in [`Via::text`] the name of that parameter ends.
-    pub fn after_name(&self, name: &str) -> Option<usize> {
-        let start = self.text.len().checked_sub(scan::trim(self.parameters).len())?;
-        after_name(self.text.get(start..)?, name).map(|at| start + at)
+    /// What stands before and after the end of the name `rport` in [`Via::text`], where it is there.
+    pub fn around_rport(&self) -> Option<(&'a [u8], &'a [u8])> {
+        self.rport?;
+        let end = (self.rport_name.as_ptr_range().end.addr()).checked_sub(self.text.as_ptr().addr())?;
+        self.text.split_at_checked(end)
     }
 
     /// The branch, if it names a transaction as RFC 3261 has it: with the cookie and something after it.
     pub fn branch(&self) -> Option<&'a [u8]> {
-        self.parameter("branch").filter(|branch| {
+        self.branch.filter(|branch| {
             branch.len() > COOKIE.len() && branch.get(..COOKIE.len()).is_some_and(|cookie| cookie.eq_ignore_ascii_case(COOKIE))
         })
     }

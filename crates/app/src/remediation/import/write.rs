@@ -403,7 +403,6 @@ fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, no
         values.extend(params![
             &ready.id,
             landing.pool.as_ref().unwrap_or(&ready.number_id),
-            &ready.number_index,
             landing.parties.first().map(|(subject, _)| subject.as_bytes()),
             landing.person_key.as_ref().map(<[u8; 16]>::as_slice),
             &of.region,
@@ -414,7 +413,7 @@ fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, no
             Timestamp::start_of(of.since)
         ]);
     }
-    let columns = "id, number_id, number_index, subject, person_key, region, channel_kind, product, real_name, state, since";
+    let columns = "id, number_id, subject, person_key, region, channel_kind, product, real_name, state, since";
     tx.bulk("subscription", columns, &values)?;
     values.clear();
     let counted = |landing: &'_ Landing<'_>| {
