@@ -225,6 +225,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "protected", version: 1, sql: remediation::protected::DDL },
     Migration { module: "subscription", version: 2, sql: registration::DDL_3 },
     Migration { module: "keys", version: 3, sql: platform::keys::DDL_3 },
+    Migration { module: "channel_plan", version: 1, sql: channels::plan::DDL },
+    Migration { module: "remediation_pause", version: 1, sql: remediation::pause::DDL },
 ];
 
 /// The subject whose key seals the numbers of the pool.

@@ -103,6 +103,7 @@ pub const LISTS: &[&dyn Listing] = &[
     &registration::page::orders::Orders,
     &registration::page::queue::Queue,
     &channels::page::Channels,
+    &channels::plan::page::Visits,
     &people::page::People,
     &network::page::DeadLetters,
     &second::page::Requests,

@@ -78,6 +78,9 @@ pub fn spawn(app: &App, node: &str, stop: &CancellationToken) -> Result<JoinSet<
     set.spawn(keep(app.clone(), node.to_owned(), "jobs", 500, stop.clone(), |app| Box::pin(jobs::run::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "imports", 1_000, stop.clone(), |app| Box::pin(import::desk::turn(app))));
     set.spawn(keep(app.clone(), node.to_owned(), "excess", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(find_excess(app))));
+    set.spawn(keep(app.clone(), node.to_owned(), "visits", 10 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| {
+        Box::pin(crate::channels::plan::turn(app))
+    }));
     set.spawn(keep(app.clone(), node.to_owned(), "sweep", 60 * MINUTE_MS.unsigned_abs(), stop.clone(), |app| Box::pin(sweep(app))));
     Ok(set)
 }

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test that fails stops")]
 
 use chuangsha_app::{
-    channels::{self, Asked, Clause, ModeSwitch, NewChannel, State, Violation},
+    channels::{
+        self, Asked, Clause, ModeSwitch, NewChannel, State, Violation,
+        plan::{self, Asked as OnPlan, Filter, NewPlan, State as PlanState},
+    },
     platform::{
         actor::Actor,
         failure::Failure,
@@ -17,6 +20,7 @@ use chuangsha_kernel::{
     id::{OrganisationId, StaffId},
     role::{Role, RoleSet},
     rulebook::ChannelKind,
+    time::{Clock, DAY_MS},
 };
 use chuangsha_world::kit::{self, Kit, refused as code};
 use chuangsha_world::story;
@@ -126,6 +130,82 @@ story!(a_city_switch_beats_its_province_and_both_beat_the_default, kit => {
         channels::switch_mode(&kit.app, &province, switch, "测试".into()).await.unwrap();
         assert_eq!(open().await, expected, "{region} {is_open}");
     }
+});
+
+story!(every_outlet_stands_in_the_plan_and_is_ticked_off_or_missed, kit => {
+    let outlets = ["S-0001", "S-0002", "S-0003", "Z-0001"].map(|name| (name, ChannelKind::SocialOutlet));
+    let mut ids = Vec::new();
+    for (name, kind) in outlets {
+        ids.push(kit.outlet(name, kind).await);
+    }
+    kit.outlet("W-0001", ChannelKind::Online).await;
+    let ann = Actor { staff: kit.staff_of("V-1", Role::ChannelManager, kit.city).await, ..kit.actor(Role::ChannelManager, OrganisationKind::City, kit.city, kit::CITY) };
+    let ben = Actor { staff: kit.staff_of("V-2", Role::ChannelManager, kit.city).await, ..ann.clone() };
+    let day = |after: i64| kit.clock.now().plus_ms(after * DAY_MS).day().to_string();
+    let new = |outlets: &[&str], staff: &[&str], from: i64, until: i64| NewPlan {
+        outlets: outlets.iter().map(ToString::to_string).collect(),
+        region: kit::CITY.into(),
+        since: String::new(),
+        kind: "visit".into(),
+        staff: staff.iter().map(ToString::to_string).collect(),
+        from: day(from),
+        until: day(until),
+        each: 1,
+    };
+    let plan = async |input: NewPlan| plan::plan(&kit.app, &ann, input).await;
+    let listed = async |filter: Filter| plan::list(&kit.app, &ann, Filter { limit: 50, ..filter }).await.unwrap();
+    // What cannot be is said by its field, and nothing is planned.
+    assert_eq!(code(plan(new(&["S-9999"], &["V-1"], 0, 0)).await), "visit.field_invalid");
+    assert_eq!(code(plan(new(&["W-0001"], &["V-1"], 0, 0)).await), "visit.field_invalid", "nobody visits a page");
+    assert_eq!(code(plan(new(&["S-0001"], &["N-9"], 0, 0)).await), "visit.field_invalid", "somebody who visits outlets");
+    assert_eq!(code(plan(new(&["S-0001"], &["V-1"], -1, 0)).await), "visit.past");
+    assert_eq!(code(plan(new(&[], &["V-1"], 0, 1)).await), "visit.no_room", "four outlets, and a weekend's end of room");
+    let clerk = kit.clerk(ids[0]);
+    assert_eq!(code(plan::plan(&kit.app, &clerk, new(&["S-0001"], &["V-1"], 0, 0)).await), "people.denied");
+    assert!(listed(Filter::default()).await.is_empty());
+    // All of the city that were never visited, over the working days of a week: two people, one visit a day each.
+    assert_eq!(plan(new(&[], &["V-1", "V-2"], 0, 6)).await.unwrap(), 4);
+    assert_eq!(code(plan(new(&[], &["V-1"], 0, 6)).await), "visit.nobody", "each stands in it once");
+    assert_eq!(code(plan(new(&["S-0002"], &["V-1"], 3, 3)).await), "visit.twice");
+    let all = listed(Filter::default()).await;
+    let told: Vec<_> = all.iter().map(|one| (one.plan.day.to_string(), one.number.as_str(), one.code.as_str())).collect();
+    let (monday, tuesday) = (day(1), day(2));
+    assert_eq!(
+        told,
+        [(monday.clone(), "V-1", "S-0001"), (monday, "V-2", "S-0002"), (tuesday.clone(), "V-1", "S-0003"), (tuesday, "V-2", "Z-0001")],
+        "the Sunday is left out, neighbours go together"
+    );
+    assert_eq!(code(plan::list(&kit.app, &clerk, Filter::default()).await), "people.denied", "an outlet does not hear who comes when");
+    let step = async |by: &Actor, one: &plan::Listed, asked| plan::step(&kit.app, by, one.plan.id, one.plan.version, asked, "核实".into()).await;
+    let went = || OnPlan::Visit { passed: true, finding: "门头与公示齐全".into() };
+    assert_eq!(code(step(&ann, &all[0], went()).await), "visit.too_early");
+    kit.clock.advance_ms(DAY_MS);
+    assert_eq!(code(step(&ben, &all[0], went()).await), "visit.not_yours");
+    assert_eq!(code(step(&ann, &all[0], OnPlan::Visit { passed: true, finding: "x".into() }).await), "channels.field_invalid");
+    assert_eq!(step(&ann, &all[0], went()).await.unwrap().state, PlanState::Done);
+    assert_eq!(code(step(&ann, &all[0], went()).await), "visit.changed");
+    let outlet = channels::find(&kit.app, &ann, ids[0]).await.unwrap();
+    assert_eq!((outlet.visits.len(), outlet.visits[0].3.as_str()), (1, "门头与公示齐全"), "the visit is on the outlet's record");
+    // The day passes: missed, once, by the job; then another day and another person.
+    assert_eq!(plan::turn(&kit.app).await.unwrap(), 0, "today is not over");
+    kit.clock.advance_ms(DAY_MS);
+    assert_eq!((plan::turn(&kit.app).await.unwrap(), plan::turn(&kit.app).await.unwrap()), (1, 0));
+    let missed = listed(Filter { states: vec![PlanState::Missed], ..Filter::default() }).await.remove(0);
+    assert_eq!(missed.code, "S-0002");
+    let counted = kit.app.read(|tx| plan::counts(tx, "9901", kit::start().day())).await.unwrap();
+    assert_eq!(counted, (2, 1), "two to come, one missed");
+    assert_eq!(code(step(&ann, &missed, OnPlan::Move { day: day(-1), staff: String::new() }).await), "visit.past");
+    let moved = step(&ann, &missed, OnPlan::Move { day: day(0), staff: "V-1".into() }).await.unwrap();
+    assert_eq!((moved.state, moved.staff), (PlanState::Planned, ann.staff));
+    let mine = listed(Filter { staff: Some(ann.staff), states: vec![PlanState::Planned], ..Filter::default() }).await;
+    assert_eq!(mine.iter().map(|one| one.code.as_str()).collect::<Vec<_>>(), ["S-0002", "S-0003"]);
+    assert_eq!(step(&ann, &mine[0], went()).await.unwrap().state, PlanState::Done);
+    assert_eq!(step(&ann, &mine[1], OnPlan::Withdraw).await.unwrap().state, PlanState::Withdrawn);
+    // What was withdrawn may be planned again; what was visited since a day is not asked for.
+    let again = plan(NewPlan { since: day(-5), ..new(&[], &["V-1"], 1, 1) }).await.unwrap();
+    assert_eq!((again, listed(Filter { from: Some(kit.clock.now().plus_ms(DAY_MS).day()), ..Filter::default() }).await[0].code.clone()), (1, "S-0003".into()));
+    let entries = kit.app.read(|tx| Ok(tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE case_kind = 'visit'", &[])?.int(0)?)).await.unwrap();
+    assert_eq!(entries, 5 + 2 + 1 + 1 + 1, "every step has its entry");
 });
 
 story!(the_end_of_an_outlet_ends_the_sessions_of_its_people, kit => {

@@ -16,7 +16,7 @@ use chuangsha_app::{
         ivr::{self, IvrBranch},
         refund::{self, RefundState, RefundStep},
         view,
-        warning::{self, WarningState},
+        warning::{self, WarningKind, WarningState},
     },
     platform::{actor::Actor, audit::By, failure::Failure, people::OrganisationKind, reveal::Reveal, words::Words},
     registration::{
@@ -27,6 +27,7 @@ use chuangsha_app::{
         self,
         campaign::{State as Runs, Step as Turn},
         desk::NewCampaign,
+        kind::{Finding, Kind as Wrong},
     },
     start,
     suspension::{self, Ground, Level, Notice, Stop},
@@ -39,7 +40,7 @@ use chuangsha_kernel::{
     time::{Clock, DAY_MS, HOUR_MS, Timestamp},
 };
 use chuangsha_store::params;
-use chuangsha_vault::{Field, checkpoint::Checkpoint, note::VerifierKey};
+use chuangsha_vault::{checkpoint::Checkpoint, note::VerifierKey};
 use chuangsha_world::kit::{self, Kit, refused};
 use chuangsha_world::story;
 use jiff::civil::date;
@@ -252,49 +253,85 @@ story!(two_people_pay_back, kit => {
     assert_eq!(one.state, RefundState::Paid);
 });
 
-/// A campaign of the city, running.
-async fn campaign(kit: &Kit) -> Uuid {
+/// A campaign of the city over what is wrong in one way, running, everything taken in.
+async fn campaign(kit: &Kit, kind: Wrong, auto_pause: bool) -> Uuid {
     let by = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY);
     let day = |after: i64| kit.clock.now().plus_ms(after * DAY_MS).day().to_string();
     let drive = NewCampaign {
         name: "存量整治".into(),
         region: kit::CITY.into(),
-        kinds: Vec::new(),
+        kinds: vec![kind],
         channels: Vec::new(),
         numbers: Vec::new(),
         from: day(0),
         until: day(300),
         stops_per_day: 0,
-        auto_pause: true,
+        auto_pause,
         stages: remediation::desk::stages([0, 30, 45, 110].map(day).each_ref().map(String::as_str), &day(300)),
         targets: Vec::new(),
     };
     let id = remediation::desk::create(&kit.app, &by, drive).await.unwrap();
     remediation::desk::turn(&kit.app, &by, id, 1, Turn::Start, String::new()).await.unwrap();
+    let foretold = remediation::desk::simulate(&kit.app, &by, id, 100).await.unwrap();
+    remediation::desk::release(&kit.app, &by, id, 100, foretold.touches).await.unwrap();
+    while remediation::clock::take_in(&kit.app).await.unwrap() > 0 {}
     id
 }
 
-async fn paused(kit: &Kit, campaign: Uuid) -> bool {
-    kit.app.read(move |tx| remediation::campaign::find(tx, campaign)).await.unwrap().unwrap().state == Runs::Paused
+/// What warnings hold: stage and kind of outlet.
+async fn held_cells(kit: &Kit) -> Vec<(remediation::Stage, i64)> {
+    let standing = kit.app.read(remediation::pause::standing).await.unwrap();
+    assert!(standing.iter().all(|one| one.cell.region == kit::CITY));
+    standing.into_iter().map(|one| (one.cell.stage, one.cell.channel_kind)).collect()
+}
+
+/// Numbers of the base with something wrong about them, sold by one kind of outlet.
+async fn wanting(kit: &Kit, lines: &[Uuid], kind: Wrong, outlet: ChannelKind) {
+    let (lines, now) = (lines.to_vec(), kit.clock.now());
+    let write = move |tx: &mut chuangsha_store::Tx<'_>| {
+        for line in &lines {
+            tx.push_one("UPDATE subscription SET channel_kind = $2 WHERE id = $1", &params![line, outlet as i64])?;
+            let finding = Finding {
+                subscription: *line,
+                kind,
+                reason: "test".into(),
+                found_at: now,
+                closed_at: None,
+                region: kit::CITY.into(),
+                channel_kind: outlet as i64,
+                batch: None,
+            };
+            remediation::kind::open(tx, &finding)?;
+        }
+        Ok::<_, Failure>(())
+    };
+    kit.app.write(write).await.unwrap();
+}
+
+/// Day after day, at ten in the morning.
+async fn days(kit: &Kit, count: i64) {
+    for _ in 0..count {
+        let midnight = Timestamp::start_of(kit.clock.now().day()).plus_ms(DAY_MS);
+        kit.clock.set(midnight.plus_ms(10 * HOUR_MS));
+        while remediation::clock::turn(&kit.app).await.unwrap() > 0 {}
+    }
 }
 
 async fn warnings(kit: &Kit) -> Vec<warning::Warning> {
     kit.app.read(|tx| warning::list(tx, &warning::Filter { limit: 10, ..warning::Filter::default() })).await.unwrap()
 }
 
-story!(many_complaints_raise_one_warning_and_it_pauses_the_campaign_by_itself, kit => {
+story!(many_complaints_raise_one_warning_and_somebody_says_what_was_done, kit => {
     let numbers = base(&kit, 6).await;
     let agent = agent(&kit, "H0001").await;
-    let campaign = campaign(&kit).await;
     for number in &numbers[..2] {
         hotline::open(&kit.app, &agent, Intake { topic: Topic::Other, ..complaint(*number) }).await.unwrap();
     }
     assert_eq!(hotline::turn(&kit.app).await.unwrap(), 0, "two are no warning");
     hotline::open(&kit.app, &agent, Intake { topic: Topic::Fee, ..complaint(numbers[2]) }).await.unwrap();
-    assert!(!paused(&kit, campaign).await);
     assert_eq!(hotline::turn(&kit.app).await.unwrap(), 1);
     assert_eq!(hotline::turn(&kit.app).await.unwrap(), 0, "once");
-    assert!(paused(&kit, campaign).await);
+    assert!(held_cells(&kit).await.is_empty(), "they are in no stage: there is nothing to hold");
     let open = warnings(&kit).await;
     assert_eq!((open.len(), open[0].observed, open[0].touched, open[0].expected_milli), (1, 3, 0, 0));
     assert_eq!(refused(warning::acknowledge(&kit.app, &agent, open[0].id, "核查".into()).await), "people.denied");
@@ -302,23 +339,70 @@ story!(many_complaints_raise_one_warning_and_it_pauses_the_campaign_by_itself, k
     assert_eq!(refused(warning::acknowledge(&kit.app, &manager, open[0].id, " ".into()).await), "warning.words_missing");
     warning::acknowledge(&kit.app, &manager, open[0].id, "短信内容有误，已更正".into()).await.unwrap();
     assert_eq!(refused(warning::acknowledge(&kit.app, &manager, open[0].id, "再次".into()).await), "warning.acknowledged");
-    assert!(paused(&kit, campaign).await, "people set it going again");
-    let by = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY);
-    let version = kit.app.read(move |tx| remediation::campaign::find(tx, campaign)).await.unwrap().unwrap().version;
-    remediation::desk::turn(&kit.app, &by, campaign, version, Turn::Resume, String::new()).await.unwrap();
     // Five different people about one outlet: a group incident; the same one five times is not.
     let outlet = |number: Uuid| Intake { place: "S-2231".into(), topic: Topic::Outlet, ..complaint(number) };
     for _ in 0..5 {
         hotline::open(&kit.app, &agent, outlet(numbers[0])).await.unwrap();
     }
-    assert!(!paused(&kit, campaign).await);
+    let groups = async || warnings(&kit).await.iter().filter(|one| one.kind == WarningKind::Group).count();
+    assert_eq!(groups().await, 0);
     for number in &numbers[1..5] {
         hotline::open(&kit.app, &agent, outlet(*number)).await.unwrap();
     }
-    assert!(paused(&kit, campaign).await);
+    assert_eq!(groups().await, 1);
     let open = warnings(&kit).await;
     assert_eq!(open.iter().filter(|one| one.state == WarningState::Open).count(), 1, "R-HOT-5");
     assert_eq!(open[0].place, "S-2231");
+});
+
+story!(a_warning_holds_its_own_cell_until_it_is_dealt_with, kit => {
+    let numbers = base(&kit, 11).await;
+    let (social, hall, other) = (&numbers[..4], &numbers[4..10], numbers[10]);
+    wanting(&kit, social, Wrong::Unverified, ChannelKind::SocialOutlet).await;
+    wanting(&kit, hall, Wrong::Unverified, ChannelKind::OwnHall).await;
+    wanting(&kit, &[other], Wrong::Incomplete, ChannelKind::SocialOutlet).await;
+    let id = campaign(&kit, Wrong::Unverified, true).await;
+    campaign(&kit, Wrong::Incomplete, false).await;
+    let agent = agent(&kit, "H0001").await;
+    let case = async |line: Uuid| kit.app.read(move |tx| remediation::table::open_of(tx, line)).await.unwrap().unwrap();
+    let made = async |line: Uuid| case(line).await.contacts;
+    days(&kit, 1).await;
+    assert_eq!((case(social[3]).await.state, made(hall[5]).await, made(other).await), (remediation::State::SmsSent, 1, 1));
+    for line in &social[..3] {
+        hotline::open(&kit.app, &agent, Intake { topic: Topic::Other, ..complaint(*line) }).await.unwrap();
+    }
+    assert_eq!(hotline::turn(&kit.app).await.unwrap(), 1);
+    assert_eq!(held_cells(&kit).await, [(remediation::Stage::Remind, ChannelKind::SocialOutlet as i64)]);
+    days(&kit, 8).await;
+    let waiting = case(social[3]).await;
+    assert_eq!((waiting.contacts, waiting.wait, waiting.state), (1, remediation::Wait::Warning, remediation::State::SmsSent));
+    assert_eq!(made(hall[5]).await, 2, "another kind of outlet goes on");
+    assert_eq!(made(other).await, 2, "and so does a campaign that no warning pauses");
+    // The page says what is held, the simulation what would wait, the list which.
+    let manager = manager(&kit);
+    let whole = remediation::desk::whole(&kit.app, &manager, id).await.unwrap();
+    let open = warnings(&kit).await.remove(0);
+    assert_eq!((whole.campaign.state, whole.waiting, whole.pauses.len(), whole.pauses[0].warning), (Runs::Running, 1, 1, open.id));
+    assert_eq!(remediation::desk::simulate(&kit.app, &manager, id, 10).await.unwrap().paused, 4);
+    let filter = remediation::table::Filter { wait: Some(remediation::Wait::Warning), limit: 10, ..remediation::table::Filter::default() };
+    let (listed, total) = remediation::desk::cases(&kit.app, &manager, filter, true).await.unwrap();
+    assert_eq!((listed, total), (vec![waiting], 1));
+    assert_eq!(warning::find(&kit.app, &manager, open.id).await.unwrap().1, [(Stage::First, ChannelKind::SocialOutlet as i64)]);
+    // Five people of the own halls about one outlet: theirs is held as well.
+    for line in &hall[..5] {
+        let about = Intake { place: "Z-1".into(), topic: Topic::Outlet, ..complaint(*line) };
+        hotline::open(&kit.app, &agent, about).await.unwrap();
+    }
+    assert_eq!(held_cells(&kit).await.len(), 2);
+    days(&kit, 7).await;
+    assert_eq!((made(hall[5]).await, case(hall[5]).await.wait), (2, remediation::Wait::Warning));
+    // Dealt with: what waited is due at once, without a day's wait; the other warning still holds its own.
+    warning::acknowledge(&kit.app, &manager, open.id, "短信内容有误，已更正".into()).await.unwrap();
+    assert_eq!(case(social[3]).await.due, kit.clock.now());
+    while remediation::clock::turn(&kit.app).await.unwrap() > 0 {}
+    assert_eq!((made(social[3]).await, made(hall[5]).await), (2, 2));
+    assert_eq!(held_cells(&kit).await, [(remediation::Stage::Remind, ChannelKind::OwnHall as i64)]);
+    assert!(warning::find(&kit.app, &manager, open.id).await.unwrap().1.is_empty());
 });
 
 story!(a_large_wave_may_have_more_complaints_than_a_small_one, kit => {

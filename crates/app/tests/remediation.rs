@@ -13,25 +13,30 @@ use chuangsha_app::{
         actor::Actor,
         audit::By,
         failure::Failure,
+        jobs::batch,
         network::{Worker, WorkerSettings, http_client},
         notify::{HttpCall, HttpCallSettings, Receipt, ReceiptState, Templates, record::Noted},
         people::OrganisationKind,
+        web::list::{Asked as Shown, Look},
+        words::Words,
     },
     registration::{
         order::Product,
         table::{self as registered, NumberState, PoolNumber, Subscription},
     },
     remediation::{
-        self, State, campaign, clock,
+        self, Stage, State, campaign, clock,
         contact::CallHandler,
         desk::{self, Asked, NewCampaign},
         kind::{self, Finding, Kind},
         protected::{self, Category, NewProtected},
         table,
     },
+    routes,
 };
 use chuangsha_kernel::{
     id::OrderId,
+    problem::Language,
     role::Role,
     time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp},
 };
@@ -299,19 +304,51 @@ story!(the_second_campaign_is_refused_the_line_the_first_has, kit => {
     assert_eq!(whole.standing.iter().map(|one| one.value).sum::<i64>(), 1);
 });
 
-story!(a_paused_campaign_stands_still_and_a_warning_pauses_it, kit => {
+story!(a_paused_campaign_stands_still, kit => {
     let manager = manager(&kit);
     let line = line(&kit, 1).await;
     let id = running(&kit, &manager, "一波").await;
-    let (app, now) = (kit.app.clone(), kit.app.clock.now());
-    let paused = kit.app.write(move |tx| desk::pause(&app, tx, "warning", kit::CITY, "投诉率超过基线", now)).await.unwrap();
-    assert_eq!(paused, [id]);
+    let version = kit.app.read(move |tx| campaign::find(tx, id)).await.unwrap().unwrap().version;
+    let pause = async |words: &str| desk::turn(&kit.app, &manager, id, version, campaign::Step::Pause, words.into()).await;
+    assert_eq!(refused(pause(" ").await), "remediation.field_invalid");
+    pause("短信模板有误").await.unwrap();
     days(&kit, 10, true).await;
     assert_eq!(case_of(&kit, line).await.state, State::Identified);
     let version = kit.app.read(move |tx| campaign::find(tx, id)).await.unwrap().unwrap().version;
     desk::turn(&kit.app, &manager, id, version, campaign::Step::Resume, String::new()).await.unwrap();
     days(&kit, 1, true).await;
     assert_eq!(case_of(&kit, line).await.state, State::SmsSent);
+});
+
+story!(a_city_gets_stages_of_its_own_and_follows_the_general_plan_again, kit => {
+    let province = kit.actor(Role::ProvinceManager, OrganisationKind::Province, kit.hq, "99");
+    let id = desk::create(&kit.app, &province, NewCampaign { region: "99".into(), ..drive(&kit, "全省批次") }).await.unwrap();
+    let version = async || kit.app.read(move |tx| campaign::find(tx, id)).await.unwrap().unwrap().version;
+    let own = |stage: Stage, from: i64| desk::StageInput { region: kit::CITY.into(), stage, from: day(&kit, from), until: day(&kit, 300) };
+    let set = async |by: &Actor, version: i64, region: &str, stages: Vec<desk::StageInput>| {
+        desk::set_plan(&kit.app, by, (id, version), region.into(), stages, "地市错峰".into()).await
+    };
+    assert_eq!(refused(set(&manager(&kit), 1, kit::CITY, vec![own(Stage::Suspend, 60)]).await), "people.denied");
+    assert_eq!(refused(set(&province, 7, kit::CITY, vec![own(Stage::Suspend, 60)]).await), "remediation.changed");
+    assert_eq!(refused(set(&province, 1, "140100", vec![]).await), "remediation.field_invalid", "of another province");
+    assert_eq!(refused(set(&province, 1, "99", vec![own(Stage::Suspend, 60)]).await), "remediation.field_invalid", "said of one, meant for another");
+    let backwards = vec![own(Stage::Suspend, 60), own(Stage::Reregister, 50)];
+    assert_eq!(refused(set(&province, 1, kit::CITY, backwards).await), "remediation.stage_order");
+    set(&province, 1, kit::CITY, vec![own(Stage::Suspend, 60), own(Stage::Reregister, 75)]).await.unwrap();
+    let begun = async |region: &'static str, after: i64| {
+        let on = kit.app.clock.now().plus_ms(after * DAY_MS).day();
+        let plan = kit.app.read(move |tx| campaign::plan(tx, id)).await.unwrap();
+        campaign::begun(&plan, region, on) & Stage::Suspend as i64 != 0
+    };
+    assert_eq!((begun(kit::CITY, 40).await, begun(kit::CITY, 60).await, begun("990200", 40).await), (false, true, true));
+    // Given again it replaces what was given before; none given takes it away.
+    set(&province, version().await, kit::CITY, vec![own(Stage::Suspend, 70)]).await.unwrap();
+    assert_eq!((begun(kit::CITY, 60).await, begun(kit::CITY, 70).await), (false, true));
+    set(&province, version().await, kit::CITY, vec![]).await.unwrap();
+    assert!(begun(kit::CITY, 40).await);
+    assert_eq!(kit.app.read(move |tx| campaign::plan(tx, id)).await.unwrap().len(), 4);
+    let entries = kit.app.read(|tx| Ok(tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE action = 'remediation.plan'", &[])?.int(0)?));
+    assert_eq!(entries.await.unwrap(), 3);
 });
 
 story!(complaints_hold_the_case_and_three_give_it_an_owner, kit => {
@@ -420,6 +457,28 @@ story!(many_cases_are_worked_at_once_and_who_is_protected_is_not_among_them, kit
     assert_eq!(refused(act(2, Asked::Parcel { staff: "T-77".into() }, "").await), "remediation.one_by_one");
     assert_eq!(refused(act(2, Asked::Exempt { until: day(&kit, 5) }, "核实").await), "remediation.one_by_one");
     assert_eq!(refused(act(0, Asked::Exempt { until: day(&kit, 5) }, "").await), "remediation.field_invalid", "a reason is part of it");
+    // Among many it is asked for once, before any line is touched.
+    let operator = Actor { staff: kit.staff_of("M-1", Role::CityManager, kit.city).await, ..manager.clone() };
+    let look = Look { app: kit.app.clone(), actor: operator, language: Language::Chinese, w: Words::of(Language::Chinese) };
+    let list = routes::list_at("/remediation/cases").unwrap();
+    let many = async |act: &str, fields: &[(&str, &str)]| {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let chosen = cases.iter().map(|case| case.id.to_string()).collect();
+        batch::ask(&look, list, &Shown::read_address(list, "/remediation/cases"), act, fields, Some(chosen)).await
+    };
+    for (act, fields, missing) in [
+        ("release", &[("words", " ")][..], "words"),
+        ("exempt", &[("until", "2026-12-31"), ("words", "")], "words"),
+        ("exempt", &[("until", "31.12."), ("words", "核实")], "until"),
+        ("protect", &[("category", "elderly")], "words"),
+        ("protect", &[("category", "anybody"), ("words", "核实")], "category"),
+        ("own", &[("staff", "")], "staff"),
+    ] {
+        let problem = many(act, fields).await.unwrap_err().into_problem();
+        assert_eq!((problem.code.id, problem.field.as_deref()), ("remediation.field_invalid", Some(missing)), "{act}");
+    }
+    let batches = kit.app.read(|tx| Ok(tx.query_one("SELECT COUNT(*) FROM audit_entry WHERE action = 'job.batch'", &[])?.int(0)?));
+    assert_eq!(batches.await.unwrap(), 0, "nothing was begun");
     assert_eq!(refused(act(0, Asked::Release, "核实").await), "remediation.out_of_order");
     act(1, Asked::Protect { category: "elderly".into(), until: String::new() }, "本人八十岁").await.unwrap();
     assert_eq!(protected::list(&kit.app, &manager, "", None, 10).await.unwrap().1, 2);

@@ -303,7 +303,7 @@ story!(many_persons_the_young_and_other_provinces_are_seen_by_two, kit, sound =>
     desk::reserve(&kit.app, &clerk, id, young).await.unwrap();
     let refused = orders::reveal(&kit.app, &agent, id, ask("name")).await;
     let Err(Failure::Problem(problem)) = refused else { panic!("somebody under age was shown") };
-    assert_eq!(problem.data.get("cause_en").map(String::as_str), Some("somebody under age"));
+    assert_eq!(problem.data.get("cause_en").map(String::as_str), Some("Under age"));
 });
 
 story!(the_person_is_told_who_looked_but_never_which_of_them, kit, sound => {

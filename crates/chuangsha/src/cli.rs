@@ -180,6 +180,9 @@ pub struct BenchScreen {
     /// With `sip`: kill this program in the middle of 40,000 calls a second instead, start it again, and see that every call went on
     #[arg(long, conflicts_with = "soak")]
     pub kill: bool,
+    /// With `import`: a file of nothing but broken rows instead, each of which must be refused and told
+    #[arg(long)]
+    pub broken: bool,
 }
 
 /// Looks into the engine of call screening.

@@ -45,6 +45,7 @@ static CHINESE: &[(&str, &str)] = &[
     ("chuangsha rules list --on", "日期，如 2026-11-22 [缺省：今天]"),
     ("chuangsha bench --kill", "与 sip 同用：改为在每秒 4 万个呼叫中强杀本程序并重启，看每个呼叫是否都继续接续"),
     ("chuangsha bench --soak", "与 sip 同用：改为以每秒 2 万个呼叫持续若干分钟，看内存是否平稳"),
+    ("chuangsha bench --broken", "与 import 同用：改为导入一份全是坏行的文件，逐行退回并说明原因"),
     ("chuangsha bench --province_year", "与 remediation 同用：按一个种子模拟一个省的一年，逐日核对每项承诺"),
     ("chuangsha bench --subscribers", "模拟的用户数，全部走完规则"),
     ("chuangsha bench --through", "其中走完数据库与全部接口的用户数"),

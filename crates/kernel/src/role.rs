@@ -136,6 +136,8 @@ vocabulary! {
         ChannelAdmit = "channel.admit",
         /// 走访暗访
         ChannelVisit = "channel.visit",
+        /// 走访计划
+        ChannelPlan = "channel.plan",
         /// 渠道处罚
         ChannelPenalise = "channel.penalise",
         /// 渠道培训

@@ -11,7 +11,7 @@ use std::{
 };
 
 use chuangsha_app::remediation::{
-    Case, Ladder, Medium, Purpose, Stage, State, Step, Wait,
+    Case, Ladder, Medium, Purpose, Stage, State, Step,
     case::{Delivered, Effect, Facts},
     contact,
     kind::Kind,
@@ -162,32 +162,8 @@ pub fn life(province: &Province, subscriber: u64) -> Result<Told, Broken> {
     let wave = subscriber % 8;
     let enters = usize::try_from(wave * 7).unwrap_or(0) * HOURS.len();
     let now = city.moments.get(enters).map_or(Timestamp::start_of(FIRST), |moment| moment.now);
-    let case = Case {
-        id: Uuid::from_u128(u128::from(subscriber)),
-        campaign: Uuid::nil(),
-        wave: i64::try_from(wave).unwrap_or(0),
-        subscription: Uuid::from_u128(u128::from(subscriber)),
-        kind,
-        region: String::new(),
-        channel_kind: 1,
-        state: State::Identified,
-        version: 1,
-        before: None,
-        since: now,
-        due: now,
-        left_ms: 0,
-        first_at: None,
-        window_ends: None,
-        contacts: 0,
-        tries: 0,
-        complaints: 0,
-        owner: None,
-        worker: None,
-        exempt_until: None,
-        hold: None,
-        order: None,
-        wait: Wait::Nothing,
-    };
+    let line = Uuid::from_u128(u128::from(subscriber));
+    let case = Case { wave: i64::try_from(wave).unwrap_or(0), channel_kind: 1, ..Case::identified(line, line, kind, now) };
     let incident = enters + incident_in(&mut random);
     let mut life = Life {
         city,
@@ -297,6 +273,7 @@ impl Life<'_> {
             delivered: self.delivered,
             contact_at: moment.contact_at,
             stop_at: moment.stop_at,
+            paused: 0,
             cap_left: true,
             tomorrow: moment.tomorrow,
             balance: self.balance,

@@ -32,6 +32,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(train))
         .routes(routes!(switch_mode))
         .routes(routes!(set_place))
+        .merge(super::plan::http::routes())
 }
 
 /// An outlet as a program reads it.

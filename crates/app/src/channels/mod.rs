@@ -24,6 +24,7 @@ pub mod channel;
 pub mod http;
 pub mod page;
 pub mod place;
+pub mod plan;
 
 pub use channel::{Channel, Clause, Refusal, State, Step, Violation};
 
@@ -387,33 +388,30 @@ pub struct Visit {
 /// Records a visit.
 pub async fn visit(app: &App, actor: &Actor, id: OrganisationId, input: Visit) -> Result<()> {
     let now = app.clock.now();
+    let (app, actor) = (app.clone(), actor.clone());
+    let store = app.clone();
+    store
+        .write(move |tx| {
+            actor.require(&app, Action::ChannelVisit, &organisation::find(tx, id)?.resource(None))?;
+            put_visit(&app, tx, &actor, id, app.ids.next(now), &input, now)
+        })
+        .await
+}
+
+/// Writes a visit down. That the visitor may is the caller's guard.
+fn put_visit(app: &App, tx: &mut Tx, actor: &Actor, id: OrganisationId, visit: Uuid, input: &Visit, now: Timestamp) -> Result<()> {
     if !matches!(input.kind.as_str(), "visit" | "mystery") {
         return Err(refuse(Refusal::FieldInvalid("kind")));
     }
     if !(2..=500).contains(&input.finding.trim().chars().count()) {
         return Err(refuse(Refusal::FieldInvalid("finding")));
     }
-    let (app, actor) = (app.clone(), actor.clone());
-    let store = app.clone();
-    store
-        .write(move |tx| {
-            actor.require(&app, Action::ChannelVisit, &organisation::find(tx, id)?.resource(None))?;
-            of_organisation(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;
-            tx.push(
-                "INSERT INTO channel_visit (id, channel, at, kind, passed, finding, staff) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                &params![
-                    &app.ids.next(now),
-                    id.as_bytes(),
-                    now.0,
-                    &input.kind,
-                    i64::from(input.passed),
-                    input.finding.trim(),
-                    actor.staff.as_bytes()
-                ],
-            )?;
-            record(&app, tx, &actor, id, "channel.visit", &input.kind, "", "R-CHN-6", now)
-        })
-        .await
+    of_organisation(tx, id)?.ok_or_else(|| refuse(Refusal::NotFound))?;
+    tx.push(
+        "INSERT INTO channel_visit (id, channel, at, kind, passed, finding, staff) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &params![&visit, id.as_bytes(), now.0, &input.kind, i64::from(input.passed), input.finding.trim(), actor.staff.as_bytes()],
+    )?;
+    record(app, tx, actor, id, "channel.visit", &input.kind, "", "R-CHN-6", now)
 }
 
 /// 走访覆盖 (R-CHN-16): of the physical outlets of a region, how many were visited since a day, and how many there are.

@@ -19,8 +19,9 @@ use chuangsha_kernel::{
 use futures_util::future::BoxFuture;
 
 use super::{
-    Asked as Step, Detail, Filter, Listed,
+    Asked as Step, Detail, Filter, Listed, Visit,
     channel::{Clause, Refusal, State, Violation},
+    plan::page::kind_words,
 };
 use crate::{
     App,
@@ -36,7 +37,7 @@ use crate::{
             parts::{Facts, Moment, Tag, Timeline, Tone, code, fact, status},
             see_other,
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line},
+            table::{Act, Address, Cell, Column, Line, Tool},
         },
         words::Words,
     },
@@ -45,7 +46,11 @@ use crate::{
 
 /// Routes of this file.
 pub fn pages() -> Router<App> {
-    Router::new().route("/channels", get(list)).route("/channels/{id}", get(channel)).route("/channels/{id}/step", post(step))
+    Router::new()
+        .route("/channels", get(list))
+        .route("/channels/{id}", get(channel))
+        .route("/channels/{id}/step", post(step))
+        .merge(super::plan::page::pages())
 }
 
 /// A state in words.
@@ -163,6 +168,13 @@ impl Listing for Channels {
         })
     }
 
+    fn tools(&self, look: &Look) -> Vec<Tool> {
+        match look.actor.could(&look.app, Action::ChannelVisit) {
+            true => vec![("/visits".to_owned(), look.w.visit_plans.to_owned())],
+            false => Vec::new(),
+        }
+    }
+
     fn page_of(&self, id: &str) -> Option<String> {
         Some(format!("/channels/{id}"))
     }
@@ -237,6 +249,9 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrganisationId, prob
     let dialogs = dialogs(app, actor, w, id, &found);
     let buttons = dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect::<Vec<_>>();
     let mut buttons = buttons;
+    if actor.could(app, Action::ChannelPlan) && matches!(channel.state, State::Active | State::Warned) {
+        buttons.push(Button::Page(Address::new("/visits/new", [("outlets", &channel.code)]).to_string(), w.visit_plan.to_owned()));
+    }
     if actor.could(app, Action::OrderView) {
         buttons.push(Button::Page(
             Address::new("/orders", [("channel", channel.kind.as_str()), ("city", &channel.region)]).to_string(),
@@ -268,7 +283,7 @@ fn visits(w: &'static Words, found: &Detail) -> Timeline {
     let moments = found.visits.iter().map(|(at, kind, passed, finding)| Moment {
         at: at.display(),
         title: if *passed { w.visit_passed } else { w.visit_failed }.to_owned(),
-        by: kind.clone(),
+        by: kind_words(w, kind).to_owned(),
         note: finding.clone(),
         tone: if *passed { Tone::Good } else { Tone::Bad },
     });
@@ -322,6 +337,18 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, id: OrganisationId, foun
             dialogs.push(dialog("terminate", w.step_terminate, w.channel_change_lead, Vec::new(), true));
         }
     }
+    if actor.could(app, Action::ChannelVisit) {
+        let kinds = vec![Choice::new("visit", w.visit_kind), Choice::new("mystery", w.visit_mystery)];
+        let results = vec![Choice::new("yes", w.visit_passed), Choice::new("no", w.visit_failed)];
+        let fields = vec![
+            Input::select("kind", w.kind, kinds).prefix("visit"),
+            Input::new("passed", w.visit_result, Kind::Radio(results)).required().prefix("visit"),
+            Input::new("finding", w.visit_finding, Kind::Area).required().longest(500).wide().hint(w.visit_finding_hint).prefix("visit"),
+        ];
+        let form = FormPart::new(w, format!("/channels/{id}/step"), w.visit_record, fields).keep("step", "visit");
+        // The everyday step first.
+        dialogs.insert(0, Dialog { id: "visit".to_owned(), title: w.visit_record.to_owned(), open: false, form });
+    }
     if actor.could(app, Action::ChannelPenalise) && matches!(found.channel.state, State::Active | State::Warned | State::Suspended) {
         let kinds = Violation::ALL.into_iter().map(|kind| Choice::new(kind.as_str(), violation_words(w, kind))).collect();
         let fields = vec![
@@ -343,6 +370,15 @@ async fn step(
 ) -> Result<Response> {
     let id = id_of(&id)?;
     let text = |name: &str| answers.get(name).cloned().unwrap_or_default();
+    if text("step") == "visit" {
+        let visit = Visit { kind: text("kind"), passed: text("passed") == "yes", finding: text("finding") };
+        let done = if text("passed").is_empty() { Err(refuse(Refusal::FieldInvalid("passed"))) } else { Ok(visit) };
+        let done = match done {
+            Ok(visit) => super::visit(&app, &actor, id, visit).await,
+            Err(failure) => Err(failure),
+        };
+        return answer(&app, &actor, shell, id, done).await;
+    }
     let asked = match text("step").as_str() {
         "vet" => Step::Vet,
         "sign" => Step::Sign { clauses: Clause::ALL.into_iter().filter(|clause| answers.contains_key(clause.as_str())).collect() },
@@ -358,12 +394,16 @@ async fn step(
         },
         _ => return Err(refuse(Refusal::FieldInvalid("step"))),
     };
-    match super::step(&app, &actor, id, asked, text("why")).await {
-        Ok(_) => Ok(see_other(&format!("/channels/{id}?done=changed"))),
+    let done = super::step(&app, &actor, id, asked, text("why")).await;
+    answer(&app, &actor, shell, id, done.map(drop)).await
+}
+
+async fn answer(app: &App, actor: &Actor, shell: Shell, id: OrganisationId, done: Result<()>) -> Result<Response> {
+    match done {
+        Ok(()) => Ok(see_other(&format!("/channels/{id}?done=changed"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            let screen = detail(&app, &actor, shell, id, Some(&problem)).await?;
-            Ok(page_refused(&problem, &screen))
+            Ok(page_refused(&problem, &detail(app, actor, shell, id, Some(&problem)).await?))
         }
     }
 }

@@ -27,9 +27,9 @@ use crate::{
             form::{Choice, Input},
             list::Look,
             page,
-            parts::{Card, Change, Empty, Tone},
+            parts::{Card, Change, Tone},
             shell::Shell,
-            table::{Address, Cell, Column, Line, Pager, Search, Table, thousands},
+            table::{Address, Cell, Column, Line, Search, Table, thousands},
         },
         words::Words,
     },
@@ -324,25 +324,15 @@ fn cities(app: &App, shell: &Shell, base: &super::Table, asked: &Asked) -> Table
             Line { id: (*region).to_owned(), cells, current: asked.city == **region }
         })
         .collect::<Vec<_>>();
-    Table {
-        w,
-        id: "cities".into(),
-        caption: w.city_channel.into(),
-        columns: vec![
-            Column::new(w.region),
-            Column::number(w.own_hall),
-            Column::number(w.social_outlet),
-            Column::number(w.online),
-            Column::number(w.total),
-            Column::number(w.rank),
-        ],
-        pager: Pager::single(lines.len()),
-        lines,
-        empty: Empty { title: w.rates_none.into(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+    let columns = vec![
+        Column::new(w.region),
+        Column::number(w.own_hall),
+        Column::number(w.social_outlet),
+        Column::number(w.online),
+        Column::number(w.total),
+        Column::number(w.rank),
+    ];
+    Table::within(w, "cities", w.city_channel, columns, lines, w.rates_none)
 }
 
 /// One tile for each city in the order of their codes, so that a city keeps its place.

@@ -20,7 +20,7 @@ use crate::{
     App,
     platform::{
         actor::Actor,
-        audit::{By, Entry},
+        audit::By,
         failure::{Failure, Result, refuse},
         listed::listed,
     },
@@ -261,6 +261,14 @@ impl Filed for Appeal {
     fn ticket(&self) -> Option<Uuid> {
         Some(self.ticket)
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn changed() -> Failure {
+        refuse(Refusal::Changed)
+    }
 }
 
 /// What an appeal says.
@@ -342,7 +350,7 @@ pub async fn receive(app: &App, actor: &Actor, input: NewAppeal) -> Result<Appea
                 one.accept_by.map(|at| at.0)
             ],
         )?;
-        record(&writer, tx, &actor, "", &one, "appeal.receive", input.words.trim(), now)?;
+        record(&writer, tx, &actor, "", &one, ("appeal.receive", input.words.trim()), now)?;
         Ok(one)
     })
     .await
@@ -364,14 +372,8 @@ fn facts(app: &App, tx: &mut Tx, one: &Appeal, now: Timestamp) -> Result<Facts> 
 /// # Errors
 /// [`Refusal`]; the right to decide there; what the suspension refuses.
 pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, step: AppealStep, words: String) -> Result<Appeal> {
-    let now = app.clock.now();
-    let (writer, actor) = (app.clone(), actor.clone());
-    app.write(move |tx| {
-        let old: Appeal = filed::held(&writer, tx, &actor, id, Action::TicketDecide)?;
-        if old.version != version {
-            return Err(refuse(Refusal::Changed));
-        }
-        let facts = facts(&writer, tx, &old, now)?;
+    filed::change(app, actor, (id, version), Action::TicketDecide, move |app, tx, actor, old: &Appeal, now| {
+        let facts = facts(app, tx, old, now)?;
         let next = old.decide(step, actor.staff, &facts).map_err(refuse)?;
         tx.push_one(
             "UPDATE appeal SET state = $3, version = $4, deductible = $5, worker = $6, settle_by = $7, updated_at = $8 \
@@ -387,7 +389,7 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, step: Appeal
                 now.0
             ],
         )?;
-        record(&writer, tx, &actor, old.state.as_str(), &next, &format!("appeal.{}", step.as_str()), words.trim(), now)?;
+        record(app, tx, actor, old.state.as_str(), &next, (&format!("appeal.{}", step.as_str()), words.trim()), now)?;
         if let (AppealState::Passed, AppealState::Accepted, Some(hold)) = (next.state, old.state, next.hold) {
             // Another ground may have lifted it in the meantime: then there is nothing left to lift.
             let standing = table::find(tx, next.ticket)?.and_then(|ticket| ticket.subscription);
@@ -396,7 +398,7 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, step: Appeal
                 None => false,
             };
             if open {
-                suspension::lift(&writer, tx, By::Actor(&actor), hold, words.trim(), now)?;
+                suspension::lift(app, tx, By::Actor(actor), hold, words.trim(), now)?;
             }
         }
         Ok(next)
@@ -404,25 +406,14 @@ pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, step: Appeal
     .await
 }
 
-#[allow(clippy::too_many_arguments, reason = "one line per field of the entry")]
-fn record(app: &App, tx: &mut Tx, actor: &Actor, before: &str, one: &Appeal, action: &str, words: &str, now: Timestamp) -> Result<()> {
+fn record(app: &App, tx: &mut Tx, actor: &Actor, before: &str, one: &Appeal, (action, why): (&str, &str), now: Timestamp) -> Result<()> {
     let facts = serde_json::json!({
         "ticket": one.ticket, "about": one.about, "happened_on": one.happened_on.to_string(), "hold": one.hold, "deductible": one.deductible,
         "accept_by": one.accept_by.map(Timestamp::rfc3339), "settle_by": one.settle_by.map(Timestamp::rfc3339), "version": one.version,
-    })
-    .to_string();
-    let entry = Entry {
-        action,
-        case_kind: "appeal",
-        case: Some(one.id),
-        step: &format!("{before}>{}", one.state.as_str()),
-        why: words,
-        article: if action == "appeal.deduct" { "R-HOT-7" } else { "L-HOT-1" },
-        pack: &app.rules.version,
-        facts: &facts,
-        ..Entry::default()
-    };
-    app.audit(tx, By::Actor(actor), &entry, now).map(drop)
+    });
+    let article = if action == "appeal.deduct" { "R-HOT-7" } else { "L-HOT-1" };
+    let step = format!("{before}>{}", one.state.as_str());
+    filed::note(app, tx, By::Actor(actor), &filed::Noted { action, id: one.id, step: &step, why, article, facts }, now)
 }
 
 #[cfg(test)]

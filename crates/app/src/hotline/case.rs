@@ -8,7 +8,10 @@ use super::ticket::{Stage, Ticket};
 use crate::{
     App,
     platform::{actor::Actor, audit::By, failure::Result},
-    remediation,
+    remediation::{
+        self,
+        pause::{self, Cell},
+    },
 };
 
 /// A complaint came in: nothing is done to the number until it is answered.
@@ -48,6 +51,47 @@ const fn stage(stage: remediation::Stage) -> Stage {
         remediation::Stage::Reregister => Stage::Third,
         remediation::Stage::Cancel => Stage::Fourth,
     }
+}
+
+/// As the remediation names the stage; nothing where the complaint is about none.
+const fn its(stage: Stage) -> Option<remediation::Stage> {
+    Some(match stage {
+        Stage::None => return None,
+        Stage::First => remediation::Stage::Remind,
+        Stage::Second => remediation::Stage::Suspend,
+        Stage::Third => remediation::Stage::Reregister,
+        Stage::Fourth => remediation::Stage::Cancel,
+    })
+}
+
+/// 预警暂停: the cells of a warning, stage and kind of outlet, stand still in every campaign of the city that lets a warning pause it. Complaints
+/// about no stage hold nothing.
+///
+/// # Errors
+/// The record failed.
+pub fn pause(tx: &mut Tx, warning: Uuid, region: &str, cells: &[(Stage, i64)], now: Timestamp) -> Result<()> {
+    let cells: Vec<Cell> = cells
+        .iter()
+        .filter_map(|(stage, channel_kind)| Some(Cell { region: region.to_owned(), stage: its(*stage)?, channel_kind: *channel_kind }))
+        .collect();
+    pause::set(tx, warning, &cells, now)
+}
+
+/// The warning is closed: what it held goes on.
+///
+/// # Errors
+/// The record failed.
+pub fn go_on(tx: &mut Tx, warning: Uuid, now: Timestamp) -> Result<()> {
+    pause::release(tx, warning, now)
+}
+
+/// What a warning holds now: stage and kind of outlet.
+///
+/// # Errors
+/// The record failed.
+pub fn paused_by(tx: &mut Tx, warning: Uuid) -> Result<Vec<(Stage, i64)>> {
+    let held = pause::standing(tx)?.into_iter().filter(|one| one.warning == warning);
+    Ok(held.map(|one| (stage(one.cell.stage), one.cell.channel_kind)).collect())
 }
 
 /// A city, a stage and a kind of outlet; a day since 1970 in China; customers.

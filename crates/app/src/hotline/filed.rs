@@ -1,7 +1,7 @@
 //! 台账: what appeals, refunds and warnings have in common. Each is a row of a city with a state: seen by whoever may see tickets there, listed
-//! newest first, changed at the version that was seen.
+//! newest first, changed at the version that was seen by [`change`] and told by [`note`].
 
-use chuangsha_kernel::role::Action;
+use chuangsha_kernel::{role::Action, time::Timestamp};
 use chuangsha_store::{Row, Tx, params};
 use uuid::Uuid;
 
@@ -10,6 +10,7 @@ use crate::{
     App,
     platform::{
         actor::Actor,
+        audit::{By, Entry},
         failure::{Failure, Result},
     },
 };
@@ -33,6 +34,14 @@ pub trait Filed: Sized + Send + 'static {
     /// Ticket it belongs to.
     fn ticket(&self) -> Option<Uuid> {
         None
+    }
+    /// Grows with every step; 0 for what is changed once.
+    fn version(&self) -> i64 {
+        0
+    }
+    /// The refusal where somebody changed it in the meantime.
+    fn changed() -> Failure {
+        Self::missing()
     }
 }
 
@@ -109,6 +118,60 @@ pub(super) fn held<T: Filed>(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid, ac
     let one = seen::<T>(app, tx, actor, id)?;
     actor.require(app, action, &place(app, one.region()))?;
     Ok(one)
+}
+
+/// 办理: finds one of them where this person may do this, at the version they saw, and does it in one transaction. `work` decides and writes.
+///
+/// # Errors
+/// [`Filed::missing`], [`Filed::changed`]; the right to do this there; what `work` refuses.
+pub(super) async fn change<T: Filed, R: Send + 'static>(
+    app: &App,
+    actor: &Actor,
+    (id, version): (Uuid, i64),
+    action: Action,
+    work: impl Fn(&App, &mut Tx, &Actor, &T, Timestamp) -> Result<R> + Send + 'static,
+) -> Result<R> {
+    let (writer, actor, now) = (app.clone(), actor.clone(), app.clock.now());
+    app.write(move |tx| {
+        let old = held::<T>(&writer, tx, &actor, id, action)?;
+        if old.version() != version {
+            return Err(T::changed());
+        }
+        work(&writer, tx, &actor, &old, now)
+    })
+    .await
+}
+
+/// What the log is told of one of them.
+pub(super) struct Noted<'a> {
+    /// `refund.approve`
+    pub action: &'a str,
+    /// Which of them.
+    pub id: Uuid,
+    /// `computed>approved`
+    pub step: &'a str,
+    /// In words.
+    pub why: &'a str,
+    /// Article.
+    pub article: &'a str,
+    /// What it stood on.
+    pub facts: serde_json::Value,
+}
+
+/// One entry of the log, in the transaction of what it tells. The kind of case is the name of the table's thing: `refund` of `refund.approve`.
+pub(super) fn note(app: &App, tx: &mut Tx, by: By<'_>, noted: &Noted<'_>, now: Timestamp) -> Result<()> {
+    let entry = Entry {
+        action: noted.action,
+        case_kind: noted.action.split('.').next().unwrap_or_default(),
+        case: Some(noted.id),
+        step: noted.step,
+        why: noted.why,
+        article: noted.article,
+        pack: &app.rules.version,
+        facts: &noted.facts.to_string(),
+        ..Entry::default()
+    };
+    app.audit(tx, by, &entry, now).map(drop)
 }
 
 /// The ticket something is filed with, by somebody who may work it.

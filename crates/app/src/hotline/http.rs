@@ -19,6 +19,7 @@ use crate::{
     App,
     platform::{
         actor::Actor,
+        edge::cursor::{one_of, rows},
         failure::{Result, refuse},
         people::http::Body,
     },
@@ -62,22 +63,17 @@ pub struct TicketQuery {
 
 impl TicketQuery {
     fn filter(&self) -> Result<Filter> {
-        fn one<T>(text: &str, field: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
-            match text {
-                "" => Ok(None),
-                text => parse(text).map(Some).ok_or_else(|| refuse(Refusal::FieldInvalid(field))),
-            }
-        }
+        let wrong = |field: &'static str| move || refuse(Refusal::FieldInvalid(field));
         let queue = self.state == "queue";
         Ok(Filter {
             region: self.region.clone(),
             queue,
-            state: if queue { None } else { one(&self.state, "state", Stands::parse)? },
-            kind: one(&self.kind, "kind", Kind::parse)?,
-            topic: one(&self.topic, "topic", Topic::parse)?,
+            state: if queue { None } else { one_of(&self.state, Stands::parse, wrong("state"))? },
+            kind: one_of(&self.kind, Kind::parse, wrong("kind"))?,
+            topic: one_of(&self.topic, Topic::parse, wrong("topic"))?,
             code: self.code.trim().to_owned(),
-            after: one(&self.after, "after", view::read_cursor)?,
-            limit: self.limit.unwrap_or(50).clamp(1, 1_000),
+            after: one_of(&self.after, view::read_cursor, wrong("after"))?,
+            limit: rows(self.limit),
             uncounted: true,
             ..Filter::default()
         })

@@ -14,7 +14,7 @@ use crate::{
     App,
     platform::{
         actor::Actor,
-        audit::{By, Entry},
+        audit::By,
         failure::{Failure, Result, refuse},
         listed::listed,
     },
@@ -209,6 +209,14 @@ impl Filed for Refund {
     fn ticket(&self) -> Option<Uuid> {
         Some(self.ticket)
     }
+
+    fn version(&self) -> i64 {
+        self.version
+    }
+
+    fn changed() -> Failure {
+        refuse(Refusal::Changed)
+    }
 }
 
 listed! {
@@ -327,42 +335,26 @@ pub async fn compute(app: &App, actor: &Actor, ticket: Uuid, amount: String, wor
 /// # Errors
 /// [`Refusal`]; the right to take it.
 pub async fn step(app: &App, actor: &Actor, id: Uuid, version: i64, step: RefundStep, words: String) -> Result<Refund> {
-    let now = app.clock.now();
-    let (writer, actor) = (app.clone(), actor.clone());
-    app.write(move |tx| {
-        let action = match step {
-            RefundStep::Approve | RefundStep::Refuse => Action::TicketDecide,
-            _ => Action::TicketWork,
-        };
-        let old: Refund = filed::held(&writer, tx, &actor, id, action)?;
-        if old.version != version {
-            return Err(refuse(Refusal::Changed));
-        }
+    let action = match step {
+        RefundStep::Approve | RefundStep::Refuse => Action::TicketDecide,
+        _ => Action::TicketWork,
+    };
+    filed::change(app, actor, (id, version), action, move |app, tx, actor, old: &Refund, now| {
         let next = old.decide(step, actor.staff).map_err(refuse)?;
         tx.push_one(
             "UPDATE refund SET state = $3, version = $4, approved_by = $5, updated_at = $6 WHERE id = $1 AND version = $2",
             &params![&id, old.version, next.state as i64, next.version, next.approved_by.as_ref().map(StaffId::as_bytes), now.0],
         )?;
-        record(&writer, tx, &actor, &next, &format!("refund.{}", step.as_str()), words.trim(), now)?;
+        record(app, tx, actor, &next, &format!("refund.{}", step.as_str()), words.trim(), now)?;
         Ok(next)
     })
     .await
 }
 
-fn record(app: &App, tx: &mut Tx, actor: &Actor, one: &Refund, action: &str, words: &str, now: Timestamp) -> Result<()> {
-    let facts = serde_json::json!({ "amount_fen": one.amount_fen, "ticket": one.ticket, "version": one.version }).to_string();
-    let entry = Entry {
-        action,
-        case_kind: "refund",
-        case: Some(one.id),
-        step: one.state.as_str(),
-        why: words,
-        article: "R-REM-11",
-        pack: &app.rules.version,
-        facts: &facts,
-        ..Entry::default()
-    };
-    app.audit(tx, By::Actor(actor), &entry, now).map(drop)
+fn record(app: &App, tx: &mut Tx, actor: &Actor, one: &Refund, action: &str, why: &str, now: Timestamp) -> Result<()> {
+    let facts = serde_json::json!({ "amount_fen": one.amount_fen, "ticket": one.ticket, "version": one.version });
+    let noted = filed::Noted { action, id: one.id, step: one.state.as_str(), why, article: "R-REM-11", facts };
+    filed::note(app, tx, By::Actor(actor), &noted, now)
 }
 
 #[cfg(test)]

@@ -289,6 +289,18 @@ pub fn gathered(tx: &mut Tx, region: &str, place: &str, topic: Topic, since: Tim
     Ok((ids, i64::try_from(people.len()).unwrap_or(i64::MAX)))
 }
 
+/// The stages those complaints are about, each with its kind of outlet.
+pub fn gathered_in(tx: &mut Tx, region: &str, place: &str, topic: Topic, since: Timestamp) -> Result<Vec<(Stage, i64)>> {
+    tx.query(
+        "SELECT DISTINCT stage, channel_kind FROM ticket WHERE complaint = 1 AND state <> 6 AND opened_at >= $1 AND region = $2 AND place = $3 \
+         AND topic = $4 ORDER BY stage, channel_kind",
+        &params![since.0, region, place, topic as i64],
+    )?
+    .iter()
+    .map(|row| Ok((Stage::from_i64(row.int(0)?).ok_or_else(|| broken("stage"))?, row.int(1)?)))
+    .collect()
+}
+
 /// What a list of tickets shows. Every field narrows.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {

@@ -1,6 +1,6 @@
 //! 投诉预警: complaints of a city × stage × channel per customer touched, against what that cell had before (R-HOT-4; the tests stand in
-//! `rate.rs`), and many complaints at one place about one thing (R-HOT-5). A warning pauses the campaigns of its city that let one pause them,
-//! in the transaction that opens it; people set them going again.
+//! `rate.rs`), and many complaints at one place about one thing (R-HOT-5). A warning holds the cells it is about, in the campaigns that let one pause
+//! them, in the transaction that opens it; they go on when somebody says what the cause was and what was done.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub use super::filed::Filter;
 use super::{
     case,
-    filed::{self, Filed},
+    filed::{self, Filed, Noted},
     rate::{Cell, REACH, Threshold, weight},
     table,
     ticket::{Stage, Ticket, Topic},
@@ -25,11 +25,10 @@ use crate::{
     App,
     platform::{
         actor::Actor,
-        audit::{By, Entry},
+        audit::By,
         failure::{Failure, Result, refuse},
         listed::listed,
     },
-    remediation,
 };
 
 /// Tables of warnings.
@@ -187,7 +186,7 @@ impl Filed for Warning {
 }
 
 /// Opens a warning; the same one of the same day is opened once.
-pub(super) fn raise(app: &App, tx: &mut Tx, one: &Warning, article: &str, now: Timestamp) -> Result<bool> {
+pub(super) fn raise(app: &App, tx: &mut Tx, one: &Warning, cells: &[(Stage, i64)], article: &str, now: Timestamp) -> Result<bool> {
     let topic = one.topic.map_or(0, |topic| topic as i64);
     let there = tx.query_opt(
         "SELECT 1 FROM early_warning WHERE kind = $1 AND region = $2 AND stage = $3 AND channel_kind = $4 AND place = $5 AND topic = $6 \
@@ -218,22 +217,11 @@ pub(super) fn raise(app: &App, tx: &mut Tx, one: &Warning, article: &str, now: T
     )?;
     let facts = serde_json::json!({
         "kind": one.kind, "region": one.region, "stage": one.stage, "channel_kind": one.channel_kind, "observed": one.observed,
-        "touched": one.touched, "expected_milli": one.expected_milli, "chance_ppb": one.chance_ppb,
-    })
-    .to_string();
-    let entry = Entry {
-        action: "warning.open",
-        case_kind: "warning",
-        case: Some(one.id),
-        step: ">open",
-        article,
-        pack: &app.rules.version,
-        facts: &facts,
-        ..Entry::default()
-    };
-    app.audit(tx, By::System("hotline"), &entry, now)?;
-    // The campaigns that let a warning pause them stand still until somebody sets them going again.
-    remediation::desk::pause(app, tx, "hotline", &one.region, one.kind.words().0, now)?;
+        "touched": one.touched, "expected_milli": one.expected_milli, "chance_ppb": one.chance_ppb, "paused": cells,
+    });
+    let noted = Noted { action: "warning.open", id: one.id, step: ">open", why: "", article, facts };
+    filed::note(app, tx, By::System("hotline"), &noted, now)?;
+    case::pause(tx, one.id, &one.region, cells, now)?;
     Ok(true)
 }
 
@@ -301,7 +289,7 @@ pub async fn weigh(app: &App) -> Result<usize> {
     app.write(move |tx| {
         let mut opened = 0;
         for one in &found {
-            opened += usize::from(raise(&writer, tx, one, "R-HOT-4", now)?);
+            opened += usize::from(raise(&writer, tx, one, &[(one.stage, one.channel_kind)], "R-HOT-4", now)?);
         }
         Ok(opened)
     })
@@ -333,7 +321,9 @@ pub(super) fn detect(app: &App, tx: &mut Tx, ticket: &Ticket, now: Timestamp) ->
         opened_at: now,
         ended_by: String::new(),
     };
-    raise(app, tx, &one, "R-HOT-5", now).map(drop)
+    // The stages its people stand in, each with their kind of outlet.
+    let cells = table::gathered_in(tx, &ticket.region, &ticket.place, ticket.topic, now.plus_ms(-window))?;
+    raise(app, tx, &one, &cells, "R-HOT-5", now).map(drop)
 }
 
 /// One page, newest first.
@@ -358,15 +348,21 @@ pub fn counts(tx: &mut Tx, from: &str, until: &str) -> Result<Vec<(String, i64, 
     .collect()
 }
 
-/// 处置: says the cause and what was done; the waves of the cell may go on.
+/// One of them with what it holds, when this person may see it.
+///
+/// # Errors
+/// [`Refusal::NotFound`]
+pub async fn find(app: &App, actor: &Actor, id: Uuid) -> Result<(Warning, Vec<(Stage, i64)>)> {
+    let (reader, actor) = (app.clone(), actor.clone());
+    app.read(move |tx| Ok((filed::seen(&reader, tx, &actor, id)?, case::paused_by(tx, id)?))).await
+}
+
+/// 处置: says the cause and what was done; what it held goes on.
 ///
 /// # Errors
 /// [`Refusal`]; the right to decide there.
 pub async fn acknowledge(app: &App, actor: &Actor, id: Uuid, words: String) -> Result<()> {
-    let now = app.clock.now();
-    let (writer, actor) = (app.clone(), actor.clone());
-    app.write(move |tx| {
-        let one: Warning = filed::held(&writer, tx, &actor, id, Action::TicketDecide)?;
+    filed::change(app, actor, (id, 0), Action::TicketDecide, move |app, tx, actor, one: &Warning, now| {
         if one.state == WarningState::Acknowledged {
             return Err(refuse(Refusal::Acknowledged));
         }
@@ -377,18 +373,9 @@ pub async fn acknowledge(app: &App, actor: &Actor, id: Uuid, words: String) -> R
             "UPDATE early_warning SET state = 2, ended_at = $2, ended_by = $3 WHERE id = $1 AND state = 1",
             &params![&id, now.0, &actor.number],
         )?;
-        let entry = Entry {
-            action: "warning.acknowledge",
-            case_kind: "warning",
-            case: Some(id),
-            step: "open>acknowledged",
-            why: words.trim(),
-            article: "R-HOT-4",
-            pack: &writer.rules.version,
-            facts: "{}",
-            ..Entry::default()
-        };
-        writer.audit(tx, By::Actor(&actor), &entry, now).map(drop)
+        case::go_on(tx, id, now)?;
+        let (step, why, facts) = ("open>acknowledged", words.trim(), serde_json::json!({}));
+        filed::note(app, tx, By::Actor(actor), &Noted { action: "warning.acknowledge", id, step, why, article: "R-HOT-4", facts }, now)
     })
     .await
 }

@@ -71,6 +71,14 @@ impl Words {
     }
 }
 
+/// Of words in both languages those of one.
+pub const fn said(language: Language, words: (&'static str, &'static str)) -> &'static str {
+    match language {
+        Language::Chinese => words.0,
+        Language::English => words.1,
+    }
+}
+
 /// Puts a value in the place of the first `{}`.
 pub fn fill(text: &str, value: impl std::fmt::Display) -> String {
     text.replacen("{}", &value.to_string(), 1)
@@ -156,6 +164,10 @@ words! {
     status: "状态", "Status";
     region: "地市", "City";
     channel: "渠道", "Channel";
+    span_days: "{} 天", "{} d";
+    span_hours: "{} 小时", "{} h";
+    span_minutes: "{} 分", "{} min";
+    span_seconds: "{} 秒", "{} s";
     outlet: "网点", "Outlet";
     time: "时间", "Time";
     number: "号码", "Number";

@@ -56,6 +56,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(timeline))
         .routes(routes!(reveal))
         .routes(routes!(ask_second))
+        .routes(routes!(ask_second_for_pictures))
         .routes(routes!(same_person))
         .routes(routes!(link))
         .routes(routes!(restrict))
@@ -428,6 +429,33 @@ async fn ask_second(
     Body(input): Body<Reveal>,
 ) -> Result<(StatusCode, Json<Opened>)> {
     let id = view::ask_second(&app, &actor, OrderId(id), input).await?;
+    Ok((StatusCode::CREATED, Json(Opened { id })))
+}
+
+/// Why somebody wants to see pictures.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PicturesAsked {
+    /// Purpose code: `audit`, `customer_call`, `complaint`, `lawful_request`, `inspection`.
+    pub purpose: String,
+    /// Case the purpose belongs to: `T-20931`.
+    #[serde(default)]
+    pub case: String,
+    /// Why, in words, 2 to 200 characters.
+    pub words: String,
+}
+
+/// Asks a second person for the pictures of an order, where one person alone may not see them. One approval opens all of them.
+#[utoipa::path(post, path = "/registrations/{id}/images/second-person", tag = "protection", params(("id" = Uuid, Path)), request_body = PicturesAsked, responses((status = 201, body = Opened)))]
+async fn ask_second_for_pictures(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+    Body(input): Body<PicturesAsked>,
+) -> Result<(StatusCode, Json<Opened>)> {
+    let PicturesAsked { purpose, case, words } = input;
+    let asked = Reveal { field: "images".to_owned(), purpose, case, words, ..Reveal::default() };
+    let id = picture::ask_second(&app, &actor, OrderId(id), asked).await?;
     Ok((StatusCode::CREATED, Json(Opened { id })))
 }
 

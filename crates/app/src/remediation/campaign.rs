@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     case::{Refusal, Stage},
     kind::{self, Kind},
+    pause::{self, Cell, Pause},
 };
 use crate::platform::failure::{Failure, Result};
 
@@ -213,6 +214,18 @@ impl Campaign {
         };
         let pause_reason = if state == State::Paused { reason.chars().take(200).collect() } else { String::new() };
         Ok(Self { state, pause_reason, version: self.version + 1, updated_at: now, ..self.clone() })
+    }
+
+    /// 预警暂停: cells of its scope that stand still, where it lets a warning pause it.
+    ///
+    /// # Errors
+    /// The record fails.
+    pub fn pauses(&self, tx: &mut Tx) -> Result<Vec<Pause>> {
+        let mut pauses = if self.auto_pause && self.state != State::Ended { pause::standing(tx)? } else { Vec::new() };
+        pauses.retain(|Pause { cell, .. }| {
+            cell.region.starts_with(&self.region) && (self.channels.is_empty() || self.channels.contains(&cell.channel_kind))
+        });
+        Ok(pauses)
     }
 
     /// Its scope as the findings are asked for.
@@ -520,6 +533,17 @@ pub fn add_to_list(tx: &mut Tx, campaign: Uuid, subscription: Uuid) -> Result<bo
 /// How many lines the list has.
 pub fn list_size(tx: &mut Tx, campaign: Uuid) -> Result<i64> {
     Ok(tx.query_one("SELECT COUNT(*) FROM remediation_list WHERE campaign = $1", &params![&campaign])?.int(0)?)
+}
+
+/// Open lines of the scope in one cell.
+pub fn open_in_cell(tx: &mut Tx, of: &Campaign, cell: &Cell) -> Result<i64> {
+    let within = kind::Filter { region: cell.region.clone(), channel_kinds: vec![cell.channel_kind], ..of.scope() };
+    if !of.listed {
+        return kind::count(tx, &within);
+    }
+    let sql = "SELECT COUNT(*) FROM remediation_list l JOIN base_finding f ON f.subscription = l.subscription \
+               WHERE l.campaign = $1 AND f.closed_at IS NULL AND f.region = $2 AND f.channel_kind = $3";
+    Ok(tx.query_one(sql, &params![&of.id, &cell.region, cell.channel_kind])?.int(0)?)
 }
 
 /// The lines of the list behind one.

@@ -4,7 +4,7 @@ use chuangsha_kernel::{id::StaffId, time::Timestamp};
 use chuangsha_store::{Tx, outbox};
 
 use super::{
-    case::{Case, Decision, Effect, Medium, Purpose, State},
+    case::{Case, Decision, Effect, Medium, Purpose},
     contact, kind, refund,
     table::{self, Contact, ContactResult, Counts, metric},
 };
@@ -192,32 +192,14 @@ pub fn enter(app: &App, tx: &mut Tx, by: By<'_>, case: &Case, counts: &mut Count
     Ok(true)
 }
 
-/// A new case, identified and not yet begun.
+/// A new case of a wave.
 pub fn identified(app: &App, campaign: &super::Campaign, wave: i64, finding: &kind::Finding, now: Timestamp) -> Case {
+    let (region, channel_kind) = (finding.region.clone(), finding.channel_kind);
     Case {
-        id: app.ids.next(now),
         campaign: campaign.id,
         wave,
-        subscription: finding.subscription,
-        kind: finding.kind,
-        region: finding.region.clone(),
-        channel_kind: finding.channel_kind,
-        state: State::Identified,
-        version: 1,
-        before: None,
-        since: now,
-        due: now,
-        left_ms: 0,
-        first_at: None,
-        window_ends: None,
-        contacts: 0,
-        tries: 0,
-        complaints: 0,
-        owner: None,
-        worker: None,
-        exempt_until: None,
-        hold: None,
-        order: None,
-        wait: super::Wait::Nothing,
+        region,
+        channel_kind,
+        ..Case::identified(app.ids.next(now), finding.subscription, finding.kind, now)
     }
 }

@@ -85,6 +85,7 @@ listed! {
         Balance = 9, "balance", "余额未核", "The balance is not known";
         Order = 10, "order", "补登办理中", "Being re-registered";
         Refused = 11, "refused", "停复机被拒，待人工处理", "The stop was refused; people must look";
+        Warning = 12, "warning", "预警暂停", "Paused by a warning";
     }
 }
 
@@ -174,6 +175,8 @@ impl Delivered {
 pub struct Facts {
     /// Stages begun in the case's region, bits of [`Stage`].
     pub stages: i64,
+    /// Stages an early warning keeps lines like this one out of, bits of [`Stage`].
+    pub paused: i64,
     /// On the list of people who are never stopped.
     pub protected: bool,
     /// The subscription still stands: neither ended nor issued anew.
@@ -438,6 +441,36 @@ impl Refuse for Refusal {
 const TRIES_MOST: i64 = 8;
 
 impl Case {
+    /// A new case, identified and not yet begun; campaign, wave and place are the caller's to name.
+    pub const fn identified(id: Uuid, subscription: Uuid, kind: Kind, now: Timestamp) -> Self {
+        Self {
+            id,
+            campaign: Uuid::nil(),
+            wave: 0,
+            subscription,
+            kind,
+            region: String::new(),
+            channel_kind: 0,
+            state: State::Identified,
+            version: 1,
+            before: None,
+            since: now,
+            due: now,
+            left_ms: 0,
+            first_at: None,
+            window_ends: None,
+            contacts: 0,
+            tries: 0,
+            complaints: 0,
+            owner: None,
+            worker: None,
+            exempt_until: None,
+            hold: None,
+            order: None,
+            wait: Wait::Nothing,
+        }
+    }
+
     /// The only way a case changes state.
     ///
     /// # Errors
@@ -644,6 +677,18 @@ impl Case {
             State::EmergencyRestored => self.back(ladder, now).done("remediation.emergency_over", "R-REM-8"),
             // Somebody is at the counter with this number: nothing is done against it meanwhile.
             _ if facts.ordered => self.later(now.plus_ms(DAY_MS), Wait::Order),
+            _ => {
+                let done = self.climb(facts, ladder, now);
+                // Judged by where the step leads: the complaints of a cell are about what brought people into it.
+                let paused = !done.action.is_empty() && facts.paused & done.case.state.stage() as i64 != 0;
+                if paused { self.later(facts.tomorrow, Wait::Warning) } else { done }
+            }
+        }
+    }
+
+    /// One step up the ladder.
+    fn climb(&self, facts: &Facts, ladder: &Ladder, now: Timestamp) -> Decision {
+        match self.state {
             State::Identified => self.first(facts, ladder, now),
             State::SmsSent => self.remind(facts, ladder, now),
             State::Called => self.called(facts, ladder, now),

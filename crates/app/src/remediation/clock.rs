@@ -1,6 +1,6 @@
 //! 阶段时钟: the leased jobs of the ladder. One step a case at a time, a thousand cases a transaction; what cannot happen now waits and says why.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chuangsha_kernel::{id::OrderId, time::Timestamp};
 use chuangsha_store::Tx;
@@ -10,7 +10,9 @@ use super::{
     campaign::{self, Campaign, Planned, State as Runs, Wave},
     carry::{self, Because},
     case::{Case, Facts, Ladder, Stage, State, Step, Wait},
-    kind, ladder, protected,
+    kind, ladder,
+    pause::{self, Cell},
+    protected,
     table::{self, Asked, Counts, Due},
 };
 use crate::{
@@ -108,6 +110,8 @@ fn together(app: &App, tx: &mut Tx, asked: Asked, campaign: Option<&Campaign>, l
     let day = now.day().to_string();
     let plan = campaign.map_or(Ok(Vec::new()), |campaign| campaign::plan(tx, campaign.id))?;
     let before = campaign.map_or(Ok(0), |campaign| campaign::stops(tx, campaign.id, &day))?;
+    // Read in the transaction that acts on it: a warning opened a moment ago holds the batch that is under way.
+    let pauses = if campaign.is_some_and(|campaign| campaign.auto_pause) { pause::standing(tx)? } else { Vec::new() };
     let mut stops = before;
     let mut places: BTreeMap<String, Here> = BTreeMap::new();
     let mut counts = Counts::default();
@@ -118,7 +122,8 @@ fn together(app: &App, tx: &mut Tx, asked: Asked, campaign: Option<&Campaign>, l
         }
         let Some(here) = places.get(&one.case.region) else { continue };
         let cap_left = campaign.is_none_or(|campaign| stops < campaign.stops_per_day);
-        let facts = facts(tx, &one, here, &standing, cap_left, now)?;
+        let paused = pause::stages(&pauses, &one.case.region, one.case.channel_kind);
+        let facts = Facts { paused, cap_left, ..facts(tx, &one, here, &standing, now)? };
         let decision = one.case.decide(Step::Tick(&facts), &here.ladder, now).map_err(refuse)?;
         moved += usize::from(!decision.action.is_empty());
         stops += i64::from(decision.effects.contains(&super::case::Effect::Stop));
@@ -133,19 +138,20 @@ fn together(app: &App, tx: &mut Tx, asked: Asked, campaign: Option<&Campaign>, l
     Ok(moved)
 }
 
-fn facts(tx: &mut Tx, one: &Due, here: &Here, standing: &HashSet<Uuid>, cap_left: bool, now: Timestamp) -> Result<Facts> {
+fn facts(tx: &mut Tx, one: &Due, here: &Here, standing: &HashSet<Uuid>, now: Timestamp) -> Result<Facts> {
     let ordered = match one.case.order {
         Some(id) if one.case.state.is_open() => under_way(tx, OrderId(id))?,
         _ => false,
     };
     Ok(Facts {
         stages: here.stages,
+        paused: 0,
         protected: one.protected,
         in_service: standing.contains(&one.case.subscription),
         delivered: one.delivered,
         contact_at: here.contact_at,
         stop_at: here.stop_at,
-        cap_left,
+        cap_left: true,
         tomorrow: ladder::next_day(now),
         balance: one.balance,
         ordered,
@@ -263,6 +269,8 @@ pub struct Simulation {
     pub claimed: i64,
     /// On the protected list, in the region: told, never stopped.
     pub protected: i64,
+    /// In a cell of the first stage that an early warning pauses: told once the warning is closed.
+    pub paused: i64,
     /// Lines the wave would take in.
     pub touches: i64,
     /// First contact, RFC 3339.
@@ -295,6 +303,12 @@ pub fn simulate(app: &App, tx: &mut Tx, of: &Campaign, size: i64, now: Timestamp
         .map(|count| count.value)
         .sum::<i64>();
     let protected = protected::count(tx, &of.region)?;
+    // Two warnings may hold one cell.
+    let cells: BTreeSet<Cell> = of.pauses(tx)?.into_iter().map(|one| one.cell).filter(|cell| cell.stage == Stage::Remind).collect();
+    let mut paused = 0;
+    for cell in &cells {
+        paused += campaign::open_in_cell(tx, of, cell)?;
+    }
     let touches = (in_scope - claimed).clamp(0, size.max(0));
     let begins = |stage: Stage| plan.iter().filter(|one| one.stage == stage).map(|one| Timestamp::start_of(one.from)).min();
     let start = begins(Stage::Remind).map_or(now, |at| at.max(now));
@@ -307,6 +321,7 @@ pub fn simulate(app: &App, tx: &mut Tx, of: &Campaign, size: i64, now: Timestamp
         in_scope,
         claimed,
         protected,
+        paused,
         touches,
         first_contact: first_contact.rfc3339(),
         first_stop_day: days(first_stop.unwrap_or(earliest)),

@@ -20,6 +20,7 @@ use super::{
     case::{Case, Ladder, Medium, Refusal, Stage, State, Step},
     clock::{self, Simulation},
     kind::Kind,
+    pause::{self, Pause},
     protected::{self, Category},
     refund,
     table::{self, Contact, ContactResult, Counts, Filter},
@@ -111,6 +112,14 @@ fn day(text: &str, field: &'static str) -> Result<Date> {
     text.trim().parse().map_err(|_| invalid(field))
 }
 
+fn read_stages(input: &[StageInput]) -> Result<Vec<Planned>> {
+    let one = |one: &StageInput| {
+        let (from, until) = (day(&one.from, "stages")?, day(&one.until, "stages")?);
+        Ok(Planned { region: one.region.clone(), stage: one.stage, from, until })
+    };
+    input.iter().map(one).collect()
+}
+
 fn read_targets(input: &[TargetInput]) -> Result<Vec<(Date, i64)>> {
     let targets = input.iter().map(|one| Ok((day(&one.due, "targets")?, one.percent))).collect::<Result<Vec<_>>>()?;
     check_targets(&targets)?;
@@ -161,11 +170,7 @@ pub async fn create(app: &App, actor: &Actor, input: NewCampaign) -> Result<Uuid
     if until < from {
         return Err(invalid("until"));
     }
-    let stages = input.stages.iter().map(|one| {
-        let (from, until) = (day(&one.from, "stages")?, day(&one.until, "stages")?);
-        Ok(Planned { region: one.region.clone(), stage: one.stage, from, until })
-    });
-    let stages = stages.collect::<Result<Vec<_>>>()?;
+    let stages = read_stages(&input.stages)?;
     campaign::check_plan(&stages).map_err(refuse)?;
     let targets = read_targets(&input.targets)?;
     let cap = app.number_rule("remediation.stops_per_day", now, &input.region)?.value;
@@ -265,30 +270,44 @@ pub async fn turn(app: &App, actor: &Actor, id: Uuid, version: i64, step: Turn, 
     .await
 }
 
-/// 预警暂停: an early warning pauses what runs in a region by itself, where the campaign allows it (R-HOT-4). Says which.
+/// 地市计划 (R-REM-5): the stages of one region as they differ from the general plan; those not named follow it, and with none named the region has no
+/// plan of its own any more.
 ///
 /// # Errors
-/// The record fails.
-pub fn pause(app: &App, tx: &mut Tx, job: &str, region: &str, reason: &str, now: Timestamp) -> Result<Vec<Uuid>> {
-    let mut paused = Vec::new();
-    for old in campaign::list(tx, Some(Runs::Running), region, None, 1_000)?.into_iter().filter(|one| one.auto_pause) {
-        let new = old.decide(Turn::Pause, reason, now).map_err(refuse)?;
-        campaign::put(tx, &new)?;
-        let entry = Entry {
-            action: "remediation.turn",
-            case_kind: "remediation_campaign",
-            case: Some(old.id),
-            step: "running>paused",
-            why: reason,
-            article: "R-HOT-4",
-            pack: &app.rules.version,
-            facts: "{}",
-            subject: None,
-        };
-        app.audit(tx, By::System(job), &entry, now)?;
-        paused.push(old.id);
-    }
-    Ok(paused)
+/// [`Refusal::StageOrder`], [`Refusal::FieldInvalid`], [`Refusal::Changed`], [`Refusal::CampaignState`]; the right to run it.
+pub async fn set_plan(
+    app: &App,
+    actor: &Actor,
+    (id, version): (Uuid, i64),
+    region: String,
+    stages: Vec<StageInput>,
+    why: String,
+) -> Result<()> {
+    let now = app.clock.now();
+    let region = region.trim().to_owned();
+    let (writer, actor) = (app.clone(), actor.clone());
+    app.write(move |tx| {
+        let old = run_campaign(&writer, tx, &actor, id)?;
+        if old.version != version {
+            return Err(refuse(Refusal::Changed));
+        }
+        if old.state == Runs::Ended {
+            return Err(refuse(Refusal::CampaignState));
+        }
+        let provinces = writer.rules.provinces();
+        let known = provinces.city(&region).is_some() || provinces.provinces().any(|one| one.code == region);
+        if !known || !region.starts_with(&old.region) || stages.iter().any(|one| one.region != region) {
+            return Err(invalid("region"));
+        }
+        let mut plan = campaign::plan(tx, id)?;
+        plan.retain(|one| one.region != region);
+        plan.extend(read_stages(&stages)?);
+        campaign::check_plan(&plan).map_err(refuse)?;
+        campaign::put(tx, &Campaign { version: old.version + 1, updated_at: now, ..old })?;
+        campaign::put_plan(tx, id, &plan)?;
+        note(&writer, tx, &actor, id, "remediation.plan", &region, &why, "R-REM-5", now)
+    })
+    .await
 }
 
 /// 调整目标: from today on these hold; those before stay on record (L-REM-2).
@@ -381,6 +400,10 @@ pub struct Whole {
     pub visits: (i64, i64),
     /// What was hung up, shown and said: kind, times, pieces.
     pub publicity: Vec<(Publicity, i64, i64)>,
+    /// Cells of it that an early warning holds.
+    pub pauses: Vec<Pause>,
+    /// Lines of it that wait for a warning to be closed.
+    pub waiting: i64,
 }
 
 /// One campaign, from its counts; no case is read.
@@ -408,6 +431,8 @@ pub async fn whole(app: &App, actor: &Actor, id: Uuid) -> Result<Whole> {
             protected: protected::count(tx, &found.region)?,
             visits: channels::visited(tx, &found.region, Timestamp::start_of(found.from))?,
             publicity,
+            pauses: found.pauses(tx)?,
+            waiting: pause::waiting(tx, Some(id))?,
             campaign: found,
         })
     })
@@ -424,13 +449,28 @@ pub async fn campaigns(
     state: Option<Runs>,
     before: Option<Uuid>,
     limit: i64,
-) -> Result<Vec<(Campaign, Vec<table::Count>)>> {
+) -> Result<Vec<(Campaign, Vec<table::Count>, Vec<Pause>)>> {
     let region = app.visible_region(actor, Action::RemediationView, "")?;
     app.read(move |tx| {
         let found = campaign::list(tx, state, &region, before, limit.clamp(1, 1_001))?;
-        found.into_iter().map(|one| table::counts(tx, Some(one.id), None).map(|counts| (one, counts))).collect()
+        found
+            .into_iter()
+            .map(|one| {
+                let (counts, pauses) = (table::counts(tx, Some(one.id), None)?, one.pauses(tx)?);
+                Ok((one, counts, pauses))
+            })
+            .collect()
     })
     .await
+}
+
+/// The newest campaigns this person may see, by name alone: nothing is counted.
+///
+/// # Errors
+/// The right to see any.
+pub async fn campaign_names(app: &App, actor: &Actor, limit: i64) -> Result<Vec<(Uuid, String)>> {
+    let region = app.visible_region(actor, Action::RemediationView, "")?;
+    app.read(move |tx| Ok(campaign::list(tx, None, &region, None, limit)?.into_iter().map(|one| (one.id, one.name)).collect())).await
 }
 
 /// 宣传登记 (R-CHN-17): what was hung up, shown or said.
@@ -524,6 +564,21 @@ pub struct Publicised {
     pub by: String,
 }
 
+/// 走访情况 of one city since the campaign began (R-CHN-16).
+#[derive(Debug, Clone)]
+pub struct Visited {
+    /// Its first four digits; empty: everywhere.
+    pub region: String,
+    /// Outlets visited.
+    pub visited: i64,
+    /// Outlets.
+    pub outlets: i64,
+    /// Visits planned and still to come.
+    pub planned: i64,
+    /// Visits whose day passed.
+    pub missed: i64,
+}
+
 /// 现场工作 of a campaign.
 #[derive(Debug, Clone)]
 pub struct FieldWork {
@@ -531,8 +586,8 @@ pub struct FieldWork {
     pub campaign: Campaign,
     /// By staff number.
     pub parcels: Vec<Parcelled>,
-    /// City, outlets visited since the campaign began, outlets.
-    pub visits: Vec<(String, i64, i64)>,
+    /// City by city.
+    pub visits: Vec<Visited>,
     /// What was hung up, shown and said, newest first; 200 at most.
     pub publicity: Vec<Publicised>,
 }
@@ -561,8 +616,9 @@ pub async fn field_work(app: &App, actor: &Actor, id: Uuid) -> Result<FieldWork>
         let since = Timestamp::start_of(found.from);
         let mut visits = Vec::new();
         for city in cities {
-            let (visited, all) = channels::visited(tx, &city, since)?;
-            visits.push((city, visited, all));
+            let (visited, outlets) = channels::visited(tx, &city, since)?;
+            let (planned, missed) = channels::plan::counts(tx, &city, found.from)?;
+            visits.push(Visited { region: city, visited, outlets, planned, missed });
         }
         let sql = "SELECT at, kind, place, pieces, staff FROM remediation_publicity WHERE campaign = $1 ORDER BY id DESC LIMIT 200";
         let mut publicity = Vec::new();
@@ -719,6 +775,28 @@ pub enum Asked {
     },
 }
 
+impl Asked {
+    /// Refuses what no case could take, whatever its state: words that are missing, a day that is none.
+    ///
+    /// # Errors
+    /// [`Refusal::FieldInvalid`], by the field.
+    pub fn check(&self, words: &str, now: Timestamp) -> Result<()> {
+        let needs_words = matches!(self, Self::Emergency { .. } | Self::Exempt { .. } | Self::Protect { .. } | Self::Release);
+        if needs_words && words.trim().chars().count() < 2 {
+            return Err(invalid("words"));
+        }
+        match self {
+            Self::Own { staff } | Self::Parcel { staff } => people::staff::number(staff).map(drop).map_err(|_| invalid("staff")),
+            Self::Exempt { until } => day(until, "until").map(drop),
+            Self::Protect { category, until } => {
+                Category::parse(category).ok_or_else(|| invalid("category"))?;
+                protected::read_until(until, now).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The second person's approval is bound to this case and these hours.
 fn what(case: &Case, hours: i64) -> second::What {
     second::What {
@@ -833,10 +911,7 @@ fn one_step(app: &App, tx: &mut Tx, actor: &Actor, (id, version): (Uuid, i64), a
         return Err(refuse(Refusal::Changed));
     }
     let ladder = Ladder::read(&app.rules, &old.region, now)?;
-    let needs_words = matches!(asked, Asked::Emergency { .. } | Asked::Exempt { .. } | Asked::Protect { .. } | Asked::Release);
-    if needs_words && words.chars().count() < 2 {
-        return Err(invalid("words"));
-    }
+    asked.check(words, now)?;
     // What moves money and not the case.
     let money = |action, facts| Entry {
         action,

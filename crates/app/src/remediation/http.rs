@@ -5,6 +5,7 @@ use axum::{
     extract::{Path, Query, State},
     http::StatusCode,
 };
+use chuangsha_kernel::rulebook::ChannelKind;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -15,6 +16,7 @@ use super::{
     clock::Simulation,
     desk::{self, Asked, NewCampaign, TargetInput},
     kind::Kind,
+    pause::Pause,
     protected::{self as list, Category, NewProtected, Taken},
     refund, table,
 };
@@ -22,6 +24,7 @@ use crate::{
     App,
     platform::{
         actor::Actor,
+        edge::cursor::{one_of, rows},
         failure::{Result, refuse},
         people::http::Body,
     },
@@ -36,6 +39,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(simulate))
         .routes(routes!(release))
         .routes(routes!(targets))
+        .routes(routes!(plan))
         .routes(routes!(parcel))
         .routes(routes!(publicise))
         .routes(routes!(cases))
@@ -75,6 +79,36 @@ pub struct CampaignView {
     pub pause_reason: String,
     /// Cases standing in each state.
     pub standing: Vec<Standing>,
+    /// Cells that early warnings hold.
+    pub paused: Vec<PausedView>,
+}
+
+/// A cell of a campaign that an early warning holds.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = RemediationPaused)]
+pub struct PausedView {
+    /// The warning.
+    pub warning: Uuid,
+    /// City.
+    pub region: String,
+    /// Nobody is brought into this stage.
+    pub stage: case::Stage,
+    /// `own_hall`, `social_outlet` or `online`.
+    pub channel: String,
+    /// Since then, RFC 3339.
+    pub since: String,
+}
+
+impl From<&Pause> for PausedView {
+    fn from(one: &Pause) -> Self {
+        Self {
+            warning: one.warning,
+            region: one.cell.region.clone(),
+            stage: one.cell.stage,
+            channel: ChannelKind::from_i64(one.cell.channel_kind).map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            since: one.since.rfc3339(),
+        }
+    }
 }
 
 /// How many cases stand in a state.
@@ -93,7 +127,7 @@ pub fn by_state(counts: &[table::Count]) -> Vec<Standing> {
     case::State::ALL.iter().map(|state| Standing { state: *state, cases: of(state) }).filter(|one| one.cases != 0).collect()
 }
 
-fn view(one: &campaign::Campaign, counts: &[table::Count]) -> CampaignView {
+fn view(one: &campaign::Campaign, counts: &[table::Count], pauses: &[Pause]) -> CampaignView {
     CampaignView {
         id: one.id,
         name: one.name.clone(),
@@ -107,6 +141,7 @@ fn view(one: &campaign::Campaign, counts: &[table::Count]) -> CampaignView {
         auto_pause: one.auto_pause,
         pause_reason: one.pause_reason.clone(),
         standing: by_state(counts),
+        paused: pauses.iter().map(PausedView::from).collect(),
     }
 }
 
@@ -114,7 +149,7 @@ fn view(one: &campaign::Campaign, counts: &[table::Count]) -> CampaignView {
 #[utoipa::path(get, path = "/remediation/campaigns", tag = "remediation", responses((status = 200, body = Vec<CampaignView>)))]
 async fn campaigns(State(app): State<App>, actor: Actor) -> Result<Json<Vec<CampaignView>>> {
     let found = desk::campaigns(&app, &actor, None, None, 200).await?;
-    Ok(Json(found.iter().map(|(one, counts)| view(one, counts)).collect()))
+    Ok(Json(found.iter().map(|(one, counts, pauses)| view(one, counts, pauses)).collect()))
 }
 
 /// What was made.
@@ -136,7 +171,7 @@ async fn create(State(app): State<App>, actor: Actor, Body(input): Body<NewCampa
 #[utoipa::path(get, path = "/remediation/campaigns/{id}", tag = "remediation", params(("id" = Uuid, Path)), responses((status = 200, body = CampaignView)))]
 async fn find(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) -> Result<Json<CampaignView>> {
     let whole = desk::whole(&app, &actor, id).await?;
-    Ok(Json(view(&whole.campaign, &whole.standing)))
+    Ok(Json(view(&whole.campaign, &whole.standing, &whole.pauses)))
 }
 
 /// A step on a campaign.
@@ -230,6 +265,29 @@ pub struct TargetsInput {
 #[utoipa::path(post, path = "/remediation/campaigns/{id}/targets", tag = "remediation", params(("id" = Uuid, Path)), request_body = TargetsInput, responses((status = 204)))]
 async fn targets(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<TargetsInput>) -> Result<StatusCode> {
     desk::set_targets(&app, &actor, id, input.targets, input.words).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The stages of one region as they differ from the general plan.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RemediationPlan)]
+pub struct PlanInput {
+    /// Version the caller saw.
+    pub version: i64,
+    /// Province or city.
+    pub region: String,
+    /// Its own stages; those not named follow the general plan, and none takes its plan away.
+    pub stages: Vec<desk::StageInput>,
+    /// Why.
+    #[serde(default)]
+    pub words: String,
+}
+
+/// Gives a region stages of its own.
+#[utoipa::path(post, path = "/remediation/campaigns/{id}/plan", tag = "remediation", params(("id" = Uuid, Path)), request_body = PlanInput, responses((status = 204)))]
+async fn plan(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(input): Body<PlanInput>) -> Result<StatusCode> {
+    desk::set_plan(&app, &actor, (id, input.version), input.region, input.stages, input.words).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -340,6 +398,8 @@ pub struct CaseQuery {
     pub state: String,
     /// Kind.
     pub kind: String,
+    /// What the clock waits for.
+    pub wait: String,
     /// Id of the last case of the page before.
     pub after: Option<Uuid>,
     /// Rows, 1 to 1,000; 50 when absent.
@@ -349,16 +409,17 @@ pub struct CaseQuery {
 /// Cases one may see, in the order they were made.
 #[utoipa::path(get, path = "/remediation/cases", tag = "remediation", params(CaseQuery), responses((status = 200, body = Vec<CaseView>)))]
 async fn cases(State(app): State<App>, actor: Actor, Query(query): Query<CaseQuery>) -> Result<Json<Vec<CaseView>>> {
-    let state = match query.state.as_str() {
-        "" => None,
-        text => Some(case::State::parse(text).ok_or_else(|| refuse(Refusal::FieldInvalid("state")))?),
+    let wrong = |field: &'static str| move || refuse(Refusal::FieldInvalid(field));
+    let filter = table::Filter {
+        state: one_of(&query.state, case::State::parse, wrong("state"))?,
+        kind: one_of(&query.kind, Kind::parse, wrong("kind"))?,
+        wait: one_of(&query.wait, case::Wait::parse, wrong("wait"))?,
+        region: query.region,
+        campaign: query.campaign,
+        worker: None,
+        after: query.after,
+        limit: rows(query.limit),
     };
-    let kind = match query.kind.as_str() {
-        "" => None,
-        text => Some(Kind::parse(text).ok_or_else(|| refuse(Refusal::FieldInvalid("kind")))?),
-    };
-    let limit = query.limit.unwrap_or(50).clamp(1, 1_000);
-    let filter = table::Filter { region: query.region, campaign: query.campaign, state, kind, worker: None, after: query.after, limit };
     let (found, _) = desk::cases(&app, &actor, filter, false).await?;
     Ok(Json(found.iter().map(CaseView::from).collect()))
 }
@@ -429,8 +490,7 @@ pub struct ProtectedQuery {
 /// Lines that are never stopped.
 #[utoipa::path(get, path = "/remediation/protected", tag = "remediation", params(ProtectedQuery), responses((status = 200, body = Vec<ProtectedView>)))]
 async fn protected(State(app): State<App>, actor: Actor, Query(query): Query<ProtectedQuery>) -> Result<Json<Vec<ProtectedView>>> {
-    let limit = query.limit.unwrap_or(50).clamp(1, 1_000);
-    let (found, _) = list::list(&app, &actor, &query.region, query.after, limit).await?;
+    let (found, _) = list::list(&app, &actor, &query.region, query.after, rows(query.limit)).await?;
     let view = |one: list::Protected| ProtectedView {
         subscription: one.subscription,
         number: one.number,

@@ -9,6 +9,7 @@
 //! | clock | the leased jobs: what is due, what a wave takes in |
 //! | contact | messages and calls on their way out, and what is heard of them |
 //! | desk | what people do |
+//! | pause | what an early warning holds |
 //! | protected | who is never stopped |
 //! | refund | what cancelled lines are owed |
 //! | kind | what is wrong with a line |
@@ -39,6 +40,7 @@ pub mod import;
 pub mod kind;
 pub mod ladder;
 pub mod page;
+pub mod pause;
 pub mod protected;
 pub mod refund;
 pub mod table;

@@ -130,6 +130,14 @@ pub fn read_until(text: &str, now: Timestamp) -> Result<Option<Timestamp>> {
     if ends > now { Ok(Some(ends)) } else { Err(refuse(Refusal::FieldInvalid("until"))) }
 }
 
+/// Why somebody is taken off is said.
+///
+/// # Errors
+/// [`Refusal::FieldInvalid`] `words`
+pub fn check_words(words: &str) -> Result<()> {
+    if words.trim().chars().count() < 2 { Err(refuse(Refusal::FieldInvalid("words"))) } else { Ok(()) }
+}
+
 /// What an entry says.
 #[derive(Debug, Clone, Copy)]
 pub struct Said<'a> {
@@ -257,9 +265,7 @@ pub async fn remove(app: &App, actor: &Actor, subscription: Uuid, words: String)
         let held = subscription::find(tx, subscription)?.ok_or_else(|| refuse(Refusal::NotFound))?;
         let place = writer.resource(actor.organisation, &held.region, None);
         actor.require(&writer, Action::RemediationWork, &place).map_err(|_| refuse(Refusal::NotFound))?;
-        if words.chars().count() < 2 {
-            return Err(refuse(Refusal::FieldInvalid("words")));
-        }
+        check_words(&words)?;
         off(&writer, tx, By::Actor(&actor), subscription, &words, now).map(drop)
     })
     .await

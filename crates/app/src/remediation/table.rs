@@ -570,6 +570,8 @@ pub struct Filter {
     pub state: Option<State>,
     /// Kind.
     pub kind: Option<Kind>,
+    /// What the clock waits for.
+    pub wait: Option<Wait>,
     /// Parcelled out to, or owned by.
     pub worker: Option<StaffId>,
     /// Keyset: id of the last row before.
@@ -598,6 +600,9 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
     }
     if let Some(kind) = filter.kind {
         add("kind = ?", Param::from(kind as i64), values);
+    }
+    if let Some(wait) = filter.wait {
+        add("wait = ?", Param::from(wait as i64), values);
     }
     if let Some(worker) = &filter.worker {
         add("(worker = ? OR owner = ?)", Param::from(worker.as_bytes()), values);

@@ -65,6 +65,7 @@ fn all_told() -> Delivered {
 fn facts() -> Facts {
     Facts {
         stages: 15,
+        paused: 0,
         protected: false,
         in_service: true,
         delivered: all_told(),
@@ -187,6 +188,43 @@ fn what_cannot_happen_now_waits_and_says_what_for() {
     let exempt = Case { exempt_until: Some(NOW.plus_ms(DAY_MS)), ..case(State::Identified) };
     let done = exempt.decide(Step::Tick(&open), &ladder, NOW).unwrap();
     assert_eq!((done.case.wait, done.case.due), (Wait::Exempt, NOW.plus_ms(DAY_MS)), "exemption is asked before the state");
+}
+
+#[test]
+fn a_warning_holds_the_steps_into_its_stage_and_no_others() {
+    let ladder = lengths();
+    let climbing = [
+        State::Identified,
+        State::SmsSent,
+        State::Called,
+        State::RemindExpired,
+        State::Warned,
+        State::SingleStop,
+        State::DoubleStop,
+        State::FinalNotice,
+    ];
+    for state in State::ALL {
+        let open = case(*state).decide(Step::Tick(&facts()), &ladder, NOW).unwrap();
+        for stage in Stage::ALL {
+            let done = case(*state).decide(Step::Tick(&Facts { paused: *stage as i64, ..facts() }), &ladder, NOW).unwrap();
+            if climbing.contains(state) && open.case.state.stage() == *stage {
+                assert_eq!((done.case.state, done.case.wait, done.effects.len()), (*state, Wait::Warning, 0), "{state:?} {stage:?}");
+                assert_eq!((done.case.due, done.case.tries), (ladder::next_day(NOW), case(*state).tries));
+            } else {
+                // What goes back, ends, or leads elsewhere is nothing the warning is about.
+                assert_eq!(done, open, "{state:?} {stage:?}");
+            }
+        }
+    }
+    // Whoever may not be stopped is lifted all the same, and whoever is gone is let go.
+    let all = Facts { paused: 15, ..facts() };
+    let lifted = case(State::SingleStop).decide(Step::Tick(&Facts { protected: true, ..all }), &ladder, NOW).unwrap();
+    assert_eq!(lifted.effects, [Effect::Lift]);
+    let gone = case(State::Warned).decide(Step::Tick(&Facts { in_service: false, ..all }), &ladder, NOW).unwrap();
+    assert_eq!(gone.case.state, State::Closed);
+    // Quiet hours say so, and not the warning: there was no step to hold.
+    let quiet = Facts { contact_at: NOW.plus_ms(HOUR_MS), ..all };
+    assert_eq!(case(State::Identified).decide(Step::Tick(&quiet), &ladder, NOW).unwrap().case.wait, Wait::QuietHours);
 }
 
 #[test]

@@ -34,10 +34,10 @@ use crate::{
             frame::shown,
             page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
-            parts::{Empty, Fact, Facts, Tab, Tabs, Tag, Timeline, Tone, Value, code as code_fact, fact},
+            parts::{Fact, Facts, Tab, Tabs, Tag, Timeline, Tone, Value, code as code_fact, fact},
             see_other,
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line, Pager, Table, keyset},
+            table::{Act, Address, Cell, Column, Line, Table, keyset},
         },
         words::Words,
     },
@@ -400,13 +400,12 @@ async fn documents(
 }
 
 fn order_table(w: &'static Words, orders: &[RowView], tab: &str) -> Table {
-    Table {
+    Table::within(
         w,
-        id: "person-orders".into(),
-        caption: w.menu_orders.to_owned(),
-        columns: [w.order_code, w.number, w.outlet, w.status, w.created, w.actions].into_iter().map(Column::new).collect(),
-        pager: Pager::single(orders.len()),
-        lines: orders
+        "person-orders",
+        w.menu_orders,
+        [w.order_code, w.number, w.outlet, w.status, w.created, w.actions].into_iter().map(Column::new).collect(),
+        orders
             .iter()
             .map(|row| Line {
                 id: row.id.to_string(),
@@ -421,25 +420,21 @@ fn order_table(w: &'static Words, orders: &[RowView], tab: &str) -> Table {
                 current: false,
             })
             .collect(),
-        empty: Empty { title: w.none_yet.to_owned(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+        w.none_yet,
+    )
 }
 
 fn numbers(app: &App, shell: &Shell, subscriber: &SubscriberView) -> Table {
     let w = shell.w;
-    Table {
+    Table::within(
         w,
-        id: "person-numbers".into(),
-        caption: format!("{} {}/{}", w.quota_used, subscriber.slots_used, subscriber.slots_limit),
-        columns: [w.number, w.status, w.quota_slot, w.product_kind, w.subscriber_channel, w.subscriber_since, w.actions]
+        "person-numbers",
+        &format!("{} {}/{}", w.quota_used, subscriber.slots_used, subscriber.slots_limit),
+        [w.number, w.status, w.quota_slot, w.product_kind, w.subscriber_channel, w.subscriber_since, w.actions]
             .into_iter()
             .map(Column::new)
             .collect(),
-        pager: Pager::single(subscriber.numbers.len()),
-        lines: subscriber
+        subscriber
             .numbers
             .iter()
             .map(|number| {
@@ -459,11 +454,8 @@ fn numbers(app: &App, shell: &Shell, subscriber: &SubscriberView) -> Table {
                 }
             })
             .collect(),
-        empty: Empty { title: w.none_yet.to_owned(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+        w.none_yet,
+    )
 }
 
 /// 访问记录: an officer reads who it was and why; everybody else what the person is told.
@@ -480,18 +472,9 @@ async fn access(app: &App, actor: &Actor, shell: &Shell, id: Uuid, part: &Part) 
     };
     let mut pager = keyset(&address, part.n, SIZE, read, next.is_some(), next.map(|after| after.to_string()));
     pager.sizes = Vec::new();
-    Ok(Table {
-        w,
-        id: "access".into(),
-        caption: w.tab_access.to_owned(),
-        columns: columns.into_iter().map(Column::new).collect(),
-        lines: found.iter().map(|look| access_line(app, shell, audience, look)).collect(),
-        pager,
-        empty: Empty { title: w.access_empty.to_owned(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    })
+    let columns = columns.into_iter().map(Column::new).collect();
+    let lines = found.iter().map(|look| access_line(app, shell, audience, look)).collect();
+    Ok(Table { pager, ..Table::within(w, "access", w.tab_access, columns, lines, w.access_empty) })
 }
 
 fn access_line(app: &App, shell: &Shell, audience: Audience, look: &Disclosure) -> Line {

@@ -17,19 +17,19 @@ listed! {
     #[schema(as = SuspensionGround)]
     Ground {
         /// 未实名 (L-REM-1)
-        RealName = 1, "real_name", "未实名登记", "not registered under a true name";
+        RealName = 1, "real_name", "未实名登记", "Not under a true name";
         /// 风险 (L-REM-7)
-        Risk = 2, "risk", "涉诈风险", "risk of fraud";
+        Risk = 2, "risk", "涉诈风险", "Risk of fraud";
         /// 欠费 (L-REM-6)
-        Arrears = 3, "arrears", "欠费", "arrears";
+        Arrears = 3, "arrears", "欠费", "Arrears";
         /// 公安机关通知
-        Police = 4, "police", "公安机关通知", "notice of the police";
+        Police = 4, "police", "公安机关通知", "Notice of the police";
         /// 异议号码: not mine (L-LIM-4)
-        Dispute = 5, "dispute", "本人否认办理", "disputed by the person";
+        Dispute = 5, "dispute", "本人否认办理", "Disputed by the person";
         /// 惩戒 (L-LIM-6)
-        Punishment = 6, "punishment", "惩戒措施", "joint punishment";
+        Punishment = 6, "punishment", "惩戒措施", "Joint punishment";
         /// 业务锁定 (L-REM-5)
-        ServiceLock = 7, "service_lock", "业务锁定", "service lock";
+        ServiceLock = 7, "service_lock", "业务锁定", "Service lock";
     }
 }
 
@@ -38,11 +38,11 @@ listed! {
     #[schema(as = SuspensionLevel)]
     Level {
         /// 限制: some functions only (no tariff change, no SIM replacement, no new orders); calls pass (L-REM-5).
-        Limited = 1, "limited", "限制部分功能", "limited";
+        Limited = 1, "limited", "限制部分功能", "Limited";
         /// 单停: no outgoing calls, no data; incoming calls pass (L-REM-3).
-        StoppedOut = 2, "stopped_out", "单停", "stopped outgoing";
+        StoppedOut = 2, "stopped_out", "单停", "Stopped outgoing";
         /// 双停: neither outgoing nor incoming (L-REM-3).
-        StoppedBoth = 3, "stopped_both", "双停", "stopped both ways";
+        StoppedBoth = 3, "stopped_both", "双停", "Stopped both ways";
     }
 }
 
@@ -51,23 +51,23 @@ listed! {
     #[schema(as = SuspensionState)]
     State {
         /// 正常: nothing is held against the subscription yet.
-        Active = 1, "active", "正常", "active";
+        Active = 1, "active", "正常", "Active";
         /// 已标记: a signal with its legal basis.
-        Flagged = 2, "flagged", "已标记", "flagged";
+        Flagged = 2, "flagged", "已标记", "Flagged";
         /// 待核验: the person was asked to prove themselves, by the method of the tier.
-        VerifyRequested = 3, "verify_requested", "待核验", "asked to verify";
+        VerifyRequested = 3, "verify_requested", "待核验", "Asked to verify";
         /// 已限制
-        Limited = 4, "limited", "已限制", "limited";
+        Limited = 4, "limited", "已限制", "Limited";
         /// 单停
-        StoppedOut = 5, "stopped_out", "单停", "stopped outgoing";
+        StoppedOut = 5, "stopped_out", "单停", "Stopped outgoing";
         /// 双停
-        StoppedBoth = 6, "stopped_both", "双停", "stopped both ways";
+        StoppedBoth = 6, "stopped_both", "双停", "Stopped both ways";
         /// 申诉中: stays as it was until somebody else decided.
-        Appealing = 7, "appealing", "申诉中", "under appeal";
+        Appealing = 7, "appealing", "申诉中", "Under appeal";
         /// 已解除
-        Lifted = 8, "lifted", "已解除", "lifted";
+        Lifted = 8, "lifted", "已解除", "Lifted";
         /// 已终止: the service ended under it.
-        Terminated = 9, "terminated", "已终止", "terminated";
+        Terminated = 9, "terminated", "已终止", "Terminated";
     }
 }
 
@@ -76,11 +76,11 @@ listed! {
     #[schema(as = RiskTier)]
     Tier {
         /// 低
-        Low = 1, "low", "低风险", "low risk";
+        Low = 1, "low", "低风险", "Low risk";
         /// 中
-        Medium = 2, "medium", "中风险", "medium risk";
+        Medium = 2, "medium", "中风险", "Medium risk";
         /// 高
-        High = 3, "high", "高风险", "high risk";
+        High = 3, "high", "高风险", "High risk";
     }
 }
 
@@ -89,9 +89,9 @@ listed! {
     #[schema(as = RiskMethod)]
     Method {
         /// 线上实人认证
-        Online = 1, "online", "线上实人认证", "a real-person check online";
+        Online = 1, "online", "线上实人认证", "A real-person check online";
         /// 到厅补登: the registration order, at the counter.
-        Counter = 2, "counter", "到营业厅核验", "a check at the counter";
+        Counter = 2, "counter", "到营业厅核验", "A check at the counter";
     }
 }
 

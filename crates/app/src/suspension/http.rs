@@ -19,7 +19,7 @@ use crate::{
     App,
     platform::{
         actor::Actor,
-        edge::cursor::{Cursor, Page},
+        edge::cursor::{Cursor, Page, one_of},
         failure::{Result, refuse},
         people::http::Body,
     },
@@ -137,18 +137,13 @@ pub struct SuspensionQuery {
 
 impl SuspensionQuery {
     fn filter(&self, now: Timestamp) -> Result<Filter> {
-        fn one<T>(text: &str, field: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
-            match text {
-                "" => Ok(None),
-                text => parse(text).map(Some).ok_or_else(|| refuse(Refusal::FieldInvalid(field))),
-            }
-        }
+        let wrong = |field: &'static str| move || refuse(Refusal::FieldInvalid(field));
         let after = if self.after.is_empty() { None } else { Some(Cursor::read(LIST, &self.after)?) };
         Ok(Filter {
             region: self.region.clone(),
-            ground: one(&self.ground, "ground", Ground::parse)?,
-            state: one(&self.state, "state", Stands::parse)?,
-            queue: one(&self.queue, "queue", Queue::parse)?.unwrap_or_default(),
+            ground: one_of(&self.ground, Ground::parse, wrong("ground"))?,
+            state: one_of(&self.state, Stands::parse, wrong("state"))?,
+            queue: one_of(&self.queue, Queue::parse, wrong("queue"))?.unwrap_or_default(),
             now,
             after: after.map(|cursor| (cursor.at, cursor.id)),
             limit: self.limit.unwrap_or(20).clamp(1, 100) + 1,

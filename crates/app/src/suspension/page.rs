@@ -32,12 +32,12 @@ use crate::{
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
-            parts::{Empty, Fact, Facts, Tab, Tabs, Tag, Tone, code, fact, status},
+            parts::{Fact, Facts, Tab, Tabs, Tag, Tone, code, fact, status},
             see_other,
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line, Pager, Table, Tool},
+            table::{Act, Address, Cell, Column, Line, Table, Tool},
         },
-        words::Words,
+        words::{Words, said},
     },
     registration::page::{city_choices, cursor_text, read_cursor, region_name},
 };
@@ -50,14 +50,6 @@ pub fn pages() -> Router<App> {
         .route("/suspensions/{id}", get(one))
         .route("/suspensions/{id}/steps", post(step))
         .route("/suspensions/{id}/interruption", get(back).post(interrupt))
-}
-
-/// One of a closed list in the language of the page.
-fn said(language: Language, words: (&'static str, &'static str)) -> &'static str {
-    match language {
-        Language::Chinese => words.0,
-        Language::English => words.1,
-    }
 }
 
 fn choices<T: Copy>(
@@ -237,16 +229,15 @@ fn timer(hold: &Hold) -> Option<Timestamp> {
 
 /// The holds of one subscription, for the subscriber's page.
 pub fn table_of(w: &'static Words, language: Language, holds: &[Hold]) -> Table {
-    Table {
+    Table::within(
         w,
-        id: "person-holds".into(),
-        caption: w.menu_suspension.to_owned(),
-        columns: [w.suspension_ground, w.status, w.suspension_reason, w.suspension_due, w.suspension_since, w.actions]
+        "person-holds",
+        w.menu_suspension,
+        [w.suspension_ground, w.status, w.suspension_reason, w.suspension_due, w.suspension_since, w.actions]
             .into_iter()
             .map(Column::new)
             .collect(),
-        pager: Pager::single(holds.len()),
-        lines: holds
+        holds
             .iter()
             .map(|hold| {
                 let (href, ground) = (format!("/suspensions/{}", hold.id), said(language, hold.ground.words()));
@@ -264,11 +255,8 @@ pub fn table_of(w: &'static Words, language: Language, holds: &[Hold]) -> Table 
                 }
             })
             .collect(),
-        empty: Empty { title: w.none_yet.to_owned(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+        w.none_yet,
+    )
 }
 
 async fn list_page(Of(app): Of<App>, actor: Actor, shell: Shell, uri: Uri) -> Result<Response> {
@@ -296,6 +284,9 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
     let mut buttons: Vec<Button> = dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect();
     if actor.could(app, Action::SubscriberView) {
         buttons.push(Button::Page(format!("/persons/{}", hold.subscription), w.subscriber.to_owned()));
+    }
+    if let Some(case) = hold.case.filter(|_| hold.ground == Ground::RealName && actor.could(app, Action::RemediationView)) {
+        buttons.push(Button::Page(format!("/remediation/cases/{case}"), w.remediation_case.to_owned()));
     }
     let mut measure = vec![
         fact(w.suspension_ground, said(language, hold.ground.words())),
@@ -372,12 +363,8 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, hold
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, title: &str, lead: &str, fields: Vec<Input>, danger: bool| {
         let target = if name == "interrupt" { "interruption" } else { "steps" };
-        let form = FormPart::new(w, format!("/suspensions/{}/{target}", hold.id), title, fields)
-            .lead(lead)
-            .keep("step", name)
-            .keep("version", hold.version);
-        let form = if danger { form.danger() } else { form };
-        dialogs.push(Dialog { id: format!("step-{name}"), title: title.to_owned(), open: false, form });
+        let form = FormPart::new(w, format!("/suspensions/{}/{target}", hold.id), title, fields).lead(lead).keep("version", hold.version);
+        dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, None));
     };
     let may = |action| actor.could(app, action);
     let measured = matches!(hold.state, State::Limited | State::StoppedOut | State::StoppedBoth);

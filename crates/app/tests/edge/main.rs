@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod forms;
 mod headers;
 mod json;
 

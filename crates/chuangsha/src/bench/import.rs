@@ -86,7 +86,7 @@ fn make(file: &Path, rows: u32, bar: &indicatif::ProgressBar) -> std::io::Result
 }
 
 /// An application over an empty record, with a folder of its own.
-async fn application(on: &Path, cluster: Option<&Arc<Cluster>>) -> Result<(App, Directory)> {
+pub(super) async fn application(on: &Path, cluster: Option<&Arc<Cluster>>) -> Result<(App, Directory)> {
     let directory = Directory::within(on);
     let mut set = vec!["sms.sink=console".to_owned()];
     if let Some(cluster) = cluster {
@@ -139,7 +139,7 @@ async fn measure(say: &Say, on: &Path, file: &Path, rows: u32, cluster: Option<&
 }
 
 /// What this process holds in memory; 0 where the system does not say.
-fn resident_mib() -> f64 {
+pub(super) fn resident_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|text| text.trim().trim_end_matches(" kB").parse::<f64>().ok()).map_or(0.0, |kib| kib / 1_024.0)

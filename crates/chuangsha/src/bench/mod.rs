@@ -1,6 +1,7 @@
 //! 测速: each figure beside a baseline measured in the same run on the same machine, so that a ratio means the same everywhere.
 #![allow(clippy::disallowed_methods, reason = "a measurement reads the machine's clock; nothing is decided by it")]
 
+mod broken;
 mod hotline;
 mod import;
 mod kill;
@@ -123,6 +124,7 @@ fn measure(
         ),
         Group::Pages => serve::runtime()?.block_on(pages::run(say, on, orders.max(10_000), tell))?,
         Group::Screen => tell(screen::figures(size, on).map_err(|error| failed(&error))?),
+        Group::Import if size.broken => serve::runtime()?.block_on(broken::run(say, on, orders.max(10_000), engine, tell))?,
         Group::Import => serve::runtime()?.block_on(import::run(say, on, orders.max(10_000), engine, tell))?,
         Group::Remediation => serve::runtime()?.block_on(remediation::run(say, on, orders.max(10_000), engine, tell))?,
         Group::Hotline => serve::runtime()?.block_on(hotline::run(say, on, seconds, orders, tell))?,

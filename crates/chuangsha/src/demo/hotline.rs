@@ -17,6 +17,7 @@ use chuangsha_app::{
         failure::{Failure, Result},
     },
     registration::subscription,
+    remediation,
 };
 use chuangsha_kernel::{
     role::Role,
@@ -88,6 +89,24 @@ pub async fn seed(app: &App, logins: &[Login]) -> Result<()> {
         let intake =
             Intake { kind: Kind::Complaint, topic: Topic::Suspension, words: "没有收到短信就被停机".to_owned(), ..nothing() };
         take(app, &agents[1], one, intake, now).await?;
+    }
+    // And in another city customers whom a campaign has just stopped: a warning that holds its cell.
+    let stopped = remediation::table::Filter {
+        region: "990200".to_owned(),
+        state: Some(remediation::State::SingleStop),
+        limit: 4,
+        ..remediation::table::Filter::default()
+    };
+    for case in app.read(move |tx| remediation::table::list(tx, &stopped)).await? {
+        let intake =
+            Intake { kind: Kind::Complaint, topic: Topic::Suspension, words: "短信没写清到哪里补登".to_owned(), ..nothing() };
+        let (writer, agent) = (app.clone(), agents[0].clone());
+        app.write(move |tx| {
+            let held = subscription::find(tx, case.subscription)?.ok_or_else(|| Failure::internal("a demo line that is gone"))?;
+            let intake = Intake { subscription: Some(held.id), ..intake.clone() };
+            hotline::enter(&writer, tx, By::Actor(&agent), agent.staff, &intake, Some(&held), now).map(drop)
+        })
+        .await?;
     }
     if let Some(ticket) = last {
         ended(app, &agents[0], &manager, &ticket).await?;

@@ -288,7 +288,7 @@ const COME: usize = 4;
 pub async fn come(app: &App, logins: &[Login]) -> Result<()> {
     let manager = orders::who(app, logins, Role::ProvinceManager, 0, false)?;
     let campaigns = desk::campaigns(app, &manager, None, None, 10).await?;
-    let Some((campaign, _)) = campaigns.iter().find(|(one, _)| one.region == "990200") else { return Ok(()) };
+    let Some((campaign, ..)) = campaigns.iter().find(|(one, ..)| one.region == "990200") else { return Ok(()) };
     let open: Vec<Uuid> =
         cases(app, &manager, campaign.id, None).await?.iter().filter(|one| one.state.is_open()).map(|one| one.subscription).collect();
     let mut came = 0;

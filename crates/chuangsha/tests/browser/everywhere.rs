@@ -8,6 +8,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use chuangsha_app::{
+    channels,
     figures::bulletin,
     hotline,
     platform::{
@@ -96,6 +97,9 @@ const PAGES: &[Page] = &[
     ("/overview", "/overview", MANAGER),
     ("/channels", "/channels", MANAGER),
     ("/channels/{id}", "/channels/{channel}", MANAGER),
+    ("/visits", "/visits", MANAGER),
+    ("/visits/new", "/visits/new", MANAGER),
+    ("/visits/{id}", "/visits/{visit}", MANAGER),
     ("/people", "/people", MANAGER),
     ("/people/{id}", "/people/{person}", MANAGER),
     ("/api", "/api", MANAGER),
@@ -207,6 +211,7 @@ struct Things {
     order: OrderId,
     done: OrderId,
     channel: Uuid,
+    visit: Uuid,
     person: Uuid,
     trunk: Uuid,
     sweep: Uuid,
@@ -235,6 +240,7 @@ impl Things {
             ("{order}", self.order.0),
             ("{done}", self.done.0),
             ("{channel}", self.channel),
+            ("{visit}", self.visit),
             ("{person}", self.person),
             ("{trunk}", self.trunk),
             ("{sweep}", self.sweep),
@@ -330,6 +336,7 @@ async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
         order,
         done: claimed[0],
         channel: clerk.organisation.0,
+        visit: visit(place, manager, clerk).await,
         person: clerk.staff.0,
         trunk,
         sweep: sweep(place, manager).await,
@@ -350,6 +357,24 @@ async fn things(place: &Place, actor: impl Fn(Who) -> Actor) -> Things {
         import: import_run,
         excess: excess_case,
     }
+}
+
+/// A visit to the clerk's outlet, planned for today.
+async fn visit(place: &Place, manager: &Actor, clerk: &Actor) -> Uuid {
+    let (app, outlet, today) = (&place.app, clerk.organisation, place.app.clock.now().day().to_string());
+    let code = app.read(move |tx| channels::of_organisation(tx, outlet)).await.unwrap().unwrap().code;
+    let plan = channels::plan::NewPlan {
+        outlets: vec![code],
+        kind: "visit".to_owned(),
+        staff: vec!["1024".to_owned()],
+        from: today.clone(),
+        until: today,
+        each: 1,
+        ..channels::plan::NewPlan::default()
+    };
+    channels::plan::plan(app, manager, plan).await.unwrap();
+    let filter = channels::plan::Filter { limit: 1, ..channels::plan::Filter::default() };
+    channels::plan::list(app, manager, filter).await.unwrap()[0].plan.id
 }
 
 /// Six numbers of one person, brought over from a file: the import, and the case of too many numbers it makes.

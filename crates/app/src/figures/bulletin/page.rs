@@ -30,7 +30,7 @@ use crate::{
             shell::Shell,
             table::{Act, Address, Cell, Column, Line, Table},
         },
-        words::Words,
+        words::{Words, said},
     },
     registration::page::{channel_words, moment, region_name},
 };
@@ -47,13 +47,6 @@ pub fn pages() -> Router<App> {
 
 /// 通报, as a list.
 pub struct Bulletins;
-
-fn said(language: Language, words: (&'static str, &'static str)) -> &'static str {
-    match language {
-        Language::Chinese => words.0,
-        Language::English => words.1,
-    }
-}
 
 impl Listing for Bulletins {
     fn path(&self) -> &'static str {

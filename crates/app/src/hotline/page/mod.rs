@@ -4,10 +4,7 @@ use axum::{
     Router,
     routing::{get, post},
 };
-use chuangsha_kernel::{
-    problem::{Language, Problem},
-    time::Timestamp,
-};
+use chuangsha_kernel::{problem::Problem, time::Timestamp};
 use uuid::Uuid;
 
 use super::filed::Filter;
@@ -22,7 +19,7 @@ use crate::{
             parts::Tag,
             shell::Shell,
         },
-        words::Words,
+        words::{Words, said},
     },
     registration::page::city_choices,
 };
@@ -52,14 +49,6 @@ pub fn pages() -> Router<App> {
         .route("/warnings", get(warnings::list))
         .route("/warnings/{id}", get(warnings::one))
         .route("/warnings/{id}/acknowledgement", post(warnings::acknowledge))
-}
-
-/// One of a closed list in the language of the page.
-fn said(language: Language, words: (&'static str, &'static str)) -> &'static str {
-    match language {
-        Language::Chinese => words.0,
-        Language::English => words.1,
-    }
 }
 
 fn choices<T: Copy>(all: &[T], first: Option<&str>, value: impl Fn(T) -> &'static str, words: impl Fn(T) -> &'static str) -> Vec<Choice> {
@@ -118,9 +107,9 @@ fn step_dialogs<'a>(
     steps: impl IntoIterator<Item = (&'static str, &'static str)> + 'a,
 ) -> impl Iterator<Item = Dialog> + 'a {
     steps.into_iter().map(move |(step, title)| {
-        let note = Input::new("words", w.note, Field::Area).longest(200).wide().prefix(step);
-        let form = FormPart::new(w, format!("{to}/steps"), title, vec![note]).keep("step", step).keep("version", version);
-        Dialog { id: format!("step-{step}"), title: title.to_owned(), open: false, form }
+        let note = Input::new("words", w.note, Field::Area).longest(200).wide();
+        let form = FormPart::new(w, format!("{to}/steps"), title, vec![note]).keep("version", version);
+        Dialog::step(step, title, form, None)
     })
 }
 

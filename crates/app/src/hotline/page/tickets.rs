@@ -35,15 +35,15 @@ use crate::{
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
-            pages::{Button, DetailPage, Dialog, FormPart, Section},
-            parts::{Card, Fact, Facts, Moment, Tag, Timeline, Tone, Value, code, fact, status},
+            pages::{Button, DetailPage, Dialog, FormPart, Refused, Section},
+            parts::{Card, Fact, Facts, Moment, Tag, Timeline, Tone, Value, code, duration, fact, status},
             see_other,
             shell::Shell,
             table::{Act, Cell, Column, Line, Tool},
         },
         words::Words,
     },
-    registration::page::{channel_words, city_choices, duration, moment, region_name},
+    registration::page::{channel_words, city_choices, moment, region_name},
 };
 
 /// 工单, as a list.
@@ -207,8 +207,8 @@ fn clock(w: &Words, row: &TicketView) -> (String, Tone) {
     match (row.state, row.left_ms) {
         (State::Waiting, _) => (w.ticket_paused.to_owned(), Tone::Quiet),
         (State::Open | State::Working, None) => (w.ticket_clock_held.to_owned(), Tone::Warning),
-        (_, Some(left)) if left < 0 => (w_fill(w.ticket_over, &[&duration(-left)]), Tone::Bad),
-        (_, Some(left)) => (w_fill(w.ticket_left, &[&duration(left)]), if left < 86_400_000 { Tone::Warning } else { Tone::Quiet }),
+        (_, Some(left)) if left < 0 => (w_fill(w.ticket_over, &[&duration(w, -left)]), Tone::Bad),
+        (_, Some(left)) => (w_fill(w.ticket_left, &[&duration(w, left)]), if left < 86_400_000 { Tone::Warning } else { Tone::Quiet }),
         _ if row.late => (w.ticket_answered_late.to_owned(), Tone::Bad),
         _ => ("—".to_owned(), Tone::Quiet),
     }
@@ -324,7 +324,7 @@ pub(super) async fn open(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form
 /// What was just tried on the page.
 enum After<'a> {
     Nothing,
-    Refused(&'a Problem),
+    Refused(Refused<'a>),
     Tried(&'a Tried),
 }
 
@@ -347,7 +347,9 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, after: After<'
     let (w, language) = (shell.w, shell.language);
     let found = view::find(app, actor, id).await?;
     let may_reveal = found.subscription.is_some() && actor.could(app, Action::RevealField);
-    let mut dialogs = dialogs(app, actor, w, language, &found);
+    let refused = if let After::Refused(refused) = &after { Some(refused) } else { None };
+    let mut dialogs = dialogs(app, actor, w, language, &found, refused);
+    let untold = refused.filter(|_| !dialogs.iter().any(|dialog| dialog.open)).map(|refused| refused.problem);
     if may_reveal {
         let budget = view::budget(app, actor, found.ticket.region.clone()).await?;
         let fields = view::FIELDS.into_iter().filter(|field| *field == "number" || found.holder.is_some());
@@ -390,10 +392,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, after: After<'
         buttons,
         tabs: None,
         revealed: after.tried().and_then(Tried::shown),
-        notice: match after {
-            After::Refused(problem) => Some(Notice { wrong: Wrong::of(problem, language) }),
-            _ => None,
-        },
+        notice: untold.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
         sections: vec![
             Section::Facts(w.ticket.to_owned(), Facts { facts: facts(w, language, &found, may_reveal) }),
             Section::Timeline(w.timeline.to_owned(), Timeline { empty: w.none_yet.to_owned(), moments: moments(w, language, &found) }),
@@ -484,15 +483,13 @@ fn moments(w: &'static Words, language: Language, found: &Detail) -> Vec<Moment>
 }
 
 /// What may be done to a ticket as it stands, each as a dialog that asks for what it needs.
-fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, found: &Detail) -> Vec<Dialog> {
+fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, found: &Detail, refused: Option<&Refused<'_>>) -> Vec<Dialog> {
     let ticket = &found.ticket;
-    let note = |prefix: &'static str| Input::new("words", w.note, Field::Area).longest(200).wide().prefix(prefix);
+    let note = || Input::new("words", w.note, Field::Area).longest(200).wide();
     let mut dialogs = Vec::new();
-    let mut add = |name: &str, to: &str, title: &str, fields: Vec<Input>, danger: bool| {
-        let form =
-            FormPart::new(w, format!("/tickets/{}/{to}", ticket.id), title, fields).keep("step", name).keep("version", ticket.version);
-        let form = if danger { form.danger() } else { form };
-        dialogs.push(Dialog { id: format!("step-{name}"), title: title.to_owned(), open: false, form });
+    let mut add = |name: &'static str, to: &str, title: &str, fields: Vec<Input>, danger: bool| {
+        let form = FormPart::new(w, format!("/tickets/{}/{to}", ticket.id), title, fields).keep("version", ticket.version);
+        dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
     let (works, decides) = (actor.could(app, Action::TicketWork), actor.could(app, Action::TicketDecide));
     let pending = matches!(ticket.state, State::Open | State::Working | State::Waiting);
@@ -502,52 +499,50 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, foun
             State::Working if found.mine => {
                 let outcomes = choices(Outcome::ALL, Some(w.choose), Outcome::as_str, |one| said(language, one.words()));
                 let fields = vec![
-                    Input::select("outcome", w.ticket_outcome, outcomes).required().wide().prefix("answer"),
-                    Input::new("words", w.ticket_answer_words, Field::Area).required().longest(500).wide().prefix("answer"),
+                    Input::select("outcome", w.ticket_outcome, outcomes).required().wide(),
+                    Input::new("words", w.ticket_answer_words, Field::Area).required().longest(500).wide(),
                 ];
                 add("answer", "steps", w.ticket_answer, fields, false);
-                add("pause", "steps", w.ticket_pause, vec![note("pause")], false);
+                add("pause", "steps", w.ticket_pause, vec![note()], false);
             }
-            State::Waiting => add("resume", "steps", w.ticket_resume, vec![note("resume")], false),
+            State::Waiting => add("resume", "steps", w.ticket_resume, vec![note()], false),
             State::Answered | State::Closed => {
                 if ticket.satisfied.is_none() {
                     let said = vec![Choice::new("yes", w.ticket_satisfied), Choice::new("no", w.ticket_dissatisfied)];
-                    let field = Input::new("satisfied", w.ticket_survey, Field::Radio(said)).required().wide().prefix("survey");
+                    let field = Input::new("satisfied", w.ticket_survey, Field::Radio(said)).required().wide();
                     add("survey", "steps", w.ticket_survey, vec![field], false);
                 }
                 if ticket.state == State::Answered {
-                    add("close", "steps", w.ticket_close, vec![note("close")], false);
+                    add("close", "steps", w.ticket_close, vec![note()], false);
                 }
-                add("reopen", "steps", w.ticket_reopen, vec![note("reopen")], false);
+                add("reopen", "steps", w.ticket_reopen, vec![note()], false);
             }
             _ => {}
         }
         if pending {
             let kinds = choices(Kind::ALL, None, Kind::as_str, |one| said(language, one.words()));
-            let field = Input::select("kind", w.kind, kinds).value(ticket.kind.as_str()).wide().prefix("reclassify");
-            add("reclassify", "steps", w.ticket_reclassify, vec![field, note("reclassify")], false);
+            let field = Input::select("kind", w.kind, kinds).value(ticket.kind.as_str()).wide();
+            add("reclassify", "steps", w.ticket_reclassify, vec![field, note()], false);
         }
     }
     if decides && pending {
-        let field = Input::text("to", w.staff_number).required().longest(20).wide().prefix("assign");
-        add("assign", "steps", w.ticket_assign, vec![field, note("assign")], false);
+        let field = Input::text("to", w.staff_number).required().longest(20).wide();
+        add("assign", "steps", w.ticket_assign, vec![field, note()], false);
     }
     if works {
         let abouts = choices(About::ALL, Some(w.choose), About::as_str, |one| said(language, one.words()));
         let fields = vec![
-            Input::select("about", w.appeal_about, abouts).required().prefix("appeal"),
-            Input::new("happened_on", w.appeal_happened, Field::Line("date")).required().prefix("appeal"),
-            Input::text("reference", w.appeal_reference).longest(40).prefix("appeal"),
-            note("appeal"),
+            Input::select("about", w.appeal_about, abouts).required(),
+            Input::new("happened_on", w.appeal_happened, Field::Line("date")).required(),
+            Input::text("reference", w.appeal_reference).longest(40),
+            note(),
         ];
         add("appeal", "appeals", w.appeal_new, fields, false);
-        let fields = vec![
-            Input::text("amount", w.refund_amount).required().longest(8).inputmode("decimal").hint(w.refund_amount_hint).prefix("refund"),
-            note("refund"),
-        ];
+        let fields =
+            vec![Input::text("amount", w.refund_amount).required().longest(8).inputmode("decimal").hint(w.refund_amount_hint), note()];
         add("refund", "refunds", w.refund_new, fields, false);
         if pending {
-            add("withdraw", "steps", w.ticket_withdraw, vec![note("withdraw").required()], true);
+            add("withdraw", "steps", w.ticket_withdraw, vec![note().required()], true);
         }
     }
     dialogs
@@ -575,12 +570,20 @@ fn wanted(form: &Pairs) -> std::result::Result<Wanted, Refusal> {
 }
 
 /// The page again with what was refused, or on to where the step leads.
-async fn after<T>(app: &App, actor: &Actor, shell: Shell, id: Uuid, done: Result<T>, to: impl Fn(T) -> String) -> Result<Response> {
+async fn after<T>(
+    app: &App,
+    actor: &Actor,
+    shell: Shell,
+    (id, form): (Uuid, &Pairs),
+    done: Result<T>,
+    to: impl Fn(T) -> String,
+) -> Result<Response> {
     match done {
         Ok(made) => Ok(see_other(&to(made))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(app, actor, shell, id, After::Refused(&problem)).await?))
+            let refused = Refused { step: value(form, "step"), typed: form, problem: &problem, language: shell.language };
+            Ok(page_refused(&problem, &detail(app, actor, shell, id, After::Refused(refused)).await?))
         }
     }
 }
@@ -598,7 +601,7 @@ pub(super) async fn step(
         (Err(refusal), _) => Err(refuse(refusal)),
         (_, Err(_)) => Err(refuse(Refusal::FieldInvalid("version"))),
     };
-    after(&app, &actor, shell, id, done, |ticket| format!("/tickets/{}?done=saved", ticket.id)).await
+    after(&app, &actor, shell, (id, &form), done, |ticket| format!("/tickets/{}?done=saved", ticket.id)).await
 }
 
 pub(super) async fn appeal(
@@ -622,7 +625,7 @@ pub(super) async fn appeal(
         }
         None => Err(refuse(appeal::Refusal::FieldInvalid("about"))),
     };
-    after(&app, &actor, shell, id, done, |appeal| format!("/appeals/{}?done=saved", appeal.id)).await
+    after(&app, &actor, shell, (id, &form), done, |appeal| format!("/appeals/{}?done=saved", appeal.id)).await
 }
 
 pub(super) async fn refund(
@@ -634,7 +637,7 @@ pub(super) async fn refund(
 ) -> Result<Response> {
     let id = ticket_id(&id)?;
     let done = refund::compute(&app, &actor, id, value(&form, "amount").to_owned(), words_of(&form)).await;
-    after(&app, &actor, shell, id, done, |refund| format!("/refunds/{}?done=saved", refund.id)).await
+    after(&app, &actor, shell, (id, &form), done, |refund| format!("/refunds/{}?done=saved", refund.id)).await
 }
 
 /// The ticket is the case of the look, unless another was named.

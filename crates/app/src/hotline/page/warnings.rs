@@ -95,13 +95,18 @@ fn state_tag(language: Language, state: State) -> Tag {
     Tag::new(if state == State::Open { Tone::Bad } else { Tone::Good }, said(language, state.words()))
 }
 
+/// A stage and a kind of outlet, in words.
+fn part(w: &'static Words, language: Language, stage: Stage, channel_kind: i64) -> [&'static str; 2] {
+    [said(language, stage.words()), ChannelKind::from_i64(channel_kind).map_or("—", |kind| channel_words(w, kind))]
+}
+
 /// Stage and channel of a rate, topic and outlet of an incident.
 fn cell(w: &'static Words, language: Language, one: &Warning) -> (String, String) {
     match one.kind {
-        Kind::Rate => (
-            said(language, one.stage.words()).to_owned(),
-            ChannelKind::from_i64(one.channel_kind).map_or("—", |kind| channel_words(w, kind)).to_owned(),
-        ),
+        Kind::Rate => {
+            let [stage, channel] = part(w, language, one.stage, one.channel_kind);
+            (stage.to_owned(), channel.to_owned())
+        }
         Kind::Group => (one.topic.map_or("—", |topic| said(language, topic.words())).to_owned(), one.place.clone()),
     }
 }
@@ -152,14 +157,17 @@ pub(super) async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): 
 
 async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
-    let (one, _) = filed::find::<Warning>(app, actor, id).await?;
+    let (one, held) = warning::find(app, actor, id).await?;
     let now = app.clock.now();
     let (first, second) = cell(w, language, &one);
     let mut facts = vec![
         fact(w.day, one.day.clone()),
         fact(w.region, region_name(app, language, &one.region)),
-        fact(w.warning_cell, [first, second].join(" · ")),
-        fact(w.warning_observed, one.observed.to_string()),
+        fact(
+            if one.kind == Kind::Group { w.warning_about } else { w.warning_cell },
+            [first, second].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · "),
+        ),
+        fact(if one.kind == Kind::Group { w.warning_people } else { w.warning_observed }, one.observed.to_string()),
     ];
     if one.kind == Kind::Rate {
         let promise = app.number_rule("hotline.warning_false_alarms", now, "")?.value;
@@ -171,6 +179,8 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         facts.push(fact(w.warning_chance, if one.chance_ppb == 0 { "<1 × 10⁻⁹".to_owned() } else { format!("{} × 10⁻⁹", one.chance_ppb) }));
         facts.push(fact(w.warning_promise, fill(w.warning_promise_lead, promise)));
     }
+    let held: Vec<String> = held.into_iter().map(|(stage, kind)| part(w, language, stage, kind).join(" · ")).collect();
+    facts.push(fact(w.warning_paused, if held.is_empty() { w.warning_paused_none.to_owned() } else { held.join("；") }));
     facts.push(fact(w.warning_opened, one.opened_at.display()));
     if one.state == State::Acknowledged {
         facts.push(fact(w.by, one.ended_by.clone()));

@@ -6,7 +6,7 @@ use ring::digest;
 use uuid::Uuid;
 
 use super::code;
-use crate::platform::failure::Result;
+use crate::platform::failure::{Failure, Result};
 
 /// 翻页位置: the last row seen, by its moment (or any number the list is ordered by) and its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,19 @@ impl Cursor {
         };
         parse().ok_or_else(|| Problem::new(&code::CURSOR_INVALID).field("after").into())
     }
+}
+
+/// Rows of one answer where a program says how many: 1 to 1,000, 50 when it does not.
+pub fn rows(limit: Option<i64>) -> i64 {
+    limit.unwrap_or(50).clamp(1, 1_000)
+}
+
+/// One of a closed list, as an address names it; nothing where it names none.
+///
+/// # Errors
+/// `wrong`: it is none of them.
+pub fn one_of<T>(text: &str, parse: impl Fn(&str) -> Option<T>, wrong: impl FnOnce() -> Failure) -> Result<Option<T>> {
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some).ok_or_else(wrong) }
 }
 
 /// One page of a list.

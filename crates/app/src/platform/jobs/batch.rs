@@ -21,6 +21,7 @@ use crate::{
         audit::{By, Entry},
         failure::{Failure, Result},
         web::{
+            frame::shown,
             list::{self, Fields, Listing, Look, Window},
             see_other,
             shell::Shell,
@@ -86,7 +87,7 @@ fn check(listing: &dyn Listing, look: &Look, act: &str, fields: &Fields) -> Resu
     let act = acts.iter().find(|known| known.key == act).ok_or_else(|| Failure::from(Problem::new(&code::ACT_UNKNOWN)))?;
     match act.fields.iter().find(|field| field.required && fields.get(field.name).is_none_or(|value| value.trim().is_empty())) {
         Some(field) => Err(Problem::new(&code::FIELD_MISSING).field(field.name).into()),
-        None => Ok(()),
+        None => listing.ready(look, act.key, fields),
     }
 }
 
@@ -96,10 +97,11 @@ async fn start(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form): Form<Ve
     let look = Look::of(&app, &actor, &shell);
     let asked = list::Asked::read_address(listing, &posted.list);
     let back = asked.address(listing);
-    let started = ask(&look, listing, &asked, &posted.act, posted.fields, (!posted.all).then_some(posted.chosen)).await?;
-    match started {
-        Started::Now { done, failed } => Ok(see_other(&back.with("done", format!("batch.{done}.{failed}")).to_string())),
-        Started::Job(id) => Ok(see_other(&format!("/jobs/{id}"))),
+    let sent = list::Sent { chosen: posted.chosen.iter().cloned().collect(), everything: posted.all, fields: posted.fields.clone() };
+    match ask(&look, listing, &asked, &posted.act, posted.fields, (!posted.all).then_some(posted.chosen)).await {
+        Ok(Started::Now { done, failed }) => Ok(see_other(&back.with("done", format!("batch.{done}.{failed}")).to_string())),
+        Ok(Started::Job(id)) => Ok(see_other(&format!("/jobs/{id}"))),
+        Err(failure) => list::refused(listing, &look, &asked, shell, sent, &shown(failure)?).await,
     }
 }
 

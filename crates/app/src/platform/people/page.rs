@@ -45,7 +45,7 @@ use crate::{
             parts::{Empty, Facts, Tag, Tone, code as code_fact, fact, status},
             safe_path, see_other,
             shell::Shell,
-            table::{Act, Address, Cell, Column, Line, Pager, Table, Tool},
+            table::{Act, Address, Cell, Column, Line, Table, Tool},
         },
         words::Words,
     },
@@ -398,18 +398,7 @@ fn sessions_table(w: &'static Words, caption: &str, sessions: &[SessionView], ma
             Line { id: one.id.to_string(), cells, current: false }
         })
         .collect::<Vec<_>>();
-    Table {
-        w,
-        id: "sessions".into(),
-        caption: caption.to_owned(),
-        columns,
-        pager: Pager::single(lines.len()),
-        lines,
-        empty: Empty { title: w.none_yet.to_owned(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+    Table::within(w, "sessions", caption, columns, lines, w.none_yet)
 }
 
 async fn end_session(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) -> Result<Response> {

@@ -8,101 +8,46 @@ use chuangsha_kernel::{
 };
 use uuid::Uuid;
 
-use crate::platform::purpose::Purpose;
+use crate::platform::{listed::listed, purpose::Purpose};
 
-/// Declares a closed list of stable codes.
-macro_rules! code_list {
-    ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident = $code:literal),* $(,)? }) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-        #[serde(rename_all = "snake_case")]
-        $(#[$doc])*
-        pub enum $name { $($(#[$item_doc])* $item),* }
-
-        impl $name {
-            /// Every one.
-            pub const ALL: &'static [Self] = &[$(Self::$item),*];
-
-            /// Stable code.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$item => $code),* }
-            }
-
-            /// From the stable code.
-            pub fn parse(code: &str) -> Option<Self> {
-                match code { $($code => Some(Self::$item),)* _ => None }
-            }
-        }
-    };
-}
-
-code_list! {
-    /// 高敏操作: what a second person is asked for. Another one is one line here and its words.
+listed! {
+    /// 高敏操作: what a second person is asked for. Another one is one line here.
     #[schema(as = SecondKind)]
     Kind {
-        /// 查看明文: one field of one person.
-        RevealField = "reveal_field",
-        /// 查看影像
-        RevealImage = "reveal_image",
-        /// 明文导出: a list or file in clear.
-        ExportClear = "export_clear",
-        /// 紧急复机: a line stopped for its registration is opened for some hours (R-REM-8).
-        EmergencyRestore = "emergency_restore",
+        /// One field of one person.
+        RevealField = 1, "reveal_field", "查看明文", "Show a field in clear";
+        RevealImage = 2, "reveal_image", "查看影像", "Show an image";
+        /// A list or file in clear.
+        ExportClear = 3, "export_clear", "明文导出", "Export in clear";
+        /// A line stopped for its registration is opened for some hours (R-REM-8).
+        EmergencyRestore = 4, "emergency_restore", "紧急复机", "Emergency restoration";
     }
 }
 
-code_list! {
+listed! {
     /// 高敏原因: why one person alone is not enough.
     #[schema(as = SecondCause)]
     Cause {
-        /// 重点保护用户
-        Protected = "protected",
-        /// 未成年人 (L-PIP-26)
-        Minor = "minor",
-        /// 一小时内查看人数过多
-        Bulk = "bulk",
-        /// 外省用户
-        Far = "far",
-        /// 含明文
-        Clear = "clear",
-        /// 紧急复机
-        Emergency = "emergency",
+        Protected = 1, "protected", "重点保护用户", "Protected subscriber";
+        /// L-PIP-26
+        Minor = 2, "minor", "未成年人", "Under age";
+        Bulk = 3, "bulk", "一小时内查看人数过多", "Too many persons within an hour";
+        Far = 4, "far", "外省用户", "Other province";
+        Clear = 5, "clear", "含明文", "In clear";
+        Emergency = 6, "emergency", "紧急复机", "Emergency restoration";
     }
 }
 
-/// 申请状态
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// 待批
-    Pending = 1,
-    /// 已批准，未使用
-    Approved = 2,
-    /// 已拒绝
-    Refused = 3,
-    /// 已撤回
-    Withdrawn = 4,
-    /// 已使用
-    Used = 5,
-}
-
-impl State {
-    /// Every state.
-    pub const ALL: [Self; 5] = [Self::Pending, Self::Approved, Self::Refused, Self::Withdrawn, Self::Used];
-
-    /// From the stored number.
-    pub fn from_i64(number: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| *state as i64 == number)
-    }
-
-    /// Stable name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Refused => "refused",
-            Self::Withdrawn => "withdrawn",
-            Self::Used => "used",
-        }
+listed! {
+    /// 申请状态
+    #[schema(as = SecondStored)]
+    State {
+        Pending = 1, "pending", "待批", "Pending";
+        /// Not used yet.
+        Approved = 2, "approved", "已批准", "Approved";
+        Refused = 3, "refused", "已拒绝", "Refused";
+        Withdrawn = 4, "withdrawn", "已撤回", "Withdrawn";
+        Used = 5, "used", "已使用", "Used";
     }
 }
 

@@ -94,20 +94,6 @@ pub fn needed(cause: Cause) -> Failure {
     Problem::new(&code::NEEDED).with("cause_zh", zh).with("cause_en", en).into()
 }
 
-impl Cause {
-    /// In a sentence, Chinese and English.
-    pub const fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Protected => ("重点保护用户", "a protected subscriber"),
-            Self::Minor => ("未成年人", "somebody under age"),
-            Self::Bulk => ("一小时内查看人数过多", "too many persons within an hour"),
-            Self::Far => ("外省用户", "a subscriber of another province"),
-            Self::Clear => ("含明文", "data in clear"),
-            Self::Emergency => ("紧急复机", "an emergency restoration"),
-        }
-    }
-}
-
 fn key(app: &App, tx: &mut Tx) -> Result<DataKey> {
     app.key_of(tx, SECOND_SUBJECT, Domain::Audit)
 }

@@ -14,7 +14,7 @@ use chuangsha_kernel::{
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{Answer, Cause, Kind, Page, Queue, Refusal, RequestView, Shown, answer, find, withdraw};
+use super::{Answer, Kind, Page, Queue, Refusal, RequestView, Shown, answer, find, withdraw};
 use crate::{
     App,
     platform::{
@@ -32,7 +32,7 @@ use crate::{
             shell::Shell,
             table::{Act, Cell, Column, Line},
         },
-        words::Words,
+        words::{Words, said},
     },
     registration::page::moment,
 };
@@ -45,28 +45,6 @@ pub fn pages() -> Router<App> {
         .route("/second/{id}/approval", get(back).post(approve))
         .route("/second/{id}/refusal", get(back).post(deny))
         .route("/second/{id}/withdrawal", post(take_back))
-}
-
-/// An act in words.
-pub fn kind_words(w: &Words, kind: Kind) -> &'static str {
-    match kind {
-        Kind::RevealField => w.second_kind_reveal_field,
-        Kind::RevealImage => w.second_kind_reveal_image,
-        Kind::ExportClear => w.second_kind_export_clear,
-        Kind::EmergencyRestore => w.second_kind_emergency,
-    }
-}
-
-/// Why two, in words.
-pub fn cause_words(w: &Words, cause: Cause) -> &'static str {
-    match cause {
-        Cause::Protected => w.second_cause_protected,
-        Cause::Minor => w.second_cause_minor,
-        Cause::Bulk => w.second_cause_bulk,
-        Cause::Far => w.second_cause_far,
-        Cause::Clear => w.second_cause_clear,
-        Cause::Emergency => w.second_cause_emergency,
-    }
 }
 
 /// A purpose in words.
@@ -152,7 +130,7 @@ impl Listing for Requests {
 
     fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
         let mut kinds = vec![Choice::new("", look.w.all)];
-        kinds.extend(Kind::ALL.iter().map(|kind| Choice::new(kind.as_str(), kind_words(look.w, *kind))));
+        kinds.extend(Kind::ALL.iter().map(|kind| Choice::new(kind.as_str(), said(look.language, kind.words()))));
         vec![asked.fill(Input::select("kind", look.w.kind, kinds))]
     }
 
@@ -213,8 +191,8 @@ fn line(look: &Look, row: &RequestView) -> Line {
         id: row.id.to_string(),
         cells: vec![
             Cell::Link(href, moment(&row.made_at)),
-            Cell::Text(kind_words(w, row.kind).to_owned()),
-            Cell::Text(cause_words(w, row.cause).to_owned()),
+            Cell::Text(said(look.language, row.kind.words()).to_owned()),
+            Cell::Text(said(look.language, row.cause.words()).to_owned()),
             Cell::Two(row.object.clone(), field_words(w, &row.field).to_owned()),
             Cell::Two(purpose_words(w, row.purpose).to_owned(), row.case.clone()),
             Cell::Two(row.number.clone(), organisation(look.language, row).to_owned()),
@@ -275,8 +253,8 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         buttons.push(Button::Step(format!("/second/{id}/withdrawal"), w.second_withdraw.to_owned()));
     }
     let mut facts = vec![
-        fact(w.kind, kind_words(w, request.kind)),
-        fact(w.second_cause, cause_words(w, request.cause)),
+        fact(w.kind, said(shell.language, request.kind.words())),
+        fact(w.second_cause, said(shell.language, request.cause.words())),
         code(w.party, request.object.clone()),
         fact(w.field, field_words(w, &request.field)),
         fact(w.purpose, purpose_words(w, request.purpose)),

@@ -83,7 +83,7 @@ fn row(state: State) -> [Option<State>; 4] {
 #[test]
 fn every_state_meets_every_step() {
     let good = good();
-    for state in State::ALL {
+    for state in State::ALL.iter().copied() {
         for (step, wanted) in steps(&good).into_iter().zip(row(state)) {
             let got = request(state).decide(step, ALL_STAND, NOW);
             match wanted {
@@ -144,7 +144,7 @@ fn an_approval_serves_its_requester_its_act_and_its_thing() {
 #[test]
 fn codes_and_names_survive_the_store() {
     for state in State::ALL {
-        assert_eq!(State::from_i64(state as i64), Some(state));
+        assert_eq!(State::from_i64(*state as i64), Some(*state));
     }
     for kind in Kind::ALL {
         assert_eq!(Kind::parse(kind.as_str()), Some(*kind));

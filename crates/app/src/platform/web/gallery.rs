@@ -374,6 +374,8 @@ fn lists(w: &'static Words) -> Vec<Shelf> {
         acts: vec![BatchAct::new("claim", w.claim), BatchAct { danger: true, ..BatchAct::new("reject", w.reject) }],
         kept: Vec::new(),
         all: (12_586, false),
+        chosen: std::collections::BTreeSet::new(),
+        everything: false,
     };
     let worked = Table {
         state: Some(state.clone()),

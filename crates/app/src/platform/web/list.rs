@@ -9,8 +9,8 @@ use futures_util::future::{BoxFuture, ready};
 use jiff::civil::Date;
 
 use super::{
-    form::Input,
-    page,
+    form::{Input, notice},
+    page, page_refused,
     pages::{ListPage, Section},
     parts::{Card, Empty, Tabs},
     shell::Shell,
@@ -237,6 +237,14 @@ pub trait Listing: Send + Sync {
     fn acts(&self, _look: &Look) -> Vec<BatchAct> {
         Vec::new()
     }
+    /// Refuses what an act was asked with and no line could take: a field that is missing or not of its form, by name. Asked before the first line
+    /// is touched.
+    ///
+    /// # Errors
+    /// What is wrong, once for all lines.
+    fn ready(&self, _look: &Look, _act: &str, _form: &Fields) -> Result<()> {
+        Ok(())
+    }
     /// Does one act to one line, as the line's own button would: with its guards and its audit entry. `act` is one of [`Listing::acts`], which
     /// was asked again for this person just before.
     ///
@@ -362,6 +370,8 @@ fn table(listing: &dyn Listing, look: &Look, asked: &Asked, mut lines: Vec<Line>
             acts,
             kept: vec![("list".into(), address.to_string())],
             all: (pager.total, pager.capped),
+            chosen: BTreeSet::new(),
+            everything: false,
         }),
         pager,
         empty: listing.empty(w, asked),
@@ -376,23 +386,60 @@ fn table(listing: &dyn Listing, look: &Look, asked: &Asked, mut lines: Vec<Line>
 /// As [`build`].
 pub async fn show(listing: &dyn Listing, app: &App, actor: &Actor, shell: Shell, uri: &Uri) -> Result<Response> {
     let look = Look::of(app, actor, &shell);
-    let asked = Asked::read(listing, uri);
-    let Built { search, views, table } = build(listing, &look, &asked).await?;
+    Ok(page(&whole(listing, &look, &Asked::read(listing, uri), shell).await?))
+}
+
+async fn whole(listing: &dyn Listing, look: &Look, asked: &Asked, shell: Shell) -> Result<ListPage> {
+    let Built { search, views, table } = build(listing, look, asked).await?;
     let w = look.w;
-    Ok(page(&ListPage {
+    Ok(ListPage {
         w,
         title: listing.title(w).to_owned(),
         lead: listing.lead(w).to_owned(),
-        cards: listing.cards(&look, &asked).await?,
-        tabs: listing.tabs(&look, &asked).await?,
+        cards: listing.cards(look, asked).await?,
+        tabs: listing.tabs(look, asked).await?,
         notice: None,
         // A list nobody can narrow down has no form for it.
         search: Some(search).filter(|search| !search.fields.is_empty()),
         views: Some(views),
         table,
-        sections: listing.sections(&look, &asked).await?,
+        sections: listing.sections(look, asked).await?,
         shell,
-    }))
+    })
+}
+
+/// A batch as it was sent.
+#[derive(Debug, Clone, Default)]
+pub struct Sent {
+    /// Ticked lines.
+    pub chosen: BTreeSet<String>,
+    /// All that match, instead.
+    pub everything: bool,
+    /// What was typed.
+    pub fields: Fields,
+}
+
+/// The list once more with a batch that was refused: its lines ticked, its fields filled, what is wrong beside the field it is about.
+///
+/// # Errors
+/// As [`build`].
+pub async fn refused(listing: &dyn Listing, look: &Look, asked: &Asked, shell: Shell, sent: Sent, problem: &Problem) -> Result<Response> {
+    let mut built = whole(listing, look, asked, shell).await?;
+    let Sent { chosen, everything, fields } = sent;
+    let mut inputs = Vec::new();
+    if let Some(batch) = &mut built.table.batch {
+        (batch.chosen, batch.everything) = (chosen, everything);
+        for act in &mut batch.acts {
+            let filled = act.fields.drain(..).map(|input| match fields.get(input.name) {
+                Some(value) => input.value(value.as_str()).check(Some(problem), look.language),
+                None => input.check(Some(problem), look.language),
+            });
+            act.fields = filled.collect();
+            inputs.extend(act.fields.iter().cloned());
+        }
+    }
+    built.notice = notice(Some(problem), &inputs, look.language);
+    Ok(page_refused(problem, &built))
 }
 
 #[cfg(test)]

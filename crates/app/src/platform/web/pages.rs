@@ -4,9 +4,10 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chuangsha_kernel::problem::{Language, Problem};
 
 use super::chart::Columns;
-use super::form::{Input, Notice, Wrong};
+use super::form::{Input, Notice, Wrong, notice};
 use super::parts::{Card, Facts, Tabs, Tag, Timeline};
 use super::shell::Shell;
 use super::table::{Search, Table};
@@ -165,6 +166,43 @@ pub struct Dialog {
 }
 
 impl HtmlSafe for Dialog {}
+
+/// 退回的步骤: what a step was asked with and why it was refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    /// Which step.
+    pub step: &'a str,
+    /// What was typed, by the names of the fields.
+    pub typed: &'a [(String, String)],
+    /// Why it was refused.
+    pub problem: &'a Problem,
+    /// Language of the page.
+    pub language: Language,
+}
+
+impl Dialog {
+    /// 办理步骤: one step on a case, asked for in a dialog of its own. Where this very step was just refused, the dialog is open again: filled as it
+    /// was, what is wrong beside its field, or above where it is about none.
+    pub fn step(name: &'static str, title: &str, mut form: FormPart, refused: Option<&Refused<'_>>) -> Self {
+        let refused = refused.filter(|refused| refused.step == name);
+        let fields = form.fields.into_iter().map(|input| {
+            let input = input.prefix(name);
+            let Some(Refused { typed, problem, language, .. }) = refused else { return input };
+            let value = typed.iter().find(|(key, _)| key == input.name).map(|(_, value)| value.clone());
+            match value {
+                Some(value) => input.value(value),
+                // A box that is not ticked is not sent.
+                None => input.value(""),
+            }
+            .check(Some(problem), *language)
+        });
+        form.fields = fields.collect();
+        if let Some(refused) = refused {
+            form.notice = notice(Some(refused.problem), &form.fields, refused.language);
+        }
+        Self { id: format!("step-{name}"), title: title.to_owned(), open: refused.is_some(), form: form.keep("step", name) }
+    }
+}
 
 /// A button of a detail page.
 #[derive(Debug, Clone)]

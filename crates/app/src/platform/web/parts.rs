@@ -3,7 +3,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 
-use crate::platform::words::Words;
+use crate::platform::words::{Words, fill};
 
 /// Weight of a status. Colour is never the only sign: each has its own shape and its words beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,3 +311,40 @@ impl HtmlSafe for Icon {}
 
 /// Words the templates of parts share are passed in; this alias keeps their signatures short.
 pub type W = &'static Words;
+
+/// 时长: a length of time as people say it, by its two largest units: `20 天 21 小时`, `2 h 7 min`, `47 s`. Milliseconds; nothing below a second.
+pub fn duration(w: &Words, ms: i64) -> String {
+    let seconds = ms.max(0) / 1_000;
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    let parts = match (days, hours, minutes) {
+        (0, 0, 0) => return fill(w.span_seconds, seconds),
+        (0, 0, minutes) => return fill(w.span_minutes, minutes),
+        (0, hours, minutes) => [(w.span_hours, hours), (w.span_minutes, minutes)],
+        (days, hours, _) => [(w.span_days, days), (w.span_hours, hours)],
+    };
+    parts.into_iter().filter(|(_, count)| *count > 0).map(|(word, count)| fill(word, count)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use chuangsha_kernel::problem::Language;
+
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_is_said_by_its_two_largest_units() {
+        let (zh, en) = (Words::of(Language::Chinese), Words::of(Language::English));
+        let (minute, hour, day) = (60_000, 3_600_000, 86_400_000);
+        for (ms, chinese, english) in [
+            (20 * day + 21 * hour + 59 * minute, "20 天 21 小时", "20 d 21 h"),
+            (3 * day + minute, "3 天", "3 d"),
+            (2 * hour + 7 * minute + 31_000, "2 小时 7 分", "2 h 7 min"),
+            (2 * hour, "2 小时", "2 h"),
+            (7 * minute + 31_000, "7 分", "7 min"),
+            (47_900, "47 秒", "47 s"),
+            (-5, "0 秒", "0 s"),
+        ] {
+            assert_eq!((duration(zh, ms).as_str(), duration(en, ms).as_str()), (chinese, english));
+        }
+    }
+}

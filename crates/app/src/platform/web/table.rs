@@ -1,5 +1,7 @@
 //! 高级表格: the list page. Search form above, toolbar, a real table with a caption that counts, 序号 first and 操作 last, pages below; the address holds the whole state.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use askama::filters::HtmlSafe;
 
@@ -306,6 +308,10 @@ pub struct Batch {
     pub kept: Vec<(String, String)>,
     /// How many match, and whether there are more than were counted.
     pub all: (u64, bool),
+    /// Ids of the lines that are ticked already: a form that was refused comes back as it was sent.
+    pub chosen: BTreeSet<String>,
+    /// All that match were asked for.
+    pub everything: bool,
 }
 
 /// One thing to do to many lines.

@@ -468,6 +468,8 @@ fn samples(language: Language) -> Vec<(&'static str, String)> {
                 acts: vec![super::table::BatchAct::new("retry", w.dead_retry)],
                 kept: Vec::new(),
                 all: (0, false),
+                chosen: std::collections::BTreeSet::new(),
+                everything: false,
             }),
             ..work_table(w)
         },

@@ -80,8 +80,10 @@ macro_rules! hotline_words {
             refund_second: "第二人审批", "Second person";
             warning: "预警", "Warning";
             warning_list: "投诉预警", "Warnings";
-            warnings_lead: "按每名被触达用户的投诉率与基线比较；一旦预警，该地市设为自动暂停的整治批次随即暂停。", "Complaints per customer touched, against the baseline. A warning pauses the campaigns of its city at once, where they are set to pause.";
+            warnings_lead: "按每名被触达用户的投诉率与基线比较；一旦预警，该地市、阶段、渠道的工单随即暂停（限设为自动暂停的批次），其余照常。", "Complaints per customer touched, against the baseline. A warning holds the cases of its city, stage and channel at once, in campaigns that let it; all others go on.";
             warning_cell: "阶段与渠道", "Stage and channel";
+            warning_about: "事由与网点", "Topic and outlet";
+            warning_people: "涉及人数", "People";
             warning_observed: "当日投诉", "Complaints that day";
             warning_expected: "按基线应有", "Expected";
             warning_touched: "近四周触达用户", "Customers touched, four weeks";
@@ -91,7 +93,9 @@ macro_rules! hotline_words {
             warning_promise_lead: "每 100 格·年至多 {} 次", "At most {} in 100 cell-years";
             warning_opened: "预警时间", "Raised";
             warning_end: "处置", "Deal with it";
-            warning_end_lead: "写明原因与处置；被暂停的批次由其负责人恢复。", "Say the cause and what was done. Whoever runs a paused campaign sets it going again.";
+            warning_end_lead: "写明原因与处置；被暂停的工单随即继续。", "Say the cause and what was done. The cases it holds go on at once.";
+            warning_paused: "暂停的阶段与渠道", "Held stages and channels";
+            warning_paused_none: "未暂停：投诉不涉及整治阶段，或预警已处置", "None: the complaints are about no stage, or the warning is dealt with";
             warning_cause: "原因与处置", "Cause and what was done";
             alert_warnings: "{} 条投诉预警未处置", "{} warnings of complaints open";
             alert_tickets: "{} 张工单超期", "{} tickets past their clock";

@@ -9,7 +9,7 @@ macro_rules! import_words {
             import_new: "导入文件", "Import a file";
             import_form_lead: "文件密封保存，导入后即销毁。更大的文件请用命令行 chuangsha import。", "The file is kept sealed and destroyed once it is in. For larger files use chuangsha import at the terminal.";
             import_file: "文件", "File";
-            import_file_hint: "CSV（UTF-8 或 GB18030）、XLSX 或 Parquet，首行为表头。", "CSV (UTF-8 or GB18030), XLSX or Parquet; the first row is the heading.";
+            import_file_hint: "CSV（UTF-8 或 GB18030）、XLSX 或 Parquet，首行为表头：手机号码、姓名、证件类型、证件号码、地址、地市、渠道类型、入网日期等。", "CSV (UTF-8 or GB18030), XLSX or Parquet; the first row is the heading: number, name, document_kind, document_number, address, region, channel_kind, since and others.";
             import_mapping: "字段映射", "Mapping";
             import_mapping_hint: "TOML；留空则按常见中英文表头识别。", "TOML; left empty, the usual headings are known.";
             import_dry_run: "只试运行，不写入", "Only a trial: write nothing";
@@ -39,6 +39,7 @@ macro_rules! import_words {
             excess_most: "上限", "Limit";
             excess_outcome: "结果", "Outcome";
             excess_found: "发现时间", "Found";
+            excess_since: "入网 {}", "In service since {}";
             excess_open: "待核对", "Open";
             excess_settled: "已办结", "Settled";
             excess_keep: "保留", "Kept";

@@ -27,14 +27,6 @@ macro_rules! subscriber_words {
             second_use: "去使用", "Use it";
             second_empty: "没有申请", "No requests";
             second_empty_hint: "新的申请会出现在这里。", "New requests appear here.";
-            second_kind_reveal_field: "查看明文", "Show a field in clear";
-            second_kind_reveal_image: "查看影像", "Show an image";
-            second_kind_export_clear: "明文导出", "Export in clear";
-            second_cause_protected: "重点保护用户", "Protected subscriber";
-            second_cause_minor: "未成年人", "Under age";
-            second_cause_bulk: "一小时内查看人数过多", "Too many persons within an hour";
-            second_cause_far: "外省用户", "Other province";
-            second_cause_clear: "含明文", "In clear";
             second_state_pending: "待批", "Waiting";
             second_state_approved: "已批准", "Approved";
             second_state_refused: "已拒绝", "Refused";

@@ -59,8 +59,6 @@ macro_rules! suspension_words {
             suspension_detach_lead: "该号码不再登记在本人名下，名额释放；号码保持停机。", "The number leaves this person's name and count; it stays stopped.";
             suspension_end: "销号", "End the service";
             suspension_end_lead: "服务即刻终止，号码进入冷冻期；不可撤回。仅限欠费满期或异议已解绑的号码。", "The service ends at once and the number rests; this cannot be undone. Only for a bill unpaid for its time, or a disputed number that was detached.";
-            second_kind_emergency: "紧急复机", "Emergency restoration";
-            second_cause_emergency: "紧急复机", "Emergency restoration";
             suspension_emergency: "紧急复机", "Restore for an emergency";
             suspension_emergency_lead: "最长 72 小时，须另一单位的人批准；批准后回到此处以相同时长再次提交。到期自动恢复停机。", "72 hours at most, approved by somebody of another organisation. Once approved, send it here again with the same hours. The stop returns by itself.";
             suspension_hours: "时长（小时）", "Hours";

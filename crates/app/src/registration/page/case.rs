@@ -177,7 +177,7 @@ pub async fn case(look: &Look, asked: &Asked, id: OrderId, beside: Option<OrderI
         held: order.lease.as_ref().filter(|lease| lease.mine).map(|lease| Held {
             words: w.claimed_by_me.to_owned(),
             until_ms: app.clock.now().0 + lease.left_ms,
-            left: super::duration(lease.left_ms),
+            left: super::countdown(lease.left_ms),
         }),
         note: note(look, &order, way, passes),
         line: [

@@ -20,7 +20,7 @@ use crate::{
         failure::{Failure, Result},
         web::{
             form::Choice,
-            parts::{Tag, Tone},
+            parts::{Tag, Tone, duration},
             table::Cell,
         },
         words::Words,
@@ -240,19 +240,14 @@ pub fn party_words(w: &Words, role: &str) -> &'static str {
     }
 }
 
-/// Milliseconds as `2:07:31` or `07:31`; days where there are any.
-pub fn duration(ms: i64) -> String {
+/// Milliseconds as `09:48`: a lease that runs down before one's eyes.
+pub fn countdown(ms: i64) -> String {
     let seconds = ms.max(0) / 1_000;
-    let (days, hours, minutes, seconds) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    match (days, hours) {
-        (0, 0) => format!("{minutes:02}:{seconds:02}"),
-        (0, hours) => format!("{hours}:{minutes:02}:{seconds:02}"),
-        (days, hours) => format!("{days}d {hours:02}:{minutes:02}"),
-    }
+    format!("{:02}:{:02}", seconds / 60, seconds % 60)
 }
 
 /// How old against the clock: late is bad, from half of it on a warning.
-pub fn age(waited_ms: Option<i64>, due_ms: i64, overdue: bool) -> Cell {
+pub fn age(w: &Words, waited_ms: Option<i64>, due_ms: i64, overdue: bool) -> Cell {
     match waited_ms {
         None => Cell::Text("—".to_owned()),
         Some(ms) => {
@@ -263,7 +258,7 @@ pub fn age(waited_ms: Option<i64>, due_ms: i64, overdue: bool) -> Cell {
             } else {
                 Tone::Quiet
             };
-            Cell::Age(duration(ms), tone, String::new())
+            Cell::Age(duration(w, ms), tone, String::new())
         }
     }
 }
@@ -294,11 +289,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_is_told_in_the_largest_useful_unit() {
-        assert_eq!(duration(47_000), "00:47");
-        assert_eq!(duration(3_600_000 * 2 + 61_000), "2:01:01");
-        assert_eq!(duration(86_400_000 * 3 + 3_600_000), "3d 01:00");
-        assert_eq!(duration(-5), "00:00");
+    fn a_lease_runs_down_in_minutes_and_seconds() {
+        assert_eq!([588_000, 47_000, 0, -5].map(countdown), ["09:48", "00:47", "00:00", "00:00"]);
     }
 
     #[test]

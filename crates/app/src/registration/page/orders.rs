@@ -31,12 +31,12 @@ use crate::{
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
             pages::{Button, DetailPage, Dialog, FormPart, Picture, Section},
-            parts::{Empty, Fact, Facts, Moment, Tab, Tabs, Tag, Timeline, Tone, Value, code, fact},
+            parts::{Fact, Facts, Moment, Tab, Tabs, Tag, Timeline, Tone, Value, code, fact},
             see_other,
             shell::Shell,
             table::{Act, Address, Cell, Column, Line, Table, Tool},
         },
-        words::{Words, fill},
+        words::{Words, fill, said},
     },
     registration::{
         Refusal, audit_desk, desk, offline,
@@ -185,7 +185,7 @@ fn line(look: &Look, row: &RowView, due_ms: i64) -> Line {
             Cell::Code(row.number.clone()),
             Cell::Two(row.channel.clone(), format!("{kind} · {}", region_name(&look.app, look.language, &row.region))),
             Cell::Tag(state_tag(w, row.state)),
-            match age(row.waited_ms, due_ms, row.overdue) {
+            match age(w, row.waited_ms, due_ms, row.overdue) {
                 Cell::Age(text, tone, _) if waiting => Cell::Age(text, tone, row.submitted_at.as_deref().map(moment).unwrap_or_default()),
                 _ => Cell::Text("—".to_owned()),
             },
@@ -296,8 +296,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: OrderId, tab: &str, 
                 let dialog = reveal::page::for_pictures(w, language, &format!("/orders/{id}/images/second"), tried);
                 buttons.push(Button::Dialog(dialog.id.clone(), dialog.title.clone()));
                 dialogs.push(dialog);
-                let facts =
-                    vec![fact(w.second_cause, second::page::cause_words(w, cause)), fact(w.second_pictures, w.second_pictures_lead)];
+                let facts = vec![fact(w.second_cause, said(language, cause.words())), fact(w.second_pictures, w.second_pictures_lead)];
                 sections.insert(0, Section::Facts(w.second_request.to_owned(), Facts { facts }));
             }
             sections
@@ -389,14 +388,12 @@ async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &
         ));
         let same = view::same_person(app, actor, id).await?;
         if !same.is_empty() {
-            let table = Table {
+            let table = Table::within(
                 w,
-                id: "same".into(),
-                caption: w.same_person.to_owned(),
-                columns: [w.order_code, w.number, w.outlet, w.status, w.created].into_iter().map(Column::new).collect(),
-                pager: crate::platform::web::table::Pager::single(same.len()),
-                lines: same
-                    .iter()
+                "same",
+                w.same_person,
+                [w.order_code, w.number, w.outlet, w.status, w.created].into_iter().map(Column::new).collect(),
+                same.iter()
                     .map(|row| Line {
                         id: row.id.to_string(),
                         cells: vec![
@@ -409,11 +406,8 @@ async fn overview(app: &App, actor: &Actor, shell: &Shell, id: OrderId, order: &
                         current: false,
                     })
                     .collect(),
-                empty: Empty { title: w.none_yet.to_owned(), hint: String::new(), action: None },
-                tools: Vec::new(),
-                batch: None,
-                state: None,
-            };
+                w.none_yet,
+            );
             sections.push(Section::Table(Box::new(table)));
         }
     }
@@ -477,12 +471,12 @@ fn tone_of(state: State) -> Tone {
 
 /// 访问记录: who looked at what, and why.
 fn access(w: &'static Words, looks: &[&Seen]) -> Table {
-    Table {
+    Table::within(
         w,
-        id: "access".into(),
-        caption: w.tab_access.to_owned(),
-        columns: [w.time, w.staff_number, w.what, w.field, w.note, w.from_network, w.audit_sequence].into_iter().map(Column::new).collect(),
-        lines: looks
+        "access",
+        w.tab_access,
+        [w.time, w.staff_number, w.what, w.field, w.note, w.from_network, w.audit_sequence].into_iter().map(Column::new).collect(),
+        looks
             .iter()
             .rev()
             .map(|look| Line {
@@ -499,12 +493,8 @@ fn access(w: &'static Words, looks: &[&Seen]) -> Table {
                 current: false,
             })
             .collect(),
-        pager: crate::platform::web::table::Pager::single(looks.len()),
-        empty: Empty { title: w.access_empty.to_owned(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+        w.access_empty,
+    )
 }
 
 /// `holder.document_number` or `live_photo` in words.

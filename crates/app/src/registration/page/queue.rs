@@ -18,6 +18,7 @@ use crate::{
     platform::{
         actor::Actor,
         failure::{Failure, Result},
+        jobs::code::FIELD_MISSING,
         web::{
             form::{Input, Kind},
             list::{Asked, Fields, Found, Listing, Look, Window},
@@ -212,6 +213,15 @@ impl Listing for Queue {
         acts
     }
 
+    fn ready(&self, _look: &Look, act: &str, form: &Fields) -> Result<()> {
+        match act {
+            "assign" if form.get("assignee").is_none_or(|number| number.trim().is_empty()) => {
+                Err(Problem::new(&FIELD_MISSING).field("assignee").into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn apply<'a>(&'a self, look: &'a Look, act: &'a str, form: &'a Fields, id: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let (app, actor, id) = (&look.app, &look.actor, order_id(id)?);
@@ -258,7 +268,7 @@ fn line(look: &Look, address: &Address, queue: &str, row: &RowView, due_ms: i64)
                 row.code.clone(),
                 format!("{} · {}", product_words(w, row.product), way_words(w, row.mode, row.reregistration)),
             ),
-            age(row.waited_ms, due_ms, row.overdue),
+            age(w, row.waited_ms, due_ms, row.overdue),
             Cell::Tag(risk_tag(w, row.risk)),
             Cell::Two(row.channel.clone(), format!("{kind} · {}", region_name(&look.app, look.language, &row.region))),
             match (&row.held_by, row.held_by_me) {

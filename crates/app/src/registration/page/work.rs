@@ -35,15 +35,16 @@ use super::{
     state_tag,
 };
 use crate::{
-    App, channels,
+    App,
+    channels::{self, plan},
     platform::{
         actor::Actor,
         failure::Result,
         web::{
             list::Look,
             page,
-            parts::{Empty, Tag, Tone},
-            table::{Act, Cell, Column, Line, Pager, thousands},
+            parts::{Empty, Tag, Tone, duration},
+            table::{Act, Cell, Column, Line, thousands},
         },
     },
     registration::{
@@ -139,18 +140,9 @@ async fn my_work(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Respons
     }
     let tools = if actor.could(&app, Action::OrderReserve) { vec![("/capture".to_owned(), w.capture_new.to_owned())] } else { Vec::new() };
     let lines = rows.into_iter().map(|(row, act)| line(w, &row, act, due_ms)).collect::<Vec<_>>();
-    let table = Table {
-        w,
-        id: "work".into(),
-        caption: w.work_mine.into(),
-        columns: [w.order_code, w.product_kind, w.outlet, w.waited, w.status, w.held_by, w.actions].into_iter().map(Column::new).collect(),
-        pager: Pager::single(lines.len()),
-        lines,
-        empty: Empty { title: w.work_empty.into(), hint: w.work_empty_hint.into(), action: None },
-        tools,
-        batch: None,
-        state: None,
-    };
+    let columns = [w.order_code, w.product_kind, w.outlet, w.waited, w.status, w.held_by, w.actions].map(Column::new).into();
+    let empty = Empty { title: w.work_empty.into(), hint: w.work_empty_hint.into(), action: None };
+    let table = Table { empty, tools, ..Table::within(w, "work", w.work_mine, columns, lines, w.work_empty) };
     let others = others(&Look::of(&app, &actor, &shell)).await?;
     Ok(page(&MyWork { w, shell, lead: w.my_work_lead.into(), cards, table, others }))
 }
@@ -160,18 +152,10 @@ async fn others(look: &Look) -> Result<Vec<Table>> {
     let (app, actor, w) = (&look.app, &look.actor, look.w);
     let now = app.clock.now();
     let table = |id: &str, caption: &str, lines: Vec<Line>, all: String| Table {
-        w,
-        id: id.to_owned(),
-        caption: caption.to_owned(),
-        columns: [w.name, w.status, w.waited, w.actions].into_iter().map(Column::new).collect(),
-        pager: Pager::single(lines.len()),
-        lines,
-        empty: Empty { title: w.work_empty.into(), hint: String::new(), action: None },
         tools: vec![(all, w.all.to_owned())],
-        batch: None,
-        state: None,
+        ..Table::within(w, id, caption, [w.name, w.status, w.waited, w.actions].map(Column::new).into(), lines, w.work_empty)
     };
-    let age_of = |since: Timestamp| Cell::Age(super::duration(now.0 - since.0), Tone::Quiet, since.display());
+    let age_of = |since: Timestamp| Cell::Age(duration(w, now.0 - since.0), Tone::Quiet, since.display());
     let mut tables = Vec::new();
     if actor.could(app, Action::NetworkRetry) {
         let dead = app.read(|tx| Ok(outbox::list_dead(tx, "network", None, SHOWN)?)).await?;
@@ -186,6 +170,22 @@ async fn others(look: &Look) -> Result<Vec<Table>> {
             current: false,
         };
         tables.push(table("dead", w.menu_network, dead.iter().map(line).collect(), "/network".to_owned()));
+    }
+    if actor.could(app, Action::ChannelVisit) {
+        let states = vec![plan::State::Planned, plan::State::Missed];
+        let filter = plan::Filter { states, staff: Some(actor.staff), until: Some(now.day()), limit: SHOWN, ..plan::Filter::default() };
+        let mine = plan::list(app, actor, filter).await?;
+        let line = |one: &plan::Listed| Line {
+            id: one.plan.id.to_string(),
+            cells: vec![
+                Cell::Two(one.code.clone(), said(look.language, &one.zh, &one.en).to_owned()),
+                Cell::Tag(plan::page::state_tag(look.language, one.plan.state)),
+                age_of(Timestamp::start_of(one.plan.day)),
+                Cell::Actions(vec![Act::page(w.open, &one.code, format!("/visits/{}", one.plan.id)).primary()]),
+            ],
+            current: false,
+        };
+        tables.push(table("visits", w.visit_plans, mine.iter().map(line).collect(), "/visits?mine=yes".to_owned()));
     }
     for (state, action) in [(channels::State::Applied, Action::ChannelAdmit), (channels::State::Warned, Action::ChannelPenalise)] {
         if actor.could(app, action) && actor.could(app, Action::ChannelView) {
@@ -235,7 +235,7 @@ fn line(w: &'static Words, row: &RowView, act: Act, due_ms: i64) -> Line {
             Cell::Link(format!("/orders/{}", row.id), row.code.clone()),
             Cell::Two(product_words(w, row.product).to_owned(), mode_words(w, row.mode).to_owned()),
             Cell::Two(row.channel.clone(), kind.to_owned()),
-            age(row.waited_ms, due_ms, row.overdue),
+            age(w, row.waited_ms, due_ms, row.overdue),
             Cell::Tag(state_tag(w, row.state)),
             Cell::Text(if row.held_by_me { w.held_by_me.to_owned() } else { "—".to_owned() }),
             Cell::Actions(vec![act]),

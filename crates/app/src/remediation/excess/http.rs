@@ -12,6 +12,7 @@ use crate::{
     App,
     platform::{
         actor::Actor,
+        edge::cursor::{one_of, rows},
         failure::{Result, refuse},
         people::http::Body,
     },
@@ -86,11 +87,8 @@ pub struct ExcessQuery {
 /// Persons with too many numbers, the first found first.
 #[utoipa::path(get, path = "/excess-numbers", tag = "excess", params(ExcessQuery), responses((status = 200, body = Vec<CaseView>)))]
 async fn list(Of(app): Of<App>, actor: Actor, Query(query): Query<ExcessQuery>) -> Result<Json<Vec<CaseView>>> {
-    let state = match query.state.as_str() {
-        "" => None,
-        text => Some(State::parse(text).ok_or_else(|| refuse(Refusal::FieldInvalid("state")))?),
-    };
-    let filter = table::Filter { region: query.region, state, after: query.after, limit: query.limit.unwrap_or(50).clamp(1, 1_000) };
+    let state = one_of(&query.state, State::parse, || refuse(Refusal::FieldInvalid("state")))?;
+    let filter = table::Filter { region: query.region, state, after: query.after, limit: rows(query.limit) };
     let (cases, _) = super::list(&app, &actor, filter, false).await?;
     Ok(Json(cases.iter().map(CaseView::from).collect()))
 }

@@ -125,7 +125,7 @@ fn tag(w: &Words, state: State) -> Tag {
 /// The person is nobody's business in a list: a case is known by the end of its number.
 fn name(case: &Case) -> String {
     let id = case.id.simple().to_string();
-    format!("…{}", id.chars().skip(24).collect::<String>())
+    id.chars().skip(20).collect::<String>().to_uppercase()
 }
 
 fn outcome(w: &Words, case: &Case) -> String {
@@ -211,9 +211,10 @@ async fn detail(
         let mut part = FormPart::new(w, format!("/excess/{id}/settlement"), w.excess_settle, Vec::new())
             .lead(fill(if case.numbers > case.most { w.excess_form_lead } else { w.excess_reverify_lead }, seen.limit));
         for ((held, number), field) in seen.numbers.iter().zip(FIELDS) {
-            let label = format!("{number} · {} · {}", region_name(app, language, &held.region), held.since.day());
+            let label = format!("{number} · {}", region_name(app, language, &held.region));
+            let since = fill(w.excess_since, held.since.day());
             let answers = std::iter::once(Choice::new("", w.choose)).chain(Said::ALL.map(|one| Choice::new(one.as_str(), said(w, one))));
-            fields.push(Input::select(field, label, answers.collect()).required().value(value(field).to_owned()));
+            fields.push(Input::select(field, label, answers.collect()).required().hint(since).value(value(field).to_owned()));
             part = part.keep(&format!("{field}.id"), held.id);
         }
         fields.push(
@@ -229,7 +230,7 @@ async fn detail(
     }
     Ok(DetailPage {
         w,
-        title: name(case),
+        title: format!("{} {}", w.excess_case, name(case)),
         trail: vec![(w.menu_excess.to_owned(), "/excess".to_owned())],
         tags: vec![tag(w, case.state)],
         lead: w.excess_lead.to_owned(),

@@ -24,7 +24,7 @@ use crate::{
     App,
     platform::{
         actor::Actor,
-        edge::body,
+        edge::{body, cursor::rows},
         failure::{
             Result,
             code::{BODY_INVALID, REQUEST_INVALID},
@@ -174,7 +174,7 @@ async fn list(Of(app): Of<App>, actor: Actor, Query(query): Query<ImportQuery>) 
         "" => "",
         text => State::parse(text).ok_or_else(|| Problem::new(&REQUEST_INVALID).field("state"))?.as_str(),
     };
-    let (runs, _) = desk::list(&app, &actor, state, query.after, query.limit.unwrap_or(50).clamp(1, 1_000), false).await?;
+    let (runs, _) = desk::list(&app, &actor, state, query.after, rows(query.limit), false).await?;
     Ok(Json(runs.iter().map(ImportView::from).collect()))
 }
 
@@ -265,13 +265,12 @@ pub struct RejectQuery {
 #[utoipa::path(get, path = "/imports/{id}/rejects", tag = "imports", params(("id" = Uuid, Path), RejectQuery), responses((status = 200, body = Vec<RejectView>)))]
 async fn refused(Of(app): Of<App>, actor: Actor, Path(id): Path<Uuid>, Query(query): Query<RejectQuery>) -> Result<Json<Vec<RejectView>>> {
     let run = desk::find(&app, &actor, id).await?.id;
-    let limit = query.limit.unwrap_or(50).clamp(1, 1_000);
-    let rows = app.read(move |tx| table::rejects(tx, run, query.after, limit)).await?;
+    let found = app.read(move |tx| table::rejects(tx, run, query.after, rows(query.limit))).await?;
     let view = |(row, field, code, data): (i64, String, String, String)| {
         let data = serde_json::from_str(&data).unwrap_or_default();
         reject(row.max(0).unsigned_abs(), field, &code, rejects::problem(&code, &data).as_ref())
     };
-    Ok(Json(rows.into_iter().map(view).collect()))
+    Ok(Json(found.into_iter().map(view).collect()))
 }
 
 /// Stops an import where it is: what landed stays, the file is destroyed.

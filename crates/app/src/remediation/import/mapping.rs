@@ -27,6 +27,11 @@ macro_rules! fields {
                 match self { $(Self::$name => $text),* }
             }
 
+            /// In words: its Chinese heading, its English name.
+            pub fn words(self) -> (&'static str, String) {
+                (self.headings().first().copied().unwrap_or_default(), self.as_str().replace('_', " "))
+            }
+
             /// Headings it is known by, lower case and without spaces.
             const fn headings(self) -> &'static [&'static str] {
                 match self { $(Self::$name => &[$($heading),*]),* }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{
     code, desk,
     desk::Sent,
+    mapping::Field as Wanted,
     rejects::{self, Sheet},
     row::Reject,
     run::Report,
@@ -291,6 +292,15 @@ fn weighed(w: &'static Words, language: Language, report: &Report, first: &[Reje
     sections
 }
 
+/// A field in words; a dash where it is the row as a whole.
+fn field_words(language: Language, field: &str) -> String {
+    match Wanted::ALL.into_iter().find(|known| known.as_str() == field).map(Wanted::words) {
+        Some((zh, _)) if language == Language::Chinese => zh.to_owned(),
+        Some((_, en)) => en,
+        None => "—".to_owned(),
+    }
+}
+
 /// Rows that were refused: which, in which field, why, what to do.
 fn told(w: &'static Words, language: Language, rows: impl Iterator<Item = (u64, String, Option<Problem>)>, total: u64) -> Table {
     let lines: Vec<Line> = rows
@@ -298,7 +308,7 @@ fn told(w: &'static Words, language: Language, rows: impl Iterator<Item = (u64, 
             id: row.to_string(),
             cells: vec![
                 Cell::Number(row.to_string()),
-                Cell::Code(field),
+                Cell::Text(field_words(language, &field)),
                 Cell::Text(problem.as_ref().map(|problem| problem.title(language)).unwrap_or_default()),
                 Cell::Text(problem.as_ref().map(|problem| problem.remedy(language)).unwrap_or_default()),
             ],

@@ -8,15 +8,17 @@ use axum::{
     response::Response,
 };
 use chuangsha_kernel::{
-    problem::{Language, Problem, Refuse},
+    problem::Language,
     role::Action,
-    rulebook::Place,
-    time::{DAY_MS, HOUR_MS},
+    rulebook::{ChannelKind, Place},
+    time::DAY_MS,
 };
 use uuid::Uuid;
 
 use super::campaigns::read_targets;
-use super::{Pairs, choices, count, detail, kind_words, number, parts, plain_table, read_id, runs_tag, said, value, whole_region};
+use super::{
+    Pairs, choices, count, detail, kind_words, number, parts, plain_table, read_id, runs_tag, said, unless_open, value, whole_region,
+};
 use crate::{
     App,
     platform::{
@@ -27,20 +29,21 @@ use crate::{
             form::{Input, Kind as Field},
             frame::shown,
             page, page_refused,
-            pages::{Button, DetailPage, Dialog, FormPart, Section},
-            parts::{Fact, Facts, Tag, Tone, Value, code, fact, status},
+            pages::{Button, DetailPage, Dialog, FormPart, Refused, Section},
+            parts::{Fact, Facts, Tag, Tone, Value, code, duration, fact, status},
             see_other,
             shell::Shell,
             table::{Cell, Column, Line, Table},
         },
-        words::Words,
+        words::{Words, fill},
     },
+    registration::page::{channel_words, city_choices},
     remediation::{
         Refusal,
         campaign::{self, Publicity, State as Runs},
-        case::{Ladder, State},
+        case::{Ladder, Stage, State, Wait},
         clock::Simulation,
-        desk::{self, Whole},
+        desk::{self, StageInput, Whole},
         http,
         kind::Kind,
         table::{Count, metric},
@@ -58,7 +61,7 @@ fn campaign_page(
     shell: Shell,
     whole: &Whole,
     simulated: Option<(i64, &Simulation)>,
-    problem: Option<&Problem>,
+    refused: Option<&Refused<'_>>,
 ) -> DetailPage {
     let (w, language, of) = (shell.w, shell.language, &whole.campaign);
     let manages = actor.could(app, Action::RemediationManage);
@@ -75,12 +78,15 @@ fn campaign_page(
         }
     }
     sections.push(Section::Facts(w.remediation_progress.to_owned(), Facts { facts: progress(app, w, language, whole) }));
-    sections.push(Section::Facts(w.remediation_rules.to_owned(), Facts { facts: rules(app, w, language, whole) }));
+    if !whole.pauses.is_empty() {
+        sections.push(Section::Table(Box::new(paused(app, w, language, whole))));
+    }
+    sections.push(Section::Facts(w.remediation_rules.to_owned(), Facts { facts: rules(app, w, whole) }));
     sections.push(Section::Table(Box::new(by_kind(w, whole))));
     sections.push(Section::Table(Box::new(by_region(app, w, language, whole))));
     sections.push(Section::Table(Box::new(plan_table(app, w, language, whole))));
-    let dialogs = if manages { campaign_dialogs(w, language, whole) } else { Vec::new() };
-    let mut built = detail(shell, of.name.clone(), sections, problem);
+    let dialogs = if manages { campaign_dialogs(app, w, language, whole, refused) } else { Vec::new() };
+    let mut built = detail(shell, of.name.clone(), sections, unless_open(&dialogs, refused));
     built.tags = vec![runs_tag(language, of.state)];
     built.lead = format!("{} · {} → {}", whole_region(app, language, w, &of.region), of.from, of.until);
     built.buttons = dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect();
@@ -98,6 +104,7 @@ fn simulation_facts(w: &'static Words, one: &Simulation) -> Vec<Fact> {
         fact(w.remediation_in_scope, count(one.in_scope)),
         fact(w.remediation_claimed, count(one.claimed)),
         fact(w.remediation_protected, count(one.protected)),
+        fact(w.remediation_paused_lines, count(one.paused)),
         fact(w.remediation_touches, count(one.touches)),
         fact(w.remediation_stops_before_30, count(one.stops_before_day_30)),
         fact(w.remediation_first_stop_day, one.first_stop_day.to_string()),
@@ -140,6 +147,10 @@ fn progress(app: &App, w: &'static Words, language: Language, whole: &Whole) -> 
         ),
         link(w.remediation_cases, format!("/remediation/cases?campaign={}", whole.campaign.id), count(all)),
     ];
+    if whole.waiting > 0 {
+        let cases = format!("/remediation/cases?campaign={}&wait={}", whole.campaign.id, Wait::Warning.as_str());
+        facts.push(link(w.remediation_waiting, cases, count(whole.waiting)));
+    }
     if whole.campaign.state == Runs::Paused {
         facts.push(status(w.remediation_pause_reason, Tag::new(Tone::Warning, whole.campaign.pause_reason.clone())));
     }
@@ -153,6 +164,28 @@ fn progress(app: &App, w: &'static Words, language: Language, whole: &Whole) -> 
         ));
     }
     facts
+}
+
+/// What early warnings hold of it (R-HOT-4), each with the warning that is to be dealt with.
+fn paused(app: &App, w: &'static Words, language: Language, whole: &Whole) -> Table {
+    let lines = whole
+        .pauses
+        .iter()
+        .enumerate()
+        .map(|(index, one)| Line {
+            id: format!("paused-{index}"),
+            cells: vec![
+                Cell::Text(whole_region(app, language, w, &one.cell.region)),
+                Cell::Text(said(language, one.cell.stage.words()).to_owned()),
+                Cell::Text(ChannelKind::from_i64(one.cell.channel_kind).map_or("—", |kind| channel_words(w, kind)).to_owned()),
+                Cell::Code(one.since.display()),
+                Cell::Link(format!("/warnings/{}", one.warning), w.warning.to_owned()),
+            ],
+            current: false,
+        })
+        .collect();
+    let columns = [w.region, w.remediation_stage, w.channel, w.remediation_since, w.warning].map(Column::new).into();
+    plain_table(w, "paused", w.remediation_paused_cells, columns, lines)
 }
 
 fn by_kind(w: &'static Words, whole: &Whole) -> Table {
@@ -169,7 +202,7 @@ fn by_kind(w: &'static Words, whole: &Whole) -> Table {
         Column::number(w.remediation_held),
         Column::number(w.remediation_complaints),
         Column::number(w.remediation_restored),
-        Column::new(w.remediation_rate),
+        Column::number(w.remediation_rate),
     ];
     let lines = Kind::ALL
         .iter()
@@ -216,7 +249,7 @@ fn per_mille(part: i64, all: i64) -> String {
 }
 
 /// What the packs ask of each line on its way, as they hold today in the campaign's region; a year without its holidays is said here.
-fn rules(app: &App, w: &'static Words, language: Language, whole: &Whole) -> Vec<Fact> {
+fn rules(app: &App, w: &'static Words, whole: &Whole) -> Vec<Fact> {
     let now = app.clock.now();
     let mut facts = Vec::new();
     if let Ok(ladder) = Ladder::read(&app.rules, &whole.campaign.region, now) {
@@ -224,11 +257,12 @@ fn rules(app: &App, w: &'static Words, language: Language, whole: &Whole) -> Vec
         let (last, call) = (days(ladder.sms_interval) * (ladder.sms_most - 1), days(ladder.call_after));
         let messages: Vec<String> = (0..ladder.sms_most).map(|nth| format!("D{}", nth * days(ladder.sms_interval))).collect();
         facts.push(fact(w.remediation_rule_messages, messages.join(" / ")));
-        facts.push(fact(w.remediation_rule_call, format!("D{} · ≤ {}", last + call, ladder.call_most)));
-        facts.push(fact(w.remediation_rule_stop, format!("≥ D{} + {} h", days(ladder.first_deadline), ladder.warning / HOUR_MS)));
-        facts.push(fact(w.remediation_rule_double, format!("+ {} d", days(ladder.single_stop))));
-        facts.push(fact(w.remediation_rule_window, format!("{} d", days(ladder.window))));
-        facts.push(fact(w.remediation_rule_cancel, format!("+ {} d", days(ladder.final_notice))));
+        facts.push(fact(w.remediation_rule_call, format!("D{} · {}", last + call, fill(w.remediation_at_most, ladder.call_most))));
+        let stop = format!("≥ D{} + {}", days(ladder.first_deadline), duration(w, ladder.warning));
+        facts.push(fact(w.remediation_rule_stop, stop));
+        facts.push(fact(w.remediation_rule_double, duration(w, ladder.single_stop)));
+        facts.push(fact(w.remediation_rule_window, duration(w, ladder.window)));
+        facts.push(fact(w.remediation_rule_cancel, duration(w, ladder.final_notice)));
     }
     let place = Place::region(&whole.campaign.region);
     let hours = |id: &str| {
@@ -241,11 +275,7 @@ fn rules(app: &App, w: &'static Words, language: Language, whole: &Whole) -> Vec
     if whole.campaign.state != Runs::Ended
         && let Some(missing) = app.calendar().missing(now.day(), whole.campaign.until)
     {
-        let problem = missing.problem();
-        facts.push(status(
-            w.remediation_calendar,
-            Tag::new(Tone::Warning, format!("{} {}", problem.title(language), problem.remedy(language))),
-        ));
+        facts.push(status(w.remediation_calendar, Tag::new(Tone::Warning, fill(w.remediation_calendar_missing, missing.0))));
     }
     facts
 }
@@ -298,7 +328,7 @@ fn by_region(app: &App, w: &'static Words, language: Language, whole: &Whole) ->
         Column::number(w.remediation_restored),
         Column::number(w.remediation_stopped),
         Column::number(w.remediation_complaints),
-        Column::new(w.remediation_rate),
+        Column::number(w.remediation_rate),
         Column::new(w.remediation_planned),
     ];
     plain_table(w, "regions", w.remediation_by_region, columns, lines)
@@ -336,35 +366,35 @@ fn plan_table(app: &App, w: &'static Words, language: Language, whole: &Whole) -
     plain_table(w, "plan", w.remediation_plan, columns, lines)
 }
 
-fn campaign_dialogs(w: &'static Words, language: Language, whole: &Whole) -> Vec<Dialog> {
+fn campaign_dialogs(app: &App, w: &'static Words, language: Language, whole: &Whole, refused: Option<&Refused<'_>>) -> Vec<Dialog> {
     let of = &whole.campaign;
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, title: &str, fields: Vec<Input>, danger: bool| {
-        let form = FormPart::new(w, format!("/remediation/{}/steps", of.id), title, fields).keep("step", name).keep("version", of.version);
-        let form = if danger { form.danger() } else { form };
-        dialogs.push(Dialog { id: format!("step-{name}"), title: title.to_owned(), open: false, form });
+        let form = FormPart::new(w, format!("/remediation/{}/steps", of.id), title, fields).keep("version", of.version);
+        let form = if name == "plan" { form.keep("campaign_until", of.until) } else { form };
+        dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
-    let words = |prefix: &'static str| Input::new("words", w.note, Field::Area).longest(200).wide().prefix(prefix);
+    let words = || Input::new("words", w.note, Field::Area).longest(200).wide();
     match of.state {
-        Runs::Draft => add("start", w.remediation_start, vec![words("start")], false),
+        Runs::Draft => add("start", w.remediation_start, vec![words()], false),
         Runs::Running => {
-            add("pause", w.remediation_pause, vec![words("pause").required()], false);
             add(
                 "simulate",
                 w.remediation_simulate,
-                vec![Input::text("size", w.remediation_size).required().inputmode("numeric").value("500").prefix("simulate")],
+                vec![Input::text("size", w.remediation_size).required().inputmode("numeric").value("500")],
                 false,
             );
+            add("pause", w.remediation_pause, vec![words().required()], false);
         }
-        Runs::Paused => add("resume", w.remediation_resume, vec![words("resume")], false),
+        Runs::Paused => add("resume", w.remediation_resume, vec![words()], false),
         Runs::Ended => return dialogs,
     }
     add(
         "parcel",
         w.remediation_parcel,
         vec![
-            Input::text("staff", w.remediation_staff).required().hint(w.remediation_staff_hint).wide().prefix("parcel"),
-            Input::text("each", w.remediation_each).required().inputmode("numeric").value("50").prefix("parcel"),
+            Input::text("staff", w.remediation_staff).required().hint(w.remediation_staff_hint).wide(),
+            Input::text("each", w.remediation_each).required().inputmode("numeric").value("50"),
         ],
         false,
     );
@@ -373,22 +403,29 @@ fn campaign_dialogs(w: &'static Words, language: Language, whole: &Whole) -> Vec
         "publicise",
         w.remediation_publicise,
         vec![
-            Input::select("kind", w.kind, kinds).prefix("publicise"),
-            Input::text("pieces", w.remediation_pieces).required().inputmode("numeric").prefix("publicise"),
-            Input::text("place", w.remediation_place).required().longest(80).wide().prefix("publicise"),
+            Input::select("kind", w.kind, kinds),
+            Input::text("pieces", w.remediation_pieces).required().inputmode("numeric"),
+            Input::text("place", w.remediation_place).required().longest(80).wide(),
         ],
         false,
     );
     add(
         "targets",
         w.remediation_targets,
-        vec![
-            Input::text("targets", w.remediation_targets).required().hint(w.remediation_targets_hint).wide().prefix("targets"),
-            words("targets").required(),
-        ],
+        vec![Input::text("targets", w.remediation_targets).required().hint(w.remediation_targets_hint).wide(), words().required()],
         false,
     );
-    add("end", w.remediation_end, vec![words("end").required()], true);
+    // A campaign of one city has the general plan alone.
+    if of.region.len() < 6 {
+        let mut cities = city_choices(app, language, w, &of.region);
+        cities.retain(|choice| !choice.value.is_empty());
+        let mut fields = vec![Input::select("region", w.region, cities).required()];
+        let date = |stage: &Stage| Input::new(stage.as_str(), said(language, stage.words()), Field::Line("date"));
+        fields.extend(Stage::ALL.iter().map(date));
+        fields.push(words().hint(w.remediation_plan_own_hint));
+        add("plan", w.remediation_plan_own, fields, false);
+    }
+    add("end", w.remediation_end, vec![words().required()], true);
     dialogs
 }
 
@@ -410,7 +447,8 @@ pub(super) async fn step(
             Ok((size, simulation)) => Ok(page(&campaign_page(&app, &actor, shell, &whole, Some((size, &simulation)), None))),
             Err(failure) => {
                 let problem = shown(failure)?;
-                Ok(page_refused(&problem, &campaign_page(&app, &actor, shell, &whole, None, Some(&problem))))
+                let refused = Refused { step: value(&form, "step"), typed: &form, problem: &problem, language: shell.language };
+                Ok(page_refused(&problem, &campaign_page(&app, &actor, shell, &whole, None, Some(&refused))))
             }
         };
     }
@@ -418,7 +456,8 @@ pub(super) async fn step(
         Ok(()) => Ok(see_other(&format!("/remediation/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &campaign_page(&app, &actor, shell, &whole, None, Some(&problem))))
+            let refused = Refused { step: value(&form, "step"), typed: &form, problem: &problem, language: shell.language };
+            Ok(page_refused(&problem, &campaign_page(&app, &actor, shell, &whole, None, Some(&refused))))
         }
     }
 }
@@ -431,6 +470,17 @@ async fn take(app: &App, actor: &Actor, id: Uuid, form: &Pairs) -> Result<()> {
         "publicise" => {
             let kind = Publicity::parse(value(form, "kind")).ok_or_else(|| refuse(Refusal::FieldInvalid("kind")))?;
             desk::publicise(app, actor, id, kind, number(form, "pieces")?, value(form, "place").to_owned()).await
+        }
+        "plan" => {
+            let region = value(form, "region").to_owned();
+            let until = value(form, "campaign_until");
+            let own = Stage::ALL.iter().filter(|stage| !value(form, stage.as_str()).is_empty()).map(|stage| StageInput {
+                region: region.clone(),
+                stage: *stage,
+                from: value(form, stage.as_str()).to_owned(),
+                until: until.to_owned(),
+            });
+            desk::set_plan(app, actor, (id, number(form, "version")?), region.clone(), own.collect(), words).await
         }
         "targets" => desk::set_targets(app, actor, id, read_targets(value(form, "targets"))?, words).await,
         other => desk::turn(app, actor, id, number(form, "version")?, http::turn_of(other)?, words).await.map(drop),

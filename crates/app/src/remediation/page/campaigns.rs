@@ -16,13 +16,14 @@ use crate::{
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
             pages::{DetailPage, FormPart, Section},
+            parts::{Empty, Tag, Tone},
             see_other,
             shell::Shell,
             table::{Act, Cell, Column, Line, Tool},
         },
         words::Words,
     },
-    registration::page::{channel_words, city_choices, region_name},
+    registration::page::{channel_words, city_choices},
     remediation::{
         Refusal,
         campaign::State as Runs,
@@ -84,11 +85,11 @@ impl Listing for Campaigns {
             let more = rows.len() > limit;
             rows.truncate(limit);
             Ok(Found {
-                next: rows.last().filter(|_| more).map(|(last, _)| last.id.to_string()),
+                next: rows.last().filter(|_| more).map(|(last, ..)| last.id.to_string()),
                 total: Some((rows.len() as u64, more)),
                 lines: rows
                     .iter()
-                    .map(|(one, counts)| {
+                    .map(|(one, counts, pauses)| {
                         let sum = |wanted: &dyn Fn(State) -> bool| -> i64 {
                             let fits = |number: i64| State::from_i64(number).is_some_and(wanted);
                             counts.iter().filter(|count| fits(count.metric)).map(|count| count.value).sum()
@@ -104,7 +105,13 @@ impl Listing for Campaigns {
                                 Cell::NumberLink(format!("/remediation/cases?campaign={}", one.id), count(sum(&|_| true))),
                                 Cell::Number(count(sum(&|state| state == State::Restored))),
                                 Cell::Number(count(sum(&|state| state.is_stopped()))),
-                                Cell::Tag(runs_tag(look.language, one.state)),
+                                Cell::Tag(match pauses.is_empty() {
+                                    true => runs_tag(look.language, one.state),
+                                    false => Tag::new(
+                                        Tone::Warning,
+                                        format!("{} · {}", said(look.language, one.state.words()), w.remediation_paused),
+                                    ),
+                                }),
                                 Cell::Actions(vec![Act::page(w.open, &one.name, href)]),
                             ],
                             current: false,
@@ -113,6 +120,10 @@ impl Listing for Campaigns {
                     .collect(),
             })
         })
+    }
+
+    fn empty(&self, w: &'static Words, _asked: &Asked) -> Empty {
+        Empty { title: w.nothing_found.into(), hint: w.remediation_empty.into(), action: None }
     }
 
     fn tools(&self, look: &Look) -> Vec<Tool> {
@@ -140,29 +151,29 @@ fn asking(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Option<
     let date = |name: &'static str, label: &str| Input::new(name, label, Field::Line("date")).required();
     let mut regions = city_choices(app, language, w, &actor.region);
     regions.retain(|choice| !choice.value.is_empty());
-    let province: String = actor.region.chars().take(2).collect();
-    regions.insert(
-        0,
-        Choice::new(
-            actor.region.clone(),
-            if actor.region.len() == 6 { region_name(app, language, &actor.region) } else { format!("{} ({province})", w.all) },
-        ),
-    );
+    regions.insert(0, Choice::new(actor.region.clone(), whole_region(app, language, w, &actor.region)));
     let mut fields = vec![
-        Input::text("name", w.name).required().longest(60).first(),
+        Input::text("name", w.remediation_name).required().longest(60).first(),
         Input::select("region", w.region, regions),
         date("from", w.remediation_from),
         date("until", w.remediation_until),
-        date("remind", said(language, Stage::Remind.words())),
+        date("remind", said(language, Stage::Remind.words())).hint(w.remediation_plan_new_hint),
         date("suspend", said(language, Stage::Suspend.words())),
         date("reregister", said(language, Stage::Reregister.words())),
         date("cancel", said(language, Stage::Cancel.words())),
         Input::text("stops_per_day", w.remediation_cap).inputmode("numeric").hint(w.remediation_cap_hint),
         Input::text("targets", w.remediation_targets).hint(w.remediation_targets_hint).wide(),
     ];
-    fields.extend(Kind::ALL.iter().map(|kind| Input::new(kind.as_str(), kind_words(w, *kind), Field::Check)));
-    fields.extend(ChannelKind::ALL.iter().map(|kind| Input::new(kind.as_str(), channel_words(w, *kind), Field::Check)));
-    fields.push(Input::new("auto_pause", w.remediation_auto_pause, Field::Check));
+    // Boxes of one group say of which: there is no heading above them.
+    let of = |group: &str, words: &str| format!("{group} · {words}");
+    let mut boxes: Vec<Input> =
+        Kind::ALL.iter().map(|kind| Input::new(kind.as_str(), of(w.kind, kind_words(w, *kind)), Field::Check)).collect();
+    boxes.extend(ChannelKind::ALL.iter().map(|kind| Input::new(kind.as_str(), of(w.channel, channel_words(w, *kind)), Field::Check)));
+    boxes.push(Input::new("auto_pause", w.remediation_auto_pause, Field::Check).hint(w.remediation_auto_pause_hint));
+    if let Some(first) = boxes.first_mut() {
+        w.remediation_none_is_all.clone_into(&mut first.hint);
+    }
+    fields.extend(boxes);
     fields.push(Input::new("numbers", w.remediation_numbers, Field::Area).hint(w.remediation_numbers_hint).wide());
     let fields = fields
         .into_iter()
@@ -173,6 +184,7 @@ fn asking(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Option<
         })
         .collect();
     let form = FormPart::new(w, "/remediation/new", w.remediation_create, fields).lead(w.remediation_new_lead);
+    let form = FormPart { cancel: Some(("/remediation".to_owned(), w.cancel.to_owned())), ..form };
     detail(shell, w.remediation_new.to_owned(), vec![Section::Form(w.remediation_new.to_owned(), form)], problem)
 }
 

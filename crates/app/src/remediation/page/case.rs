@@ -6,11 +6,11 @@ use axum::{
     response::Response,
 };
 use chuangsha_kernel::{
-    problem::{Language, Problem, Refuse},
+    problem::{Language, Refuse},
     role::Action,
 };
 
-use super::{Pairs, choices, detail, kind_words, number, plain_table, read_id, said, short, state_tag, value};
+use super::{Pairs, choices, detail, kind_words, number, plain_table, read_id, said, short, state_tag, unless_open, value};
 use crate::{
     App,
     platform::{
@@ -22,7 +22,7 @@ use crate::{
             form::{Input, Kind as Field, Notice, Wrong},
             frame::shown,
             page, page_refused,
-            pages::{Button, DetailPage, Dialog, FormPart, Section},
+            pages::{Button, DetailPage, Dialog, FormPart, Refused, Section},
             parts::{Fact, Facts, Moment, Tag, Timeline, Tone, code, fact, status},
             see_other,
             shell::Shell,
@@ -45,10 +45,10 @@ pub(super) async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): 
     Ok(page(&case_page(&app, &actor, shell, &file, None)))
 }
 
-fn case_page(app: &App, actor: &Actor, shell: Shell, file: &CaseFile, problem: Option<&Problem>) -> DetailPage {
+fn case_page(app: &App, actor: &Actor, shell: Shell, file: &CaseFile, refused: Option<&Refused<'_>>) -> DetailPage {
     let (w, language, case) = (shell.w, shell.language, &file.case);
     let dialogs = if actor.could(app, Action::RemediationWork) {
-        case_dialogs(w, language, file, actor.could(app, Action::RemediationManage))
+        case_dialogs(w, language, file, actor.could(app, Action::RemediationManage), refused)
     } else {
         Vec::new()
     };
@@ -67,7 +67,7 @@ fn case_page(app: &App, actor: &Actor, shell: Shell, file: &CaseFile, problem: O
             },
         ),
     ];
-    let mut built = detail(shell, format!("{} {}", w.remediation_case, short(case.id)), sections, problem);
+    let mut built = detail(shell, format!("{} {}", w.remediation_case, short(case.id)), sections, unless_open(&dialogs, refused));
     built.trail.push((file.campaign.name.clone(), format!("/remediation/{}", case.campaign)));
     built.tags = vec![state_tag(language, case.state)];
     if file.protected {
@@ -104,7 +104,8 @@ fn done(w: &'static Words, language: Language, seen: &Seen) -> Option<Moment> {
         _ => Tone::Quiet,
     };
     let note = [seen.article.as_str(), seen.why.as_str()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" · ");
-    Some(Moment { at: seen.at(), title, by: seen.number.clone(), note, tone })
+    let by = if seen.staff.is_some() { seen.number.clone() } else { w.system.to_owned() };
+    Some(Moment { at: seen.at(), title, by, note, tone })
 }
 
 /// What was done, in words; nothing for what is no deed of the case.
@@ -133,8 +134,8 @@ fn moment(language: Language, contact: &Contact) -> Moment {
     Moment {
         at: contact.at.display(),
         title: format!("{} · {}", said(language, contact.purpose.words()), said(language, contact.medium.words())),
-        by: said(language, contact.result.words()).to_owned(),
-        note: [contact.result_at.map(|at| at.display()).unwrap_or_default(), contact.receipt.clone().unwrap_or_default()].join(" "),
+        by: [said(language, contact.result.words()).to_owned(), contact.result_at.map(|at| at.display()).unwrap_or_default()].join(" "),
+        note: contact.receipt.clone().unwrap_or_default(),
         tone: match contact.result {
             R::Delivered => Tone::Good,
             R::Failed => Tone::Bad,
@@ -202,71 +203,61 @@ fn hold_table(w: &'static Words, language: Language, file: &CaseFile) -> Table {
 }
 
 /// What may be done to a case as it stands, each as a dialog that asks for what it needs.
-fn case_dialogs(w: &'static Words, language: Language, file: &CaseFile, manages: bool) -> Vec<Dialog> {
+fn case_dialogs(w: &'static Words, language: Language, file: &CaseFile, manages: bool, refused: Option<&Refused<'_>>) -> Vec<Dialog> {
     let (case, protected) = (&file.case, file.protected);
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, title: &str, fields: Vec<Input>, danger: bool| {
-        let form = FormPart::new(w, format!("/remediation/cases/{}/steps", case.id), title, fields)
-            .keep("step", name)
-            .keep("version", case.version);
-        let form = if danger { form.danger() } else { form };
-        dialogs.push(Dialog { id: format!("step-{name}"), title: title.to_owned(), open: false, form });
+        let form = FormPart::new(w, format!("/remediation/cases/{}/steps", case.id), title, fields).keep("version", case.version);
+        dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
-    let words = |prefix: &'static str| Input::new("words", w.note, Field::Area).longest(200).wide().prefix(prefix);
+    let words = || Input::new("words", w.note, Field::Area).longest(200).wide();
     if case.state.is_stopped() {
         let hours =
             Input::text("hours", w.remediation_hours).required().inputmode("numeric").value("24").hint(w.remediation_emergency_hint);
-        add("emergency", w.remediation_emergency, vec![hours.prefix("emergency"), words("emergency").required()], false);
+        add("emergency", w.remediation_emergency, vec![hours, words().required()], false);
     }
     if case.state == State::Held {
-        add("release", w.remediation_release_hold, vec![words("release").required()], false);
+        add("release", w.remediation_release_hold, vec![words().required()], false);
     }
     let waits = file.refund.as_ref().is_some_and(|refund| refund.state.waits_for_somebody());
     if case.state == State::Refunding || waits {
-        let mut fields = vec![Input::text("reference", w.remediation_reference).longest(60).prefix("settle")];
+        let mut fields = vec![Input::text("reference", w.remediation_reference).longest(60)];
         if !waits {
-            fields.push(Input::new("account_closed", w.remediation_account_closed, Field::Check).prefix("settle"));
+            fields.push(Input::new("account_closed", w.remediation_account_closed, Field::Check));
         }
         add("settle", w.remediation_settle, fields, false);
     }
     if case.state.is_open() {
-        add("complain", w.remediation_complain, vec![words("complain").required()], false);
-        add("own", w.remediation_own, vec![Input::text("staff", w.remediation_staff).required().prefix("own")], false);
+        add("complain", w.remediation_complain, vec![words().required()], false);
+        add("own", w.remediation_own, vec![Input::text("staff", w.remediation_staff).required()], false);
         if manages {
-            add("parcel", w.remediation_parcel, vec![Input::text("staff", w.remediation_staff).required().prefix("parcel")], false);
+            add("parcel", w.remediation_parcel, vec![Input::text("staff", w.remediation_staff).required()], false);
         }
         let media: Vec<Medium> = Medium::ALL.iter().copied().filter(|one| *one != Medium::Sms).collect();
         add(
             "reach",
             w.remediation_reach,
             vec![
-                Input::select("medium", w.remediation_medium, choices(&media, None, Medium::as_str, |one| said(language, one.words())))
-                    .prefix("reach"),
-                Input::text("receipt", w.remediation_receipt).required().longest(40).prefix("reach"),
-                Input::new("delivered", w.remediation_was_reached, Field::Check).prefix("reach"),
+                Input::select("medium", w.remediation_medium, choices(&media, None, Medium::as_str, |one| said(language, one.words()))),
+                Input::text("receipt", w.remediation_receipt).required().longest(40),
+                Input::new("delivered", w.remediation_was_reached, Field::Check),
             ],
             false,
         );
-        let until = Input::new("until", w.remediation_exempt_until, Field::Line("date")).required().prefix("exempt");
-        add("exempt", w.remediation_exempt, vec![until, words("exempt").required()], false);
+        let until = Input::new("until", w.remediation_exempt_until, Field::Line("date")).required();
+        add("exempt", w.remediation_exempt, vec![until, words().required()], false);
         if protected {
-            add("unprotect", w.remediation_unprotect, vec![words("unprotect").required()], true);
+            add("unprotect", w.remediation_unprotect, vec![words().required()], true);
         } else {
             let all = choices(Category::ALL, None, Category::as_str, |one| said(language, one.words()));
-            let which = Input::select("category", w.remediation_category, all).prefix("protect");
-            let until = Input::new("until", w.remediation_ends, Field::Line("date")).hint(w.remediation_ends_hint).prefix("protect");
-            add("protect", w.remediation_protect, vec![which, until, words("protect").required()], false);
+            let which = Input::select("category", w.remediation_category, all);
+            let until = Input::new("until", w.remediation_ends, Field::Line("date")).hint(w.remediation_ends_hint);
+            add("protect", w.remediation_protect, vec![which, until, words().required()], false);
         }
         add(
             "balance",
             w.remediation_balance,
-            vec![
-                Input::text("amount", w.remediation_amount)
-                    .required()
-                    .inputmode("numeric")
-                    .hint(w.remediation_amount_hint)
-                    .prefix("balance"),
-            ],
+            vec![Input::text("amount", w.remediation_amount).required().inputmode("numeric").hint(w.remediation_amount_hint)],
             false,
         );
     }
@@ -312,7 +303,8 @@ pub(super) async fn step(
         Ok(_) => Ok(see_other(&format!("/remediation/cases/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &case_page(&app, &actor, shell, &file, Some(&problem))))
+            let refused = Refused { step: value(&form, "step"), typed: &form, problem: &problem, language: shell.language };
+            Ok(page_refused(&problem, &case_page(&app, &actor, shell, &file, Some(&refused))))
         }
     }
 }

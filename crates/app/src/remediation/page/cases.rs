@@ -18,6 +18,7 @@ use crate::{
             list::{self, Asked, Fields, Found, Listing, Look, Window},
             page, page_refused,
             pages::{DetailPage, FormPart, Section},
+            parts::{Tab, Tabs},
             see_other,
             shell::Shell,
             table::{Act, BatchAct, Cell, Column, Line, Tool},
@@ -34,6 +35,9 @@ use crate::{
         table::{COUNT_CAP, Filter},
     },
 };
+
+/// Campaigns that are one press away, the newest.
+const TABS: i64 = 6;
 
 /// 工单, as a list.
 pub struct Cases;
@@ -56,7 +60,7 @@ impl Listing for Cases {
     }
 
     fn keys(&self) -> &'static [&'static str] {
-        &["campaign", "state", "kind", "city", "mine"]
+        &["campaign", "state", "kind", "wait", "city", "mine"]
     }
 
     fn columns(&self, w: &'static Words) -> Vec<Column> {
@@ -79,13 +83,30 @@ impl Listing for Cases {
         vec![
             Input::select("state", w.status, choices(State::ALL, Some(w.all), State::as_str, |one| said(language, one.words()))),
             Input::select("kind", w.kind, choices(&Kind::ALL, Some(w.all), Kind::as_str, |one| kind_words(w, one))),
+            Input::select("wait", w.remediation_wait, choices(Wait::ALL, Some(w.all), Wait::as_str, |one| said(language, one.words()))),
             Input::select("city", w.region, city_choices(&look.app, language, w, &look.actor.region)),
-            Input::new("campaign", w.remediation_campaign, Field::Line("search")),
             Input::new("mine", w.remediation_mine, Field::Check),
         ]
         .into_iter()
         .map(|input| asked.fill(input))
         .collect()
+    }
+
+    fn tabs<'a>(&'a self, look: &'a Look, asked: &'a Asked) -> BoxFuture<'a, Result<Option<Tabs>>> {
+        Box::pin(async move {
+            let current = asked.get("campaign");
+            let tab = |label: &str, id: &str| Tab {
+                label: label.to_owned(),
+                href: asked.address(self).with("campaign", id).to_string(),
+                count: None,
+                current: current == id,
+            };
+            let mut tabs = vec![tab(look.w.all, "")];
+            for (id, name) in desk::campaign_names(&look.app, &look.actor, TABS).await? {
+                tabs.push(tab(&name, &id.to_string()));
+            }
+            Ok(Some(Tabs { label: look.w.remediation_campaign.to_owned(), tabs }))
+        })
     }
 
     fn rows<'a>(&'a self, look: &'a Look, asked: &'a Asked, window: Window) -> BoxFuture<'a, Result<Found>> {
@@ -100,6 +121,7 @@ impl Listing for Cases {
                 campaign,
                 state: State::parse(asked.get("state")),
                 kind: Kind::parse(asked.get("kind")),
+                wait: Wait::parse(asked.get("wait")),
                 worker: (!asked.get("mine").is_empty()).then_some(look.actor.staff),
                 after: window.after.as_deref().and_then(|text| text.parse().ok()),
                 limit: i64::from(window.limit) + 1,
@@ -150,24 +172,37 @@ impl Listing for Cases {
         acts
     }
 
+    fn ready(&self, look: &Look, act: &str, form: &Fields) -> Result<()> {
+        many(act, form)?.check(given(form, "words"), look.app.clock.now())
+    }
+
     fn apply<'a>(&'a self, look: &'a Look, act: &'a str, form: &'a Fields, id: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let given = |name: &str| form.get(name).map(|value| value.trim().to_owned()).unwrap_or_default();
-            let asked = match act {
-                "parcel" => Step::Parcel { staff: given("staff") },
-                "own" => Step::Own { staff: given("staff") },
-                "release" => Step::Release,
-                "exempt" => Step::Exempt { until: given("until") },
-                "protect" => Step::Protect { category: given("category"), until: given("until") },
-                _ => return Err(Failure::from(Problem::new(&crate::platform::failure::code::NOT_FOUND))),
-            };
-            desk::among_many(&look.app, &look.actor, read_id(id)?, asked, given("words")).await
+            let words = given(form, "words").to_owned();
+            desk::among_many(&look.app, &look.actor, read_id(id)?, many(act, form)?, words).await
         })
     }
 
     fn page_of(&self, id: &str) -> Option<String> {
         Some(format!("/remediation/cases/{id}"))
     }
+}
+
+fn given<'f>(form: &'f Fields, name: &str) -> &'f str {
+    form.get(name).map_or("", |value| value.trim())
+}
+
+/// An act to many cases as the step it is for each.
+fn many(act: &str, form: &Fields) -> Result<Step> {
+    let given = |name: &str| given(form, name).to_owned();
+    Ok(match act {
+        "parcel" => Step::Parcel { staff: given("staff") },
+        "own" => Step::Own { staff: given("staff") },
+        "release" => Step::Release,
+        "exempt" => Step::Exempt { until: given("until") },
+        "protect" => Step::Protect { category: given("category"), until: given("until") },
+        _ => return Err(Failure::from(Problem::new(&crate::platform::failure::code::NOT_FOUND))),
+    })
 }
 
 fn case_line(look: &Look, one: &Case) -> Line {
@@ -182,8 +217,8 @@ fn case_line(look: &Look, one: &Case) -> Line {
             Cell::Text(kind_words(w, one.kind).to_owned()),
             Cell::Text(region_name(&look.app, language, &one.region)),
             Cell::Tag(state_tag(language, one.state)),
-            Cell::Code(one.since.display()),
-            Cell::Code(if one.state.is_over() { "—".to_owned() } else { one.due.display() }),
+            Cell::Text(one.since.display()),
+            Cell::Text(if one.state.is_over() { "—".to_owned() } else { one.due.display() }),
             Cell::Text(wait),
             Cell::Number(one.contacts.to_string()),
             Cell::Number(one.complaints.to_string()),

@@ -24,12 +24,12 @@ use crate::{
         failure::{Result, refuse},
         web::{
             form::{Choice, Notice, Wrong},
-            pages::{DetailPage, Section},
+            pages::{DetailPage, Dialog, Refused, Section},
             parts::{Tag, Tone},
             shell::Shell,
             table::{Column, Line, Table, thousands},
         },
-        words::Words,
+        words::{Words, said},
     },
     registration::page::region_name,
 };
@@ -60,13 +60,6 @@ pub fn pages() -> Router<App> {
         .route("/remediation/{id}", get(campaign::one))
         .route("/remediation/{id}/steps", post(campaign::step))
         .route("/remediation/{id}/field", get(field::one))
-}
-
-fn said(language: Language, words: (&'static str, &'static str)) -> &'static str {
-    match language {
-        Language::Chinese => words.0,
-        Language::English => words.1,
-    }
 }
 
 /// Words of a kind.
@@ -152,6 +145,11 @@ fn detail(shell: Shell, title: String, sections: Vec<Section>, problem: Option<&
         dialogs: Vec::new(),
         shell,
     }
+}
+
+/// What was refused, to be told at the top of the page where no dialog tells it.
+fn unless_open<'a>(dialogs: &[Dialog], refused: Option<&Refused<'a>>) -> Option<&'a Problem> {
+    refused.filter(|_| !dialogs.iter().any(|dialog| dialog.open)).map(|refused| refused.problem)
 }
 
 fn plain_table(w: &'static Words, id: &str, caption: &str, columns: Vec<Column>, lines: Vec<Line>) -> Table {

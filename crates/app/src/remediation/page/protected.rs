@@ -113,6 +113,10 @@ impl Listing for Protected {
         vec![BatchAct { danger: true, fields: vec![words], ..BatchAct::new("unprotect", look.w.remediation_unprotect) }]
     }
 
+    fn ready(&self, _look: &Look, _act: &str, form: &Fields) -> Result<()> {
+        protected::check_words(form.get("words").map_or("", String::as_str))
+    }
+
     fn apply<'a>(&'a self, look: &'a Look, _act: &'a str, form: &'a Fields, id: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let words = form.get("words").cloned().unwrap_or_default();
