@@ -218,48 +218,49 @@ async fn whatever_is_listed_and_ended_in_whatever_order_a_version_says_what_the_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_dies_while_compiling_leaves_the_version_in_force_and_the_next_one_finishes() {
-    let engine = testkit::sqlite().await;
-    let kit = Kit::new(engine.store.clone()).await;
-    let app = kit.app_with(|config| config.screening.beside = 8);
-    let by = operator(&kit);
-    list::add(&app, &by, List::Bad, &entry(FIRST)).await.unwrap();
-    settle(&app).await;
-    let mut before = newest(&app, &by).await.version;
-    let (mut listed, mut died, mut cut) = (1, 0, 0);
-    // Killed after the first wait, after the second, and so on, until one gets to its end unhurt.
-    loop {
-        file::take(&app, &by, List::Bad, csv(FIRST + listed..FIRST + listed + 20), None, false).await.unwrap();
-        listed += 20;
-        let mut left = cut;
-        let whole = {
-            let mut turn = pin!(snapshot::keep_up(&app));
-            std::future::poll_fn(|context| {
-                if left == 0 {
-                    return Poll::Ready(false);
-                }
-                left -= 1;
-                turn.as_mut().poll(context).map(|done| done.is_ok())
-            })
-            .await
-        };
-        let node = kit.app_on(engine.store.clone()).await;
-        snapshot::follow(&node).await.unwrap();
-        let (first, last) = (says(&node, FIRST).bad(), says(&node, FIRST + listed - 1).bad());
-        let version = i64::try_from(node.engine.snapshot().version).unwrap();
-        // All of it or nothing of it; what was in force stays in force until the next is whole.
-        assert!(first && last == (version > before), "cut {cut}: v{version} after v{before}");
-        assert!((FIRST + listed - 20..FIRST + listed).all(|number| says(&node, number).bad() == last));
-        died += usize::from(!whole);
-        // Whoever comes next finishes it.
+    for engine in testkit::engines().await {
+        let kit = Kit::new(engine.store.clone()).await;
+        let app = kit.app_with(|config| config.screening.beside = 8);
+        let by = operator(&kit);
+        list::add(&app, &by, List::Bad, &entry(FIRST)).await.unwrap();
         settle(&app).await;
-        assert!(says(&app, FIRST + listed - 1).bad());
-        before = newest(&app, &by).await.version;
-        if whole {
-            break;
+        let mut before = newest(&app, &by).await.version;
+        let (mut listed, mut died, mut cut) = (1, 0, 0);
+        // Killed after the first wait, after the second, and so on, until one gets to its end unhurt.
+        loop {
+            file::take(&app, &by, List::Bad, csv(FIRST + listed..FIRST + listed + 20), None, false).await.unwrap();
+            listed += 20;
+            let mut left = cut;
+            let whole = {
+                let mut turn = pin!(snapshot::keep_up(&app));
+                std::future::poll_fn(|context| {
+                    if left == 0 {
+                        return Poll::Ready(false);
+                    }
+                    left -= 1;
+                    turn.as_mut().poll(context).map(|done| done.is_ok())
+                })
+                .await
+            };
+            let node = kit.app_on(engine.store.clone()).await;
+            snapshot::follow(&node).await.unwrap();
+            let (first, last) = (says(&node, FIRST).bad(), says(&node, FIRST + listed - 1).bad());
+            let version = i64::try_from(node.engine.snapshot().version).unwrap();
+            // All of it or nothing of it; what was in force stays in force until the next is whole.
+            assert!(first && last == (version > before), "cut {cut}: v{version} after v{before}");
+            assert!((FIRST + listed - 20..FIRST + listed).all(|number| says(&node, number).bad() == last));
+            died += usize::from(!whole);
+            // Whoever comes next finishes it.
+            settle(&app).await;
+            assert!(says(&app, FIRST + listed - 1).bad());
+            before = newest(&app, &by).await.version;
+            if whole {
+                break;
+            }
+            cut += 1;
         }
-        cut += 1;
+        assert!(died >= 6, "it was killed in {died} places");
     }
-    assert!(died >= 6, "it was killed in {died} places");
 }
 
 #[tokio::test(flavor = "multi_thread")]

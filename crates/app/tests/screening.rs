@@ -283,18 +283,18 @@ story!(lists_say_what_they_say_for_as_long_as_they_say_it, kit => {
 story!(a_file_lands_but_for_its_wrong_rows_and_once, kit => {
     let (app, by) = (&kit.app, operator(&kit));
     let text = "number,source,reason,article,until\n19900001111,12321,举报,R-SCR-3,\n12,12321,举报,,\n19900003333,12321,举报,,2027-01-01\n";
-    let trial = file::take(app, &by, List::Bad, text.into(), None, true).await.unwrap();
+    let trial = file::take(app, &by, List::Bad, text.to_owned(), None, true).await.unwrap();
     assert_eq!((trial.rows, trial.entered, trial.known, trial.rejected.len()), (3, 2, 0, 1));
     assert_eq!((trial.rejected[0].row, trial.rejected[0].field.as_str()), (3, "number"));
     assert_eq!(count(app, "SELECT COUNT(*) FROM screen_entry").await, 0, "a trial leaves nothing");
-    let taken = file::take(app, &by, List::Bad, text.into(), Some(3), false).await.unwrap();
+    let taken = file::take(app, &by, List::Bad, text.to_owned(), Some(3), false).await.unwrap();
     assert_eq!((taken.entered, taken.known), (2, 0));
-    let again = file::take(app, &by, List::Bad, text.into(), Some(3), false).await.unwrap();
+    let again = file::take(app, &by, List::Bad, text.to_owned(), Some(3), false).await.unwrap();
     assert_eq!((again.entered, again.known), (0, 2));
-    assert_eq!(refused(file::take(app, &by, List::Bad, text[..text.len() - 8].into(), None, false).await), "screening.file_refused");
-    assert_eq!(refused(file::take(app, &by, List::Bad, text.into(), Some(4), false).await), "screening.file_refused", "the sender said four");
+    assert_eq!(refused(file::take(app, &by, List::Bad, text[..text.len() - 8].to_owned(), None, false).await), "screening.file_refused");
+    assert_eq!(refused(file::take(app, &by, List::Bad, text.to_owned(), Some(4), false).await), "screening.file_refused", "the sender said four");
     let json = r#"[{"number":"19900007777","source":"12321","reason":"举报"}]"#;
-    assert_eq!(file::take(app, &by, List::Suspect, json.into(), None, false).await.unwrap().entered, 1);
+    assert_eq!(file::take(app, &by, List::Suspect, json.to_owned(), None, false).await.unwrap().entered, 1);
     settle(app).await;
     assert_eq!(call(app, 1, 9, Ingress::Retail, "19900003333", "19900002222").action, Action::Block);
     assert_eq!(call(app, 2, 9, Ingress::Retail, "19900007777", "19900002222").action, Action::Label);

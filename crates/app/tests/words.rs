@@ -302,6 +302,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("figures/bulletin/mod.rs", "names of kinds, each in both languages on its line"),
     ("screening/file.rs", "what is wrong with a whole file, in both languages on its line"),
     ("screening/list.rs", "names of lists, each in both languages on its line"),
+    ("screening/coded.rs", "names of categories, operators and hours, each in both languages on its line"),
     ("screening/appeal.rs", "names of states, each in both languages on its line"),
     ("remediation/case.rs", "names of states, stages and reasons to wait, each in both languages on its line"),
     ("remediation/campaign.rs", "names of states and steps, each in both languages on its line"),

@@ -36,9 +36,15 @@ struct Server {
 
 impl Server {
     fn start(more: &[&str]) -> Self {
+        Self::beside(&[], more)
+    }
+
+    /// With files beside that of the trunks.
+    fn beside(files: &[(&str, &str)], more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("trunks.toml"), TRUNKS).unwrap();
+        files.iter().for_each(|(name, text)| fs::write(at(name), text).unwrap());
         let mut command = Command::new(env!("CARGO_BIN_EXE_chuangsha"));
         command.args(["--json", "--lang", "en", "--data"]).arg(at("data")).current_dir(folder.path()).env_remove("LANG");
         for setting in [
@@ -341,6 +347,21 @@ fn new_trunks_come_into_force_and_broken_ones_do_not() {
 }
 
 #[test]
+fn another_signing_key_comes_into_force_and_a_broken_one_does_not() {
+    let key = || rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap().serialize_pem();
+    let signing = ["sip.signing_key=key.pem", "sip.signing_certificate=https://cert.example/sp.pem", "sip.own_address=127.0.0.1:5060"];
+    let server = Server::beside(&[("key.pem", &key())], &signing);
+    let file = server.path("key.pem");
+    replace(&file, "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n");
+    until("a key of another kind is refused", || server.counted("reload_refused") == 1);
+    assert!(server.get("/readyz").contains("was refused"));
+    assert!(server.log().contains("serve.sip_signing_unusable") && !server.log().contains("AAAA"), "{}", server.log());
+    replace(&file, &key());
+    until("the new key is in force", || server.counted("reload_refused") == 0);
+    assert_eq!(Caller::to(&server).call("19900001234", None), 404);
+}
+
+#[test]
 fn a_server_that_leaves_says_so_and_decides_to_the_last() {
     let mut server = Server::start(&["sip.drain_seconds=5"]);
     let caller = Caller::to(&server);
@@ -384,6 +405,10 @@ fn it_does_not_start_on_what_it_cannot_serve() {
         assert!(!output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
+    let signing = ["sip.signing_certificate=https://cert.example/sp.pem", "sip.own_address=127.0.0.1:5060"];
+    let anchor = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let anchor = rcgen::CertificateParams::default().self_signed(&anchor).unwrap();
+    fs::write(folder.path().join("root.pem"), anchor.pem()).unwrap();
     let proxied = TRUNKS.replacen("class =", "mode = \"proxy\"\nnext = \"sip:127.0.0.1:5080\"\nclass =", 1);
     for (trunks, set, code) in [
         ("", &[][..], "trunks.empty"),
@@ -392,6 +417,14 @@ fn it_does_not_start_on_what_it_cannot_serve() {
         (TRUNKS, &["sip.trunks=nowhere.toml"], "serve.trunks_unreadable"),
         (TRUNKS, &["sip.listen=udp:192.0.2.1:5060"], "serve.address_taken"),
         (TRUNKS, &["sip.listen=tls:127.0.0.1:0", "sip.certificate=none.pem", "sip.key=none.pem"], "serve.sip_tls_unusable"),
+        (TRUNKS, &[&signing[..], &["sip.signing_key=trunks.toml"]].concat()[..], "serve.sip_signing_unusable"),
+        (TRUNKS, &["sip.signing_key=trunks.toml", "sip.own_address=127.0.0.1:5060"], "sip.signing_certificate"),
+        (TRUNKS, &["screening.identity_anchors=root.pem", "screening.identity_revocations=none.crl"], "serve.identity_unusable"),
+        (
+            TRUNKS,
+            &["screening.identity_anchors=root.pem", "screening.identity_revocations=http://plain.example/a"],
+            "serve.identity_unusable",
+        ),
         (TRUNKS, &["sip.cdr_files=asterisk:Master.csv", "sip.cdr_zone=Nowhere/At_All"], "serve.sip_time_zone"),
     ] {
         let told = refuse(trunks, set);

@@ -18,21 +18,28 @@ use chuangsha_app::{
     platform::{actor::Actor, people::OrganisationKind},
     screening::{
         decide::{self, AttemptInput},
+        revocation,
         tokens::{Sources, Tokens},
     },
 };
 use chuangsha_kernel::{Timestamp, role::Role};
 use chuangsha_screen::{
-    Attempt, Identity, Number, Observe, Outcome, Verdict,
-    stir::{Anchor, Attestation, Signer},
+    Attempt, Identity, Ingress, Number, Observe, Outcome, TrunkId, Verdict,
+    ledger::{Ledger, Trunk},
+    stir::{Anchor, Attestation, Sign, Signer, Told},
 };
 use chuangsha_sip::{Edge, Screening, Trunks, aside::Aside, datagram::Datagrams, watch::Monotonic};
 use chuangsha_store::testkit;
 use chuangsha_world::kit::Kit;
-use rcgen::{BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType, IsCa, Issuer, KeyIdMethod, KeyPair,
+    PKCS_ECDSA_P256_SHA256, RevokedCertParams, SerialNumber, date_time_ymd,
+};
 use ring::rand::SystemRandom;
 
 const CALLER: u64 = 19_900_001_234;
+/// Of the certificates: each authority has one of a kind.
+const SERIAL: u64 = 300;
 
 /// Says what became of the token of each call: the verdict alone does not show it.
 #[derive(Default)]
@@ -60,6 +67,7 @@ fn provider(issuer: &Issuer<'static, KeyPair>, until: i32) -> (KeyPair, String) 
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "SHAKEN 1234");
+    params.serial_number = Some(SerialNumber::from(SERIAL));
     (params.not_before, params.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(until, 2, 1));
     let list = vec![0x30, 8, 0xA0, 6, 0x16, 4, b'1', b'2', b'3', b'4'];
     params.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 26], list));
@@ -67,13 +75,35 @@ fn provider(issuer: &Issuer<'static, KeyPair>, until: i32) -> (KeyPair, String) 
     (key, pem)
 }
 
+/// A list of revoked certificates.
+fn revoking(issuer: &Issuer<'static, KeyPair>, serials: &[u64]) -> String {
+    let revoked = |serial: &u64| RevokedCertParams {
+        serial_number: SerialNumber::from(*serial),
+        revocation_time: date_time_ymd(2026, 2, 1),
+        reason_code: None,
+        invalidity_date: None,
+    };
+    let params = CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1),
+        next_update: date_time_ymd(2030, 1, 1),
+        crl_number: SerialNumber::from(1_u64),
+        issuing_distribution_point: None,
+        revoked_certs: serials.iter().map(revoked).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    params.signed_by(issuer).unwrap().pem().unwrap()
+}
+
 /// Certificates over https: `/good.pem`, `/expired.pem`, `/stranger.pem`; `/silent.pem` never answers.
 struct Host {
     address: SocketAddr,
     asked: Arc<AtomicUsize>,
     anchor: Anchor,
+    root: Issuer<'static, KeyPair>,
     tls: String,
     keys: [KeyPair; 3],
+    /// The first certificate.
+    good: String,
 }
 
 impl Host {
@@ -89,6 +119,9 @@ impl Host {
                 pem
             })
         };
+        let issuer = root;
+        let crl = revoking(&issuer, &[SERIAL]);
+        let list = get(move || async move { crl });
         let silent = get(|| async {
             std::future::pending::<()>().await;
         });
@@ -96,7 +129,8 @@ impl Host {
             .route("/good.pem", page(&good.1))
             .route("/expired.pem", page(&expired.1))
             .route("/stranger.pem", page(&stranger.1))
-            .route("/silent.pem", silent);
+            .route("/silent.pem", silent)
+            .route("/revoked.crl", list);
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &web).unwrap();
         let key_der = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
@@ -108,7 +142,7 @@ impl Host {
         let tls_config = axum_server::tls_rustls::RustlsConfig::from_config(Arc::new(config));
         tokio::spawn(axum_server::from_tcp_rustls(listener, tls_config).unwrap().serve(router.into_make_service()));
         let anchor = Anchor::read(anchor.as_bytes()).unwrap();
-        Self { address, asked, anchor, tls, keys: [good.0, expired.0, stranger.0] }
+        Self { address, asked, anchor, root: issuer, tls, keys: [good.0, expired.0, stranger.0], good: good.1 }
     }
 
     fn at(&self, page: &str) -> String {
@@ -129,6 +163,22 @@ impl Host {
     }
 }
 
+/// Signs as the program does.
+struct Signing(Signer, SystemRandom);
+
+impl Signing {
+    fn of(host: &Host) -> Self {
+        let random = SystemRandom::new();
+        Self(Signer::new(&host.keys[0].serialize_der(), &host.at("good"), &random).unwrap(), random)
+    }
+}
+
+impl Sign for Signing {
+    fn sign(&self, attestation: Attestation, ends: (Number, Number), at: Timestamp, trunk: &str) -> Option<String> {
+        self.0.sign(attestation, ends, at, &self.0.origin(trunk), &self.1).ok()
+    }
+}
+
 /// One edge, and how it is asked.
 struct Way {
     socket: UdpSocket,
@@ -141,6 +191,11 @@ struct Way {
 
 impl Way {
     fn start(app: &App, mode: &str) -> Self {
+        Self::with(app, mode, "interconnect", None)
+    }
+
+    /// On a trunk `peer` of that class; signing, where something signs.
+    fn with(app: &App, mode: &str, class: &str, signer: Option<Signing>) -> Self {
         let open = || {
             let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
             socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -148,7 +203,7 @@ impl Way {
         };
         let (socket, far) = (open(), open());
         let trunks = format!(
-            "[[trunk]]\nname = \"peer\"\nclass = \"interconnect\"\nsources = [\"127.0.0.1\"]\nmode = \"{mode}\"\nnext = \"sip:{}\"",
+            "[[trunk]]\nname = \"peer\"\nclass = \"{class}\"\nsources = [\"127.0.0.1\"]\nmode = \"{mode}\"\nnext = \"sip:{}\"",
             far.local_addr().unwrap()
         );
         let seen = Arc::new(Seen::default());
@@ -164,7 +219,9 @@ impl Way {
             Arc::new(Monotonic::default()),
         );
         // Patience is another test's: this machine may be busy.
-        let edge = Arc::new(edge.proxy(address).aside(aside).patience(Duration::from_secs(10)));
+        let edge = edge.proxy(address).aside(aside).patience(Duration::from_secs(10));
+        edge.sign_with(signer.map(|signer| Box::new(signer) as Box<dyn Sign>));
+        let edge = Arc::new(edge);
         let stop = Arc::new(AtomicBool::new(false));
         datagrams.serve(&edge, &stop).unwrap();
         Self { socket, far, address, edge, seen, stop }
@@ -172,11 +229,15 @@ impl Way {
 
     /// Sends a call; what came of its token, and of the call: what the caller was answered, or what went on.
     fn call(&self, name: &str, callee: u64, headers: &str) -> (Identity, String) {
+        self.call_from(name, &format!("+86{CALLER}"), &format!("+86{callee}"), headers)
+    }
+
+    fn call_from(&self, name: &str, caller: &str, callee: &str, headers: &str) -> (Identity, String) {
         let own = self.socket.local_addr().unwrap().port();
         let call = format!(
-            "INVITE sip:+86{callee}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{own};rport;branch=z9hG4bK-{name}\r\nMax-Forwards: 70\r\n\
-             From: <sip:+86{CALLER}@127.0.0.1>;tag=f\r\nTo: <sip:+86{callee}@127.0.0.1>\r\nCall-ID: {name}\r\nCSeq: 1 INVITE\r\n\
-             Contact: <sip:+86{CALLER}@127.0.0.1:{own}>\r\n{headers}Content-Length: 0\r\n\r\n"
+            "INVITE sip:{callee}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{own};rport;branch=z9hG4bK-{name}\r\nMax-Forwards: 70\r\n\
+             From: <sip:{caller}@127.0.0.1>;tag=f\r\nTo: <sip:{callee}@127.0.0.1>\r\nCall-ID: {name}\r\nCSeq: 1 INVITE\r\n\
+             Contact: <sip:{caller}@127.0.0.1:{own}>\r\n{headers}Content-Length: 0\r\n\r\n"
         );
         self.socket.send_to(call.as_bytes(), self.address).unwrap();
         let mut room = [0; 16_384];
@@ -219,12 +280,18 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
+        Self::revoking(|_| Vec::new()).await
+    }
+
+    /// With lists of revoked certificates from those sources.
+    async fn revoking(sources_of: impl Fn(&Host) -> Vec<revocation::Source>) -> Self {
         let store = testkit::sqlite().await;
         let kit = Kit::new(store.store.clone()).await;
         let host = Host::start().await;
         let sources = Sources { hosts: vec![host.address.to_string()], timeout: Duration::from_millis(500) };
         let client = Tokens::client(Some(host.tls.as_bytes())).unwrap();
         let tokens = Tokens::new(vec![host.anchor.clone()], sources, client, Arc::clone(&kit.app.clock));
+        let tokens = tokens.revoked_by(sources_of(&host)).unwrap();
         let app = kit.app_checking(Arc::new(tokens));
         let by = kit.actor(Role::NetworkOperator, OrganisationKind::CarrierHq, kit.hq, "");
         Self { kit, app, host, by, _store: store }
@@ -250,22 +317,27 @@ impl Place {
 
     /// Until the certificate of that page is there.
     async fn warm(&self, page: &str) {
+        self.until(page, Identity::Full).await;
+    }
+
+    /// Until tokens with the certificate of that page come to that.
+    async fn until(&self, page: &str, identity: Identity) {
         let callee = somebody(90);
-        for turn in 0..400 {
-            let told = chuangsha_screen::stir::Told {
-                call: format!("warm-{turn}").into_bytes(),
+        for turn in 0..800 {
+            let told = Told {
+                call: format!("until-{identity:?}-{turn}").into_bytes(),
                 caller: Number::china(CALLER).unwrap(),
                 callee: Number::china(callee).unwrap(),
                 dialled: None,
                 diverted: false,
                 at: self.now(),
             };
-            if self.app.tokens.as_ref().unwrap().vouch(vec![self.token(page, callee)], told).await == Identity::Full {
+            if self.app.tokens.as_ref().unwrap().vouch(vec![self.token(page, callee)], told).await == identity {
                 return;
             }
             pause(10).await;
         }
-        panic!("the certificate never came");
+        panic!("never {identity:?}");
     }
 }
 
@@ -407,4 +479,182 @@ async fn a_copied_token_is_found_out_across_ways_and_a_renewed_one_holds() {
             .0,
         Identity::Full
     );
+}
+
+/// Headers of that name in a message.
+fn headers<'a>(message: &'a str, name: &str) -> Vec<&'a str> {
+    message.split("\r\n").filter_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).collect()
+}
+
+/// A claim of a token.
+fn claim(token: &str, name: &str) -> serde_json::Value {
+    let body = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&body).unwrap()[name].clone()
+}
+
+/// Another program's word on the signature of a token: OpenSSL, with the key of the certificate.
+fn openssl_verifies(token: &str, certificate: &str) -> bool {
+    use std::process::Command;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (signed, rest) = token.split_once(';').unwrap().0.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(rest).unwrap();
+    // r and s side by side (RFC 7518) as a sequence of two numbers, as OpenSSL reads them.
+    let number = |bytes: &[u8]| {
+        let bytes: Vec<u8> = std::iter::once(0).chain(bytes.iter().copied()).collect();
+        let spare = bytes.windows(2).take_while(|pair| pair[0] == 0 && pair[1] < 0x80).count();
+        [&[2, (bytes.len() - spare) as u8], &bytes[spare..]].concat()
+    };
+    let both = [number(&signature[..32]), number(&signature[32..])].concat();
+    std::fs::write(at("signature"), [&[0x30, both.len() as u8], &both[..]].concat()).unwrap();
+    std::fs::write(at("signed"), signed).unwrap();
+    std::fs::write(at("certificate.pem"), certificate).unwrap();
+    let key = Command::new("openssl").args(["x509", "-pubkey", "-noout", "-in"]).arg(at("certificate.pem")).output().unwrap();
+    assert!(key.status.success(), "{}", String::from_utf8_lossy(&key.stderr));
+    std::fs::write(at("key.pem"), key.stdout).unwrap();
+    let mut verify = Command::new("openssl");
+    verify.args(["dgst", "-sha256", "-verify"]).arg(at("key.pem")).arg("-signature").arg(at("signature")).arg(at("signed"));
+    verify.output().unwrap().status.success()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_call_of_our_ledger_leaves_the_proxy_signed_and_others_verify_it() {
+    let place = Place::new().await;
+    place.warm("good").await;
+    let line = |class: &str| Trunk {
+        id: TrunkId(7),
+        name: "peer".to_owned(),
+        ingress: serde_json::from_value::<Ingress>(class.into()).unwrap(),
+        sources: Vec::new(),
+        active: true,
+        outbound: true,
+        purpose: Default::default(),
+        allowed: vec![(8_695_588, 8_695_588)],
+        peer: None,
+        transit: true,
+        calls_per_hour: None,
+        canary: false,
+    };
+    let mut origins = Vec::new();
+    for (at, (class, caller, attest, identity)) in [
+        ("enterprise", "95588", "A", Identity::Full),
+        ("retail", "+8619900001234", "B", Identity::Partial),
+        ("interconnect", "+8619900001234", "C", Identity::Gateway),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut snapshot = (*place.app.engine.snapshot()).clone();
+        snapshot.ledger = Ledger::new([line(class)]).unwrap();
+        place.app.engine.replace(snapshot);
+        let way = Way::with(&place.app, "proxy", class, Some(Signing::of(&place.host)));
+        let callee = somebody(200 + at as u64);
+        let called = format!("+86{callee}");
+        let name = format!("sign-{class}");
+        let (seen, forwarded) = way.call_from(&name, caller, &called, "");
+        assert!(forwarded.starts_with("INVITE ") && seen == Identity::Absent, "{forwarded}");
+        let [token] = headers(&forwarded, "Identity")[..] else { panic!("{forwarded}") };
+        assert_eq!(headers(&forwarded, "Date").len(), 1, "the moment of the token stands beside it: {forwarded}");
+        assert_eq!((claim(token, "attest"), claim(token, "dest")["tn"][0].clone()), (attest.into(), format!("86{callee}").into()));
+        origins.push(claim(token, "origid"));
+        assert_eq!(way.call_from(&name, caller, &called, "").1, forwarded, "sent again, it is the same byte for byte");
+
+        let said = |token: &str, callee: u64| {
+            let number = |text: &str| Number::new(text.trim_start_matches('+').parse().unwrap()).unwrap();
+            let caller = if caller == "95588" { number("8695588") } else { number(caller) };
+            let callee = Number::china(callee).unwrap();
+            let told = Told { call: b"elsewhere".to_vec(), caller, callee, dialled: None, diverted: false, at: place.now() };
+            {
+                let (tokens, token) = (Arc::clone(place.app.tokens.as_ref().unwrap()), token.to_owned());
+                async move { tokens.vouch(vec![token], told).await }
+            }
+        };
+        assert_eq!(said(token, callee).await, identity, "{class}");
+        assert_eq!(said(token, callee + 1).await, Identity::Invalid, "for this callee alone");
+        assert!(openssl_verifies(token, &place.host.good), "{class}");
+        let (other, _) = provider(&authority("other").0, 2030);
+        let forged = URL_SAFE_NO_PAD.encode(other.public_key_raw());
+        assert!(
+            !openssl_verifies(&token.replacen('.', &format!("{}.", &forged[..1]), 1), &place.host.good),
+            "what openssl says is no matter of course"
+        );
+
+        // What came signed goes on as it came, and neither who hides nor who asks for help is named to everybody on the way.
+        let theirs = place.token("good", callee);
+        if class == "interconnect" {
+            let passed = way.call_from("signed-before", caller, &called, &format!("Identity: {theirs}\r\n")).1;
+            assert_eq!(headers(&passed, "Identity"), [theirs.as_str()]);
+        }
+        if class != "enterprise" {
+            let hidden = way.call_from("hides", caller, &format!("+86{}", somebody(220 + at as u64)), "Privacy: id\r\n").1;
+            assert!(hidden.starts_with("INVITE ") && headers(&hidden, "Identity").is_empty(), "{hidden}");
+        }
+        let stale =
+            way.call_from("stale", caller, &format!("+86{}", somebody(230 + at as u64)), "Date: Sat, 13 Nov 2010 23:29:00 GMT\r\n").1;
+        assert!(stale.starts_with("INVITE ") && headers(&stale, "Identity").is_empty(), "every verifier would refuse it: {stale}");
+        let emergency = way.call_from("help", caller, "110", "").1;
+        assert!(emergency.starts_with("INVITE ") && headers(&emergency, "Identity").is_empty(), "{emergency}");
+        if class == "enterprise" {
+            let blocked = way.call_from("not-theirs", "95599", &called, "").1;
+            assert!(blocked.starts_with("SIP/2.0 603") && !blocked.contains("Identity"), "{blocked}");
+        }
+        assert_eq!((way.edge.counters.signed.get(), way.edge.counters.unsigned.get()), (1, 1), "{class}");
+
+        way.edge.sign_with(None);
+        let after = way.call_from("after", caller, &format!("+86{}", somebody(240 + at as u64)), "").1;
+        assert!(after.starts_with("INVITE ") && headers(&after, "Identity").is_empty(), "{after}");
+    }
+    assert!(origins.iter().all(|origin| *origin == origins[0]), "one trunk, one origin");
+    // A trunk that is no line of the ledger has nobody we could answer for.
+    let mut snapshot = (*place.app.engine.snapshot()).clone();
+    snapshot.ledger = Ledger::default();
+    place.app.engine.replace(snapshot);
+    let way = Way::with(&place.app, "proxy", "retail", Some(Signing::of(&place.host)));
+    let (_, unknown) = way.call("unlisted", somebody(250), "");
+    assert!(unknown.starts_with("INVITE ") && headers(&unknown, "Identity").is_empty(), "{unknown}");
+    // And where calls are only redirected there is nothing to sign: whoever sends them on does.
+    let way = Way::with(&place.app, "redirect", "interconnect", Some(Signing::of(&place.host)));
+    assert!(!way.call("redirected", somebody(251), "").1.contains("Identity"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_revoked_certificate_is_found_out_while_calls_come_and_named_in_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("root.crl");
+    let place = Place::revoking(|host| {
+        std::fs::write(&file, revoking(&host.root, &[SERIAL + 1])).unwrap();
+        vec![revocation::Source::parse(file.to_str().unwrap()).unwrap()]
+    })
+    .await;
+    place.warm("good").await;
+    let way = Way::start(&place.app, "redirect");
+    let call = |name: &str, at: u64| {
+        let callee = somebody(at);
+        way.call(name, callee, &format!("Identity: {}\r\n", place.token("good", callee)))
+    };
+    assert_eq!(call("before", 300).0, Identity::Full, "the list names another");
+    std::fs::write(&file, revoking(&place.host.root, &[SERIAL, SERIAL + 1])).unwrap();
+    place.until("good", Identity::Revoked).await;
+    let (found, answer) = call("after", 301);
+    assert!(found == Identity::Revoked && answer.starts_with("SIP/2.0 603") && answer.contains("rule=revoked"), "{answer}");
+    let callee = somebody(302);
+    let decided = place.decided("http", callee, &place.token("good", callee)).await;
+    assert!(decided["action"] == "block" && decided.to_string().contains("\"revoked\""), "{decided}");
+    // A list that breaks leaves the old one in force; what nobody can read is no pardon.
+    std::fs::write(&file, "half a li").unwrap();
+    pause(2_500).await;
+    assert_eq!(call("broken", 303).0, Identity::Revoked);
+    std::fs::write(&file, revoking(&place.host.root, &[])).unwrap();
+    place.until("good", Identity::Full).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_list_of_revoked_certificates_may_stand_at_an_https_address() {
+    let place = Place::revoking(|host| {
+        let address = format!("https://{}/revoked.crl", host.address);
+        vec![revocation::Source::parse(&address).unwrap()]
+    })
+    .await;
+    place.until("good", Identity::Revoked).await;
+    assert!(revocation::Source::parse("http://plain.example/list.crl").is_err(), "what stops calls does not come in clear");
 }

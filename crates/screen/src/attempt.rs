@@ -78,6 +78,8 @@ pub enum Identity {
     Gateway,
     /// The token is false: signature, certificate, numbers or age do not hold.
     Invalid,
+    /// The token is signed with a certificate its issuer has revoked.
+    Revoked,
 }
 
 /// 呼叫尝试: one call before it rings. Texts are the user parts as signalled (`+8619900001234`, `0086…`, `tel:` stripped); parameters such as

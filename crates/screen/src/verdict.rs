@@ -99,6 +99,8 @@ screen_rules! {
     Asserted = "asserted", "主叫与网络核定号码不一致", "the presented number is not the asserted one";
     /// The identity token is false.
     Token = "token", "主叫签名验证失败", "the identity token does not hold";
+    /// The identity token is signed with a revoked certificate.
+    Revoked = "revoked", "主叫签名证书已被吊销", "the identity token is signed with a revoked certificate";
     /// On the bad list.
     BadList = "bad_list", "不良号码名单", "on the bad list";
     /// Reported, not proven.

@@ -308,7 +308,9 @@ pub fn label_text(rule: Option<Rule>) -> &'static str {
         Some(Rule::BadList | Rule::Suspect | Rule::Behaviour | Rule::Sequential | Rule::Contract) => "疑似骚扰电话",
         Some(Rule::OneRing) => "疑似响一声电话",
         Some(Rule::Overseas) => "境外来电",
-        Some(Rule::RoamingUnknown | Rule::ForgedHome | Rule::Forged | Rule::Malformed | Rule::Asserted | Rule::Token) => "主叫号码未经核实",
+        Some(Rule::RoamingUnknown | Rule::ForgedHome | Rule::Forged | Rule::Malformed | Rule::Asserted | Rule::Token | Rule::Revoked) => {
+            "主叫号码未经核实"
+        }
         _ => "请注意核实来电身份",
     }
 }

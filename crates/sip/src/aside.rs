@@ -61,6 +61,8 @@ pub(crate) struct Questions {
 pub(crate) struct Heard {
     pub roaming: Option<Roaming>,
     pub identity: Option<Identity>,
+    /// The call waits aside and there is time left: it may be signed.
+    pub signable: bool,
 }
 
 /// 旁路: the place where calls wait.
@@ -124,7 +126,8 @@ impl Aside {
                 Some(timeout(Duration::from_micros(left), tokens.vouch(asked, told)).await.unwrap_or(Identity::Unchecked))
             };
             let (roaming, identity) = tokio::join!(roaming, identity);
-            edge.resume(&bytes, source, Heard { roaming, identity }, &way, &mut work);
+            let signable = edge.moment().micros.saturating_sub(taken) < edge.patience_micros() / 5 * 4;
+            edge.resume(&bytes, source, Heard { roaming, identity, signable }, &way, &mut work);
             drop(place);
         });
         Ok(())

@@ -1,6 +1,6 @@
 //! 判定接口: whoever decides about calls, as the edge sees it.
 
-use chuangsha_screen::{Ahead, Attempt, Held, InForce, Number, Outcome, Roaming, TrunkId, Verdict};
+use chuangsha_screen::{Ahead, Attempt, Held, InForce, Number, Outcome, Roaming, TrunkId, Verdict, stir::Attestation};
 
 use crate::trunk::Trunk;
 
@@ -49,6 +49,12 @@ pub trait Decide: Send + Sync {
     /// The subscriber whose whereabouts have to be asked for before this call is decided, where the answer is not there yet.
     fn ask(&self, attempt: &Attempt<'_>) -> Option<Number> {
         let _ = attempt;
+        None
+    }
+
+    /// What may be said of the caller of a call about which that verdict was given; nothing: it is not ours to sign.
+    fn attest(&self, attempt: &Attempt<'_>, verdict: &Verdict) -> Option<Attestation> {
+        let _ = (attempt, verdict);
         None
     }
 

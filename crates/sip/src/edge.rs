@@ -8,11 +8,11 @@ use std::{
     },
 };
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use chuangsha_kernel::time::Clock;
 use chuangsha_screen::{
     Action, Ahead, Attempt, Held, Identity, InForce, Ingress, Number, Roaming,
-    stir::{MOST_TOKENS, Told},
+    stir::{Attestation, MOST_TOKENS, Sign, Told},
 };
 
 use crate::{
@@ -20,9 +20,9 @@ use crate::{
     aside::{Aside, Heard, Questions, Way},
     calls::Calls,
     decide::Decide,
-    memory::{Kept, Key, Known, Memory, Secret},
+    memory::{Kept, Key, Known, Memory, Onward, Secret},
     message::{Address, Fields, Head, Method, Name, Noise, Refusal, Request, Scheme, Uri, address},
-    proxy::{Parties, goes_on},
+    proxy::{Added, Parties, goes_on},
     scan,
     trunk::{Mode, Trunk, Trunks},
     watch::{Counters, Moment, Stopwatch},
@@ -122,6 +122,7 @@ pub struct Edge {
     unverified_said: AtomicU64,
     refusals: AtomicU64,
     aside: Option<Aside>,
+    pub(crate) signer: ArcSwapOption<Box<dyn Sign>>,
     leaving: AtomicBool,
 }
 
@@ -143,6 +144,7 @@ impl Edge {
             unverified_said: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
             aside: None,
+            signer: ArcSwapOption::empty(),
             leaving: AtomicBool::new(false),
         }
     }
@@ -320,7 +322,7 @@ impl Edge {
         // What belongs to a call that went through here goes through as well, whatever it asks for.
         let within = if source.stream || self.own.is_none() { None } else { self.within(request, source, key, received) };
         if let Some(to) = within {
-            return self.forward(request, source, key, to, None, out);
+            return self.forward(request, source, key, to, Added::default(), out);
         }
         if request.method == Method::Ack {
             return Reaction::Quiet;
@@ -394,32 +396,45 @@ impl Edge {
     }
 
     /// Decides about a new call and remembers it.
-    fn conclude(&self, case: &Case<'_>, trunk: &Trunk, heard: Heard, scratch: &mut Scratch) -> (Kept, Option<SocketAddr>) {
+    fn conclude(&self, case: &Case<'_>, trunk: &Trunk, heard: Heard, scratch: &mut Scratch) -> (Kept, Option<Onward>) {
         let Case { request, source, key, received, .. } = *case;
         let proxied = trunk.mode == Mode::Proxy && self.own.is_some() && !source.stream;
         let far = if proxied { trunk.far() } else { None };
-        let (kept, caller, callee) = self.judge(case, trunk, heard, scratch);
-        let onward = far.filter(|_| goes_on(kept.action, trunk));
-        self.memory.decided(key, kept, onward);
-        if let Some(far) = onward {
+        let Judged { kept, caller, callee, attestation } = self.judge(case, trunk, heard, scratch);
+        let onward = far.filter(|_| goes_on(kept.action, trunk)).map(|to| {
+            let ours = attestation.filter(|_| self.signs(request, source, trunk)).zip(caller.zip(callee));
+            let signed = ours.and_then(|(attestation, ends)| {
+                if heard.signable {
+                    return self.signed(request, trunk, attestation, ends);
+                }
+                self.counters.unsigned.add();
+                None
+            });
+            Onward { to, signed }
+        });
+        self.memory.decided(key, kept, onward.clone());
+        if let Some(Onward { to: far, .. }) = onward {
             let parties = Parties { trunk: self.decide.line(trunk), caller, callee, near: source.address, far };
             self.calls.begin(self.call_of(request.call_id), self.tag_of(request.from.tag()), parties, received.micros);
         }
         (kept, onward)
     }
 
-    fn tell(&self, case: &Case<'_>, trunk: &Trunk, kept: Kept, onward: Option<SocketAddr>, out: &mut Vec<u8>) -> Reaction {
+    fn tell(&self, case: &Case<'_>, trunk: &Trunk, kept: Kept, onward: Option<Onward>, out: &mut Vec<u8>) -> Reaction {
         let Case { request, source, key, .. } = *case;
-        if let Some(to) = onward {
+        if let Some(Onward { to, signed }) = onward {
             let label = (kept.action != Action::Pass).then_some((&kept, trunk));
-            return self.forward(request, source, key, to, label, out);
+            return self.forward(request, source, key, to, Added { label, signed: signed.as_deref() }, out);
         }
         answer::verdict(out, request, source.address, key, trunk, &kept);
         self.answer_to(source, Some(&request.via))
     }
 
-    /// Whether the verdict about a call hangs on an answer from elsewhere that is not there yet.
+    /// Whether a call is decided aside: its verdict hangs on an answer from elsewhere that is not there yet, or it is to be signed.
     fn must_ask(&self, aside: &Aside, case: &Case<'_>, trunk: &Trunk, scratch: &mut Scratch) -> bool {
+        if self.signs(case.request, case.source, trunk) {
+            return true;
+        }
         if aside.vouches() && case.request.head.value(Name::Identity).is_some() {
             return true;
         }
@@ -436,7 +451,7 @@ impl Edge {
         if let Err(way) = aside.take(self, bytes, source, way) {
             self.counters.unasked.add();
             // What is known without asking may have come meanwhile; nothing at all is [`Roaming::Unreachable`].
-            let heard = Heard { roaming: None, identity: aside.vouches().then_some(Identity::Unchecked) };
+            let heard = Heard { identity: aside.vouches().then_some(Identity::Unchecked), ..Heard::default() };
             self.resume(bytes, source, heard, &way, &mut Work::default());
         }
     }
@@ -498,7 +513,7 @@ impl Edge {
     fn within(&self, request: &Request<'_>, source: Source, key: Key, received: Moment) -> Option<SocketAddr> {
         let call = self.call_of(request.call_id);
         let remembered = || match self.memory.find(key, received.micros / 1_000) {
-            Some(Known::Decided(_, onward)) => onward,
+            Some(Known::Decided(_, onward)) => onward.map(|onward| onward.to),
             _ => None,
         };
         // What belongs to a call names both its ends.
@@ -520,7 +535,7 @@ impl Edge {
                 }
                 // The call is over, but this BYE may have to be sent again.
                 self.memory.begin(key, received.micros / 1_000);
-                self.memory.decided(key, Kept::UNDECIDED, Some(to));
+                self.memory.decided(key, Kept::UNDECIDED, Some(Onward { to, signed: None }));
                 Some(to)
             }),
             _ => onward(),
@@ -549,10 +564,10 @@ impl Edge {
             None => {
                 self.counters.late.add();
                 self.once_a_second(&self.late_said, trunk, self.counters.late.get(), "calls pass without a verdict: none came in time");
-                (Kept::UNDECIDED, None, None)
+                Judged { kept: Kept::UNDECIDED, caller: None, callee: None, attestation: None }
             }
         };
-        match judged.0.action {
+        match judged.kept.action {
             Action::Pass => self.counters.passed.add(),
             Action::Label => self.counters.labelled.add(),
             Action::Challenge => self.counters.challenged.add(),
@@ -577,7 +592,10 @@ impl Edge {
             Some(rules) => self.decide.decide_foreseen(rules, &attempt, case.ahead),
             None => self.decide.decide(&attempt),
         };
-        (Kept::of(&verdict), verdict.caller, verdict.callee)
+        // Nobody asks where nothing is signed.
+        let attestation =
+            if trunk.mode == Mode::Proxy && self.signer.load().is_some() { self.decide.attest(&attempt, &verdict) } else { None };
+        Judged { kept: Kept::of(&verdict), caller: verdict.caller, callee: verdict.callee, attestation }
     }
 
     /// A call as the engine sees it.
@@ -640,8 +658,13 @@ impl Edge {
     }
 }
 
-/// A verdict in short, caller and callee.
-type Judged = (Kept, Option<Number>, Option<Number>);
+/// A verdict in short, caller and callee, and what we would say of the caller.
+struct Judged {
+    kept: Kept,
+    caller: Option<Number>,
+    callee: Option<Number>,
+    attestation: Option<Attestation>,
+}
 
 /// The trunk a request comes by.
 fn find<'t>(trunks: &'t Trunks, source: Source, request: &Request<'_>) -> Option<&'t Trunk> {

@@ -18,6 +18,7 @@ pub mod message;
 mod proxy;
 mod scan;
 mod screening;
+mod sign;
 pub mod stream;
 pub mod tls;
 pub mod trunk;

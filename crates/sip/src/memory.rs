@@ -105,15 +105,24 @@ impl Kept {
     pub const UNDECIDED: Self = Self { action: Action::Pass, score: 0, rule: None, country: 0, evidence: EvidenceId(0) };
 }
 
+/// 去向: where a call went on to, and what was put into it on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Onward {
+    /// The next hop.
+    pub to: SocketAddr,
+    /// Header lines of its signature. No two signatures are alike: a retransmission gets the one there is.
+    pub signed: Option<Arc<str>>,
+}
+
 /// What is known about a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
     /// Nothing: it is new, and from now on being decided.
     New,
     /// Another worker is deciding it this moment.
     Deciding,
-    /// It was decided. An address: the call went on to there.
-    Decided(Kept, Option<SocketAddr>),
+    /// It was decided; with a next hop, the call went on to there.
+    Decided(Kept, Option<Onward>),
 }
 
 /// One line of the processor's cache.
@@ -123,7 +132,7 @@ struct Entry {
     evidence: u128,
     until: u64,
     /// Few calls go through this edge: their next hop is kept apart.
-    onward: Option<Box<SocketAddr>>,
+    onward: Option<Box<Onward>>,
     decided: bool,
     action: Action,
     score: u8,
@@ -137,7 +146,7 @@ impl Entry {
             return Known::Deciding;
         }
         let Self { action, score, rule, country, .. } = *self;
-        Known::Decided(Kept { action, score, rule, country, evidence: EvidenceId(self.evidence) }, self.onward.as_deref().copied())
+        Known::Decided(Kept { action, score, rule, country, evidence: EvidenceId(self.evidence) }, self.onward.as_deref().cloned())
     }
 }
 
@@ -333,7 +342,7 @@ impl Memory {
     }
 
     /// Keeps what was decided.
-    pub fn decided(&self, key: Key, kept: Kept, forwarded: Option<SocketAddr>) {
+    pub fn decided(&self, key: Key, kept: Kept, forwarded: Option<Onward>) {
         if let Some(mut shard) = self.shard(key)
             && let Some(entry) = shard.get(key.0)
         {

@@ -32,6 +32,14 @@ pub(crate) struct Parties {
     pub far: SocketAddr,
 }
 
+/// What a call is given on its way.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Added<'a> {
+    pub label: Option<(&'a Kept, &'a Trunk)>,
+    /// Header lines, each with its end.
+    pub signed: Option<&'a str>,
+}
+
 /// The socket address in a URI, where it names an address and no host name.
 pub(crate) fn socket_address(uri: &Uri<'_>) -> Option<SocketAddr> {
     host_address(uri.host).map(|ip| SocketAddr::new(ip, uri.port.unwrap_or(answer::PORT)))
@@ -54,7 +62,7 @@ impl Edge {
         source: Source,
         key: Key,
         to: SocketAddr,
-        label: Option<(&Kept, &Trunk)>,
+        added: Added<'_>,
         out: &mut Vec<u8>,
     ) -> Reaction {
         let Some(own) = self.own else { return Reaction::Quiet };
@@ -84,13 +92,14 @@ impl Edge {
             out.extend_from_slice(b";lr>\r\n");
         }
         self.routes(&request.head, out);
-        if let Some((kept, trunk)) = label {
+        if let Some((kept, trunk)) = added.label {
             answer::label(out, request, kept, trunk);
         }
+        out.extend_from_slice(added.signed.unwrap_or_default().as_bytes());
         for (name, line) in request.head.all() {
             let written = matches!(name, Name::Via | Name::MaxForwards | Name::Route | Name::ContentLength);
             // A label takes the place of the identities that came: two would contradict each other.
-            let replaced = label.is_some() && matches!(name, Name::AssertedIdentity | Name::PreferredIdentity);
+            let replaced = added.label.is_some() && matches!(name, Name::AssertedIdentity | Name::PreferredIdentity);
             if !(written || replaced) {
                 out.extend_from_slice(line);
                 out.extend_from_slice(b"\r\n");

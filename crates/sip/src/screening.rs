@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use chuangsha_screen::{Ahead, Attempt, Engine, Held, InForce, Number, Observe, Outcome, Roaming, TrunkId, Verdict};
+use chuangsha_screen::{
+    Ahead, Attempt, Engine, Held, InForce, Number, Observe, Outcome, Roaming, TrunkId, Verdict,
+    stir::{self, Attestation},
+};
 
 use crate::{
     aside::Locate,
@@ -94,6 +97,10 @@ impl Decide for Screening {
 
     fn number(&self, text: &str) -> Option<Number> {
         self.engine.snapshot().plan.read(text).ok().map(|line| line.number)
+    }
+
+    fn attest(&self, attempt: &Attempt<'_>, verdict: &Verdict) -> Option<Attestation> {
+        stir::attest(&self.engine.snapshot(), attempt, verdict)
     }
 
     fn line(&self, trunk: &Trunk) -> TrunkId {

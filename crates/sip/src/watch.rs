@@ -112,6 +112,10 @@ counters! {
     unasked;
     /// Let go on with an identity token nobody could check in time.
     unverified;
+    /// Sent on with our token.
+    signed;
+    /// Sent on without our token: no time, no room to wait, or a Date that is wrong.
+    unsigned;
     /// Transactions forgotten before their 32 seconds.
     forgotten;
     /// From a source that is in no trunk.

@@ -115,7 +115,7 @@ impl Listing for Ledger {
             Column::keyed("callers", w.ledger_callers).figures(),
             Column::keyed("access", w.ledger_access_point).hidden(),
             Column::keyed("region", w.region),
-            Column::keyed("owner", w.ledger_owner),
+            Column::keyed("owner", w.ledger_owner_short),
             Column::keyed("state", w.status),
             Column::keyed("defects", w.ledger_defects),
             Column::keyed("called", w.ledger_called).moment().hidden(),
@@ -202,8 +202,8 @@ impl Listing for Ledger {
 fn line(look: &Look, row: &Listed) -> Line {
     let (w, language, one) = (look.w, look.language, &row.resource);
     let href = format!("/ledger/{}", one.id);
-    let defects = one.defects.iter().map(|defect| said(language, defect.words())).collect::<Vec<_>>().join("、");
-    let until = one.correct_by.map(|by| by.display()).unwrap_or_default();
+    let defects = one.defects.iter().map(|defect| said(language, defect.words())).collect::<Vec<_>>().join(w.comma);
+    let until = one.correct_by.map(|by| by.day().to_string()).unwrap_or_default();
     Line {
         id: one.id.to_string(),
         cells: vec![
@@ -271,14 +271,16 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
 fn terms(w: &'static Words, language: Language, line: &Resource) -> Vec<crate::platform::web::parts::Fact> {
     let callers = line.callers.iter().map(super::Caller::as_str).collect::<Vec<_>>().join(", ");
     let clauses = Clause::ALL.iter().filter(|clause| line.clauses & (**clause as i64) != 0).map(|clause| said(language, clause.words()));
+    // Before the contract nothing is agreed: that is not the same as no call at all.
+    let agreed = |calls: i64| if calls == 0 { "—".to_owned() } else { calls.to_string() };
     let mut facts = vec![
         fact(w.ledger_purpose, said(language, line.purpose.words())),
         fact(w.ledger_direction, said(language, line.direction.words())),
         code(w.ledger_callers, if callers.is_empty() { "—".to_owned() } else { callers }),
         fact(w.ledger_access_point, line.access_point.clone()),
-        fact(w.ledger_clauses, clauses.collect::<Vec<_>>().join("、")),
-        fact(w.ledger_per_callee, line.calls_per_callee.to_string()),
-        fact(w.ledger_per_day, line.calls_per_day.to_string()),
+        fact(w.ledger_clauses, clauses.collect::<Vec<_>>().join(w.comma)),
+        fact(w.ledger_per_callee, agreed(line.calls_per_callee)),
+        fact(w.ledger_per_day, agreed(line.calls_per_day)),
         fact(w.ledger_unit, line.unit.clone()),
         code(w.ledger_owner, line.owner.clone()),
     ];
@@ -293,7 +295,7 @@ fn terms(w: &'static Words, language: Language, line: &Resource) -> Vec<crate::p
 
 fn about(w: &'static Words, language: Language, line: &Resource, subject: &Subject) -> Vec<crate::platform::web::parts::Fact> {
     let mut facts = vec![
-        fact(w.name, subject.name.clone()),
+        fact(w.ledger_subject_name, subject.name.clone()),
         code(w.ledger_subject_code, subject.code.clone()),
         fact(w.ledger_industry, said(language, subject.industry.words())),
     ];
@@ -352,10 +354,26 @@ fn findings(w: &'static Words, language: Language, found: &[Spotted]) -> Table {
         columns: [w.time, w.ledger_defects, w.ledger_evidence, w.ledger_found_by, w.ledger_correct_by].map(Column::new).to_vec(),
         pager: Pager::single(lines.len()),
         lines,
-        empty: Empty { title: w.none_yet.into(), hint: String::new(), action: None },
+        empty: Empty { title: w.none_yet.into(), hint: w.ledger_findings_hint.into(), action: None },
         tools: Vec::new(),
         batch: None,
         state: None,
+    }
+}
+
+/// What was done, in the words of its button.
+fn step_words<'a>(w: &'static Words, language: Language, action: &'a str) -> &'a str {
+    match action {
+        "ledger.apply" => w.ledger_new,
+        "ledger.vet" => w.ledger_vet,
+        "ledger.open" => w.ledger_open,
+        "ledger.repurpose" => w.ledger_repurpose,
+        "ledger.callers" => w.ledger_set_callers,
+        "ledger.find" => w.ledger_find,
+        "ledger.correct" => w.ledger_correct,
+        "ledger.shut_down" => w.ledger_shut_down,
+        "ledger.close" => said(language, State::Closed.words()),
+        other => other,
     }
 }
 
@@ -368,7 +386,7 @@ fn moments(w: &'static Words, language: Language, history: &[Version]) -> Vec<Mo
             Moment {
                 at: version.at.display(),
                 title: said(language, state.words()).to_owned(),
-                by: version.action.clone(),
+                by: step_words(w, language, &version.action).to_owned(),
                 note: format!("{} {}", w.ledger_version, version.version),
                 tone: state_tag(language, state).tone,
             }
@@ -537,6 +555,11 @@ async fn new(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Response> {
 
 fn application(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Option<&Problem>) -> DetailPage {
     let (w, language) = (shell.w, shell.language);
+    let mut cities = city_choices(app, language, w, &actor.region);
+    // A line is in one city.
+    if let Some(all) = cities.first_mut() {
+        *all = Choice::new("", w.choose);
+    }
     let mut fields = vec![
         Input::select("kind", w.kind, choices(Kind::ALL, Some(w.choose), Kind::as_str, |one| said(language, one.words())))
             .required()
@@ -550,7 +573,7 @@ fn application(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Op
             choices(Industry::ALL, Some(w.choose), Industry::as_str, |one| said(language, one.words())),
         )
         .required(),
-        Input::select("region", w.region, city_choices(app, language, w, &actor.region)).required(),
+        Input::select("region", w.region, cities).required(),
         Input::text("access_point", w.ledger_access_point).required().longest(80),
         Input::select(
             "purpose",
@@ -638,7 +661,11 @@ async fn file_page(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Respo
 fn taking(shell: Shell, text: &str, taken: Option<&file::Taken>, problem: Option<&Problem>) -> DetailPage {
     let (w, language) = (shell.w, shell.language);
     let fields = vec![
-        Input::new("text", w.ledger_file_text, Field::Area).required().wide().value(text).hint(file::COLUMNS.join(", ")),
+        Input::new("text", w.ledger_file_text, Field::Area).required().wide().value(text).hint(format!(
+            "{} {}",
+            w.ledger_columns_hint,
+            file::COLUMNS.join(", ")
+        )),
         Input::new("dry_run", w.ledger_dry_run, Field::Check).value(if taken.is_none_or(|taken| taken.dry_run) { "yes" } else { "" }),
     ];
     let mut sections = Vec::new();

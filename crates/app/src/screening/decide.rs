@@ -72,7 +72,7 @@ pub struct AttemptInput {
     #[serde(default)]
     #[schema(value_type = String)]
     pub roaming: Roaming,
-    /// `absent`, `unchecked`, `full`, `partial`, `gateway`, `invalid`: what an edge of its own made of the token. Not beside `identity_tokens`.
+    /// `absent`, `unchecked`, `full`, `partial`, `gateway`, `invalid`, `revoked`: what an edge of its own made of the token. Not beside `identity_tokens`.
     #[serde(default)]
     #[schema(value_type = String)]
     pub identity: Identity,

@@ -35,8 +35,6 @@ pub const MOST: u64 = 100_000_000;
 const BATCH: usize = 1_000;
 /// Bytes of one row.
 const LINE_MOST: u64 = 64 * 1024;
-/// Bytes of a JSON file, which is read whole.
-const JSON_MOST: u64 = 256 * 1024 * 1024;
 /// Refused rows that are told one by one; of more only the number.
 pub const TOLD: usize = 10_000;
 
@@ -92,11 +90,11 @@ fn unreadable(error: std::io::Error) -> Failure {
         .into()
 }
 
-/// The rows of a file, one after the other; never more than one of a CSV file is in memory.
+/// The rows of a file, one after the other; never more than one is in memory.
 #[allow(clippy::large_enum_variant, reason = "there is one of them for a whole file")]
 enum Rows {
     Csv { text: Box<dyn BufRead + Send>, places: [Option<usize>; COLUMNS.len()], width: usize, row: u64, line: Vec<u8> },
-    Json { entries: std::iter::Enumerate<std::vec::IntoIter<serde_json::Value>> },
+    Json { text: Box<dyn BufRead + Send>, row: u64, element: Vec<u8> },
 }
 
 impl Rows {
@@ -107,9 +105,8 @@ impl Rows {
         }
         let first = text.fill_buf().map_err(unreadable)?.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
         if first == Some(b'[') {
-            let entries: Vec<serde_json::Value> =
-                serde_json::from_reader(text.take(JSON_MOST)).map_err(|_| whole("不是完整的 JSON 数组", "it is no whole JSON array"))?;
-            return Ok(Self::Json { entries: entries.into_iter().enumerate() });
+            token(&mut *text)?;
+            return Ok(Self::Json { text, row: 0, element: Vec::new() });
         }
         let mut line = Vec::new();
         read_line(&mut *text, &mut line)?;
@@ -125,10 +122,18 @@ impl Rows {
 
     fn next(&mut self) -> Result<Option<(u64, Result<NewEntry, Problem>)>> {
         match self {
-            Self::Json { entries } => Ok(entries.next().map(|(index, value)| {
-                let entry = serde_json::from_value::<NewEntry>(value).map_err(|_| row_refused());
-                (index as u64 + 1, entry)
-            })),
+            Self::Json { text, row, element } => {
+                let read = read_element(&mut **text, *row == 0, element)?;
+                *row += 1;
+                match read {
+                    Read::End => Ok(None),
+                    Read::Long => Ok(Some((*row, Err(row_refused())))),
+                    Read::Line => match serde_json::from_slice::<NewEntry>(element) {
+                        Err(error) if !error.is_data() => Err(no_array()),
+                        entry => Ok(Some((*row, entry.map_err(|_| row_refused())))),
+                    },
+                }
+            }
             Self::Csv { text, places, width, row, line } => {
                 loop {
                     *row += 1;
@@ -175,6 +180,65 @@ fn read_line(text: &mut (dyn BufRead + Send), line: &mut Vec<u8>) -> Result<Read
     }
 }
 
+fn no_array() -> Failure {
+    whole("不是完整的 JSON 数组", "it is no whole JSON array")
+}
+
+/// The next byte that is no white space, taken; none at the end.
+fn token(text: &mut (dyn BufRead + Send)) -> Result<Option<u8>> {
+    loop {
+        let here = text.fill_buf().map_err(unreadable)?;
+        let Some(at) = here.iter().position(|byte| !byte.is_ascii_whitespace()) else {
+            let count = here.len();
+            if count == 0 {
+                return Ok(None);
+            }
+            text.consume(count);
+            continue;
+        };
+        let found = here.get(at).copied();
+        text.consume(at + 1);
+        return Ok(found);
+    }
+}
+
+/// The next element of a JSON array, whose bracket has been read, with the comma before it. What is in `element` is one element as far as its brackets
+/// and quotes say; whether it is JSON is for who reads it.
+fn read_element(text: &mut (dyn BufRead + Send), first: bool, element: &mut Vec<u8>) -> Result<Read> {
+    element.clear();
+    let mut begun = match (token(text)?, first) {
+        (Some(b']'), _) => {
+            return if token(text)?.is_none() { Ok(Read::End) } else { Err(no_array()) };
+        }
+        (Some(b','), false) => token(text)?.ok_or_else(no_array)?,
+        (Some(byte), true) => byte,
+        _ => return Err(no_array()),
+    };
+    let (mut depth, mut quoted, mut escaped, mut long) = (0_u32, false, false, false);
+    loop {
+        match begun {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.checked_sub(1).ok_or_else(no_array)?,
+            _ => {}
+        }
+        if element.len() as u64 >= LINE_MOST {
+            long = true;
+        } else {
+            element.push(begun);
+        }
+        let next = text.fill_buf().map_err(unreadable)?.first().copied().ok_or_else(no_array)?;
+        if depth == 0 && !quoted && (next == b',' || next == b']') {
+            return Ok(if long { Read::Long } else { Read::Line });
+        }
+        text.consume(1);
+        begun = next;
+    }
+}
+
 fn cells(line: &[u8]) -> Option<csv::StringRecord> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(line.len().max(64)).from_reader(line);
     let mut record = csv::StringRecord::new();
@@ -218,9 +282,9 @@ fn survey(source: &Source) -> Result<u64> {
 ///
 /// # Errors
 /// `screening.file_refused`: nothing of it was taken; `people.denied`
-pub async fn take(app: &App, actor: &Actor, list: List, text: String, rows: Option<u64>, dry_run: bool) -> Result<Taken> {
+pub async fn take(app: &App, actor: &Actor, list: List, sent: impl Into<Bytes>, rows: Option<u64>, dry_run: bool) -> Result<Taken> {
     actor.reach(app, role::Action::ScreeningManage)?;
-    let source = Source::Sent(text.into());
+    let source = Source::Sent(sent.into());
     run(app, Some(actor), list, source, &How { rows, dry_run }, |_| {}).await
 }
 
@@ -364,6 +428,22 @@ mod tests {
         let rows = read(&text).unwrap();
         let good: Vec<(u64, bool)> = rows.iter().map(|(row, entry)| (*row, entry.is_ok())).collect();
         assert_eq!(good, [(2, false), (4, false), (5, false), (6, true)]);
+    }
+
+    #[test]
+    fn an_array_is_read_element_by_element_whatever_stands_in_it() {
+        let good = r#"{"number":"19900001234","source":"12321","reason":"a \"quote\", a ] and a }, \\"}"#;
+        let long = format!(r#"{{"number":"1","reason":"{}"}}"#, "x".repeat(LINE_MOST as usize));
+        let text = format!(" [ {good} ,\n{{\"nonsense\":1}},{long}, 7 , null,{good}]\n");
+        let rows = read(&text).unwrap();
+        let good_rows: Vec<(u64, bool)> = rows.iter().map(|(row, entry)| (*row, entry.is_ok())).collect();
+        assert_eq!(good_rows, [(1, true), (2, false), (3, false), (4, false), (5, false), (6, true)]);
+        assert_eq!(rows[0].1.as_ref().unwrap().reason, "a \"quote\", a ] and a }, \\");
+        for broken in
+            ["[]", "[", "[,]", "[{},]", "[{}{}]", "[{]}]", "[{}] []", "[{}]]", "[{} {}]", "[{\"number\":}]", "[\"a]", "{}", "[nul]"]
+        {
+            assert!(read(broken).is_err(), "{broken}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    body::Bytes,
     extract::{Path, Query, State},
     http::StatusCode,
 };
@@ -207,9 +208,9 @@ async fn take_file(
     actor: Actor,
     Path(list): Path<String>,
     Query(query): Query<FileQuery>,
-    text: String,
+    sent: Bytes,
 ) -> Result<Json<file::Taken>> {
-    file::take(&app, &actor, named(&list)?, text, query.rows, query.dry_run).await.map(Json)
+    file::take(&app, &actor, named(&list)?, sent, query.rows, query.dry_run).await.map(Json)
 }
 
 /// Every rule with its mode and its meters.

@@ -17,6 +17,7 @@ use chuangsha_screen::{
 };
 use tokio::{sync::watch, time::timeout};
 
+use super::revocation;
 use crate::platform::network::client::read_limited;
 
 /// How long a call waits for a certificate.
@@ -43,11 +44,11 @@ pub struct Sources {
 #[derive(Clone)]
 pub struct Tokens(Arc<Shared>);
 
-struct Shared {
-    verifier: Verifier,
+pub(super) struct Shared {
+    pub(super) verifier: Verifier,
     sources: Sources,
-    client: reqwest::Client,
-    clock: Arc<dyn Clock>,
+    pub(super) client: reqwest::Client,
+    pub(super) clock: Arc<dyn Clock>,
     fetches: Mutex<Fetches>,
 }
 
@@ -63,6 +64,17 @@ impl Tokens {
     pub fn new(anchors: Vec<Anchor>, sources: Sources, client: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
         let verifier = Verifier::new(anchors);
         Self(Arc::new(Shared { verifier, sources, client, clock, fetches: Mutex::default() }))
+    }
+
+    /// Reads these lists of revoked certificates, and follows them from now on. In a tokio runtime.
+    ///
+    /// # Errors
+    /// A file among them cannot be read, and why; an address is asked in the background, and again when it fails.
+    pub fn revoked_by(self, sources: Vec<revocation::Source>) -> Result<Self, String> {
+        let reader = revocation::Reader::new(sources, self.0.verifier.anchors())?;
+        self.0.verifier.revoke(&reader.lists());
+        tokio::spawn(revocation::follow(reader, Arc::downgrade(&self.0)));
+        Ok(self)
     }
 
     /// A client for those hosts; `authority`: whom to trust in TLS besides the world's, PEM.

@@ -273,6 +273,13 @@ pub static KEYS: &[Key] = &[
         "Milliseconds one fetch of a certificate may take; a call waits 4 of them and then goes on unchecked, counted, and those after it find the certificate there",
     ),
     key(
+        "screening.identity_revocations",
+        Shape::List,
+        "[]",
+        "签名证书的吊销列表(CRL)：文件(PEM 或 DER，改动后重读)或 https 地址(每小时重取)；被吊销证书的签名按规则 revoked 处置",
+        "Lists of revoked token certificates (CRL): files (PEM or DER, read again when they change) or https addresses (asked every hour); a token signed with a revoked one is for the rule revoked",
+    ),
+    key(
         "screening.log_passes",
         Shape::Number(0, 10_000),
         "100",
@@ -395,6 +402,20 @@ pub static KEYS: &[Key] = &[
         r#""""#,
         "签发对端证书的机构(PEM)；填写后对端须出示证书",
         "Authority (PEM) of the peers' certificates; when set, peers must show one",
+    ),
+    key(
+        "sip.signing_key",
+        Shape::Path,
+        r#""""#,
+        "主叫签名(STIR/SHAKEN)私钥(P-256，PKCS #8，PEM)，更换后自动重读；经代理接续、来自本企业台账中继的呼叫由此签名；空则不签",
+        "Private key (P-256, PKCS #8, PEM) that calls of our own ledger are signed with (STIR/SHAKEN) when they go on through the proxy; read again when replaced; empty: nothing is signed",
+    ),
+    key(
+        "sip.signing_certificate",
+        Shape::Url(&["https://"]),
+        r#""""#,
+        "对端获取该私钥证书的 https 地址(x5u)",
+        "https address (x5u) where others fetch the certificate of that key",
     ),
     key(
         "sip.drain_seconds",

@@ -169,6 +169,16 @@ impl Settings {
         if !self.list("screening.identity_hosts").is_empty() {
             needs("screening.identity_hosts", "screening.identity_anchors");
         }
+        if !self.list("screening.identity_revocations").is_empty() {
+            needs("screening.identity_revocations", "screening.identity_anchors");
+        }
+        if self.set_text("sip.signing_key").is_some() {
+            needs("sip.signing_key", "sip.signing_certificate");
+            needs("sip.signing_key", "sip.own_address");
+        }
+        if self.set_text("sip.signing_certificate").is_some() {
+            needs("sip.signing_certificate", "sip.signing_key");
+        }
         if !self.list("sip.listen").is_empty() {
             needs("sip.listen", "sip.trunks");
         }

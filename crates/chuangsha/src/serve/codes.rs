@@ -46,8 +46,11 @@ codes! {
         "信令的证书或私钥不可用：{reason}", "certificate or private key of SIP cannot be used: {reason}",
         "检查 sip.certificate、sip.key 与 sip.authority", "check sip.certificate, sip.key and sip.authority";
     IDENTITY_UNUSABLE = "serve.identity_unusable", 500,
-        "{key} 的证书不可用：{reason}", "the certificates of {key} cannot be used: {reason}",
-        "须为 PEM；信任锚须为 P-256 公钥", "it must be PEM; anchors must have a key on P-256";
+        "{key} 不可用：{reason}", "{key} cannot be used: {reason}",
+        "证书须为 PEM，信任锚须为 P-256 公钥；吊销列表为 PEM 或 DER", "certificates must be PEM, anchors with a key on P-256; revocation lists PEM or DER";
+    SIGNING_UNUSABLE = "serve.sip_signing_unusable", 500,
+        "主叫签名的私钥不可用：{reason}", "the key calls are signed with cannot be used: {reason}",
+        "sip.signing_key 须为 P-256 私钥(PKCS #8，PEM)，sip.signing_certificate 须为 https 地址", "sip.signing_key must be a P-256 private key (PKCS #8, PEM), sip.signing_certificate an https address";
     OWN_ADDRESS_UNSET = "serve.sip_own_address_unset", 400,
         "中继 {trunk} 为代理方式，但未设置 sip.own_address", "trunk {trunk} is proxied, but sip.own_address is not set",
         "填写对端可达的本机 IP:端口，或把该中继改为 redirect", "set the IP:port other ends reach this machine at, or make the trunk redirect";

@@ -18,7 +18,7 @@ use chuangsha_app::{
     },
     rulebook,
     screening::{
-        self, ScreeningConfig,
+        self, ScreeningConfig, revocation,
         tokens::{Sources, Tokens, Vouch},
     },
 };
@@ -170,7 +170,16 @@ fn tokens(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Option<Arc<dyn 
         hosts: settings.list("screening.identity_hosts"),
         timeout: Duration::from_millis(settings.number("screening.identity_timeout_ms")),
     };
-    Ok(Some(Arc::new(Tokens::new(anchors, sources, client, Arc::clone(clock)))))
+    let mut lists = Vec::new();
+    for text in settings.list("screening.identity_revocations") {
+        lists.push(revocation::Source::parse(&text).map_err(|reason| wrong("screening.identity_revocations", &reason))?);
+    }
+    let tokens = Tokens::new(anchors, sources, client, Arc::clone(clock));
+    if lists.is_empty() {
+        return Ok(Some(Arc::new(tokens)));
+    }
+    let tokens = tokens.revoked_by(lists).map_err(|reason| wrong("screening.identity_revocations", &reason))?;
+    Ok(Some(Arc::new(tokens)))
 }
 
 fn app_config(settings: &Settings) -> AppConfig {

@@ -20,7 +20,12 @@ impl Hearing<'_> {
             Ingress::Enterprise => self.enterprise(),
             Ingress::Retail => self.own_access(),
         };
-        stopped || (self.attempt.identity == Identity::Invalid && self.hit(Rule::Token))
+        stopped
+            || match self.attempt.identity {
+                Identity::Invalid => self.hit(Rule::Token),
+                Identity::Revoked => self.hit(Rule::Revoked),
+                Identity::Absent | Identity::Unchecked | Identity::Full | Identity::Partial | Identity::Gateway => false,
+            }
     }
 
     fn abroad(&mut self) -> bool {

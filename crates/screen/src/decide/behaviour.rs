@@ -15,9 +15,10 @@ use crate::{
 const LOOK_FROM: u32 = 3;
 /// A caller that called more than this in two days is no stranger to us.
 const FEW_CALLS: u32 = 3;
-/// Hammering: this many calls an hour to hardly anybody.
-const HAMMER_CALLS: u16 = 5;
+/// Hammering: this many calls an hour to hardly anybody, or to so few of different callees, percent, that each is called again and again.
+const HAMMER_CALLS: u32 = 5;
 const HAMMER_CALLEES: u32 = 2;
+const HAMMER_PERCENT: u32 = 20;
 
 /// What a rule of behaviour found.
 struct Finding {
@@ -75,17 +76,29 @@ impl Hearing<'_> {
         if rate <= LOOK_FROM && !protected {
             return false;
         }
-        let hammers = record.hour.0 >= HAMMER_CALLS && record.distinct() <= HAMMER_CALLEES;
+        // By the last hour, not by that of the clock, and by how often rather than by how many: who hammers several at once, or over the turn of an
+        // hour, hammers all the same.
+        let few = u32::from(record.hour.0) >= HAMMER_CALLS && record.distinct() <= HAMMER_CALLEES;
+        let hammers = few || (record.calls_per_hour() >= HAMMER_CALLS && record.distinct_percent() <= HAMMER_PERCENT);
         let stranger = record.calls_of_two_days() <= FEW_CALLS && state.callee(caller).is_none_or(|own| own.calls_of_two_days() == 0);
         let strange = (hammers || stranger) && !called.knows(caller.value());
         let usual = called.baseline.saturating_mul(thresholds.bombing_times_baseline) / (16 * 60);
         let limit = thresholds.bombing_calls_per_minute.max(usual);
-        let looked =
-            Callee { looked: called.looked.saturating_add(1), strange: called.strange.saturating_add(u16::from(strange)), ..*called };
+        // Only now it shows that the caller hammers: its calls of this hour that were taken for somebody's are counted after.
+        let shows = strange && few && u32::from(record.hour.0) == HAMMER_CALLS;
+        let new_to_us = record.calls_of_two_days() == HAMMER_CALLS;
+        let after = match (shows, new_to_us) {
+            (false, _) => 0,
+            (true, true) => HAMMER_CALLS - 1 - FEW_CALLS,
+            (true, false) => HAMMER_CALLS - 1,
+        };
+        let more = u16::from(strange) + after as u16;
+        let mut looked = *called;
+        looked.look(more);
         let attacked =
             rate >= limit && u32::from(looked.looked) >= limit / 2 && looked.percent_strange() >= thresholds.bombing_strange_percent;
         state.with_callee(called_number(called), |held| {
-            held.look(strange);
+            held.look(more);
             if attacked {
                 held.attack_until = now.saturating_add(hold);
             }

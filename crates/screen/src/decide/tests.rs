@@ -316,6 +316,31 @@ fn a_few_numbers_that_hammer_one_callee_are_a_siege_too() {
 }
 
 #[test]
+fn numbers_that_hammer_several_at_once_or_over_the_turn_of_an_hour_are_found_all_the_same() {
+    let mut scene = Scene::new();
+    let victims = [13_900_000_800, 13_900_000_810, 13_900_000_820];
+    // Five numbers, three victims, sixty-four calls a minute on each, from five minutes before the hour to five minutes after.
+    let mut blocked = [0; 2];
+    for at in 0..1_920_u64 {
+        let second = 3_300 + at as i64 * 600 / 1_920;
+        for (place, victim) in victims.iter().enumerate() {
+            let caller = format!("1370000000{}", (at + place as u64) % 5);
+            if at % 3 == place as u64 && scene.call(second, OWN, &caller, *victim).action == Action::Block {
+                blocked[usize::from(second >= 3_600)] += 1;
+            }
+        }
+    }
+    // Three at once show later than one: each is called often only after a while.
+    assert!(blocked[0] > 750 && blocked[1] > 940, "{blocked:?} of 960 before and after the hour were stopped");
+    // A courier who has just begun another hour, to a callee under siege, is no hammer: each call was to somebody else.
+    for at in 0..40 {
+        scene.call(3_400 + at * 5, OWN, "13900000830", somebody(at as u64 + 500));
+    }
+    let courier = scene.call(3_901, OWN, "13900000830", victims[0]);
+    assert!(courier.action != Action::Block && !rules_of(&courier).contains(&Rule::Bombing), "{courier:?}");
+}
+
+#[test]
 fn a_flash_crowd_of_people_who_are_called_themselves_is_no_siege() {
     let mut scene = Scene::new();
     let fan = |at: u64| 13_600_000_000 + at * 7_919;

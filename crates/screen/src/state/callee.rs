@@ -134,10 +134,10 @@ impl Callee {
         self.callers |= 1_u128 << (hash(caller, 0) & 127);
     }
 
-    /// One of the calls was looked at more closely.
-    pub fn look(&mut self, strange: bool) {
+    /// One of the calls was looked at more closely, and found that so many of those looked at are strange.
+    pub fn look(&mut self, strange: u16) {
         self.looked = self.looked.saturating_add(1);
-        self.strange = self.strange.saturating_add(u16::from(strange));
+        self.strange = self.strange.saturating_add(strange).min(self.looked);
     }
 
     /// The callee spoke with somebody.
@@ -243,7 +243,7 @@ mod tests {
             let mut callee = Callee { baseline: 0, ..Callee::read(&words) };
             for (now, caller) in calls {
                 callee.call(now, caller);
-                callee.look(now & 1 == 0);
+                callee.look((now & 1) as u16 * 4);
                 callee.spoke_with(caller);
                 prop_assert!(callee.knows(caller));
                 prop_assert_eq!(Callee::read(&callee.write()), callee);

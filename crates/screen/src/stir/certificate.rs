@@ -4,6 +4,7 @@ use chuangsha_kernel::Timestamp;
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use x509_parser::{certificate::X509Certificate, pem::Pem, prelude::FromDer};
 
+use super::revocation::Link;
 use crate::number::Number;
 
 /// Why a certificate is not used.
@@ -35,9 +36,10 @@ pub enum CertificateError {
 /// 信任锚
 #[derive(Clone)]
 pub struct Anchor {
-    subject: Vec<u8>,
-    key: Vec<u8>,
+    pub(super) subject: Vec<u8>,
+    pub(super) key: Vec<u8>,
     valid: (i64, i64),
+    pub(super) signs_lists: bool,
 }
 
 /// What is kept of a chain.
@@ -48,13 +50,15 @@ pub(super) struct Certificate {
     valid: (i64, i64),
     /// First and last numbers, for every certificate of the chain that is not a provider's: a delegate vouches for nothing its issuer cannot (RFC 9060).
     numbers: Vec<Vec<(u64, u64)>>,
+    /// Of every certificate of the chain, for the lists of revoked ones.
+    pub links: Vec<Link>,
 }
 
 const MOST: usize = 4;
 /// id-pe-TNAuthList
 const TN_AUTH_LIST: &str = "1.3.6.1.5.5.7.1.26";
 /// ecdsa-with-SHA256
-const ECDSA_SHA256: &str = "1.2.840.10045.4.3.2";
+pub(super) const ECDSA_SHA256: &str = "1.2.840.10045.4.3.2";
 
 impl Anchor {
     /// From a certificate in PEM: self-signed or not, it is trusted because an administrator put it there.
@@ -73,7 +77,12 @@ impl Anchor {
         let anchor = |pem: Result<Pem, _>| {
             let pem = pem.map_err(|_| CertificateError::Unreadable)?;
             let certificate = parse(&pem.contents)?;
-            Ok(Self { subject: certificate.subject().as_raw().to_vec(), key: key(&certificate)?, valid: dates(&certificate) })
+            Ok(Self {
+                subject: certificate.subject().as_raw().to_vec(),
+                key: key(&certificate)?,
+                valid: dates(&certificate),
+                signs_lists: may_sign_lists(&certificate),
+            })
         };
         let all = Pem::iter_from_buffer(pem).map(anchor).collect::<Result<Vec<_>, _>>()?;
         if all.is_empty() { Err(CertificateError::Unreadable) } else { Ok(all) }
@@ -105,7 +114,8 @@ impl Certificate {
         // The anchor itself may be sent along at the end.
         let own = anchors.iter().find(|anchor| anchor.subject == last.subject().as_raw() && key(last).is_ok_and(|key| key == anchor.key));
         let above = || anchors.iter().find(|anchor| anchor.subject == last.issuer().as_raw() && signed_by(last, &anchor.key).is_ok());
-        let anchor = own.filter(|_| chain.len() > 1).or_else(above).ok_or(CertificateError::Untrusted)?;
+        let own = own.filter(|_| chain.len() > 1);
+        let anchor = own.or_else(above).ok_or(CertificateError::Untrusted)?;
         narrow(anchor.valid);
         let mut lists = Vec::new();
         for (at, certificate) in chain.iter().enumerate() {
@@ -116,7 +126,17 @@ impl Certificate {
             }
         }
         lists.retain(|ranges| !ranges.is_empty());
-        let certificate = Self { key: key(leaf)?, valid, numbers: lists };
+        let mut links = Vec::with_capacity(chain.len());
+        for (below_it, certificate) in chain.iter().enumerate() {
+            // Above the last one stands the anchor, unless the last one is it: nobody takes back what an administrator trusts.
+            let above = match chain.get(below_it + 1) {
+                Some(above) => may_sign_lists(above).then(|| key(above)).transpose()?,
+                None if own.is_some() => continue,
+                None => anchor.signs_lists.then(|| anchor.key.clone()),
+            };
+            links.push(Link { issuer: certificate.issuer().as_raw().to_vec(), key: above, serial: certificate.raw_serial().to_vec() });
+        }
+        let certificate = Self { key: key(leaf)?, valid, numbers: lists, links };
         if certificate.is_valid(at) { Ok(certificate) } else { Err(CertificateError::Expired) }
     }
 
@@ -151,6 +171,11 @@ fn may_issue(certificate: &X509Certificate<'_>, below: usize) -> bool {
     let deep = constraints.is_some_and(|found| found.value.path_len_constraint.is_none_or(|most| below <= most as usize));
     let signs = certificate.key_usage().ok().is_some_and(|found| found.is_none_or(|usage| usage.value.key_cert_sign()));
     certificate.is_ca() && deep && signs
+}
+
+/// Whether its key may sign lists of revoked certificates: one that says for what its key is must say so (RFC 5280, 6.3.3).
+fn may_sign_lists(certificate: &X509Certificate<'_>) -> bool {
+    certificate.key_usage().ok().is_some_and(|found| found.is_none_or(|usage| usage.value.crl_sign()))
 }
 
 /// Extensions that are understood here, or change nothing about a signature: basic constraints, key usage, key identifiers, policies, where lists of

@@ -5,8 +5,10 @@
 //! Accepted: ES256, no `ppt` (RFC 8225) or `ppt=shaken` (RFC 8588), certificates on P-256 with a TNAuthList (RFC 8226) below one of our anchors. Of
 //! tokens with another `ppt` nothing is concluded (RFC 8224, 6.2).
 
+mod attest;
 mod certificate;
 mod replays;
+mod revocation;
 mod sign;
 
 use std::{
@@ -21,8 +23,10 @@ use chuangsha_kernel::Timestamp;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde::Deserialize;
 
+pub use attest::attest;
 pub use certificate::{Anchor, CertificateError};
-pub use sign::{Attestation, SignError, Signer};
+pub use revocation::{RevocationError, RevocationList, Revocations};
+pub use sign::{Attestation, Sign, SignError, Signer};
 
 use crate::{attempt::Identity, number::Number};
 use certificate::Certificate;
@@ -85,12 +89,14 @@ pub struct Verifier {
 struct Cache {
     kept: HashMap<String, Kept>,
     uses: u64,
+    revocations: Revocations,
 }
 
 struct Kept {
     certificate: Certificate,
     since: Timestamp,
     used: u64,
+    revoked: bool,
 }
 
 /// Where a check stops.
@@ -100,8 +106,18 @@ enum Stop {
     False,
     /// It is of a kind nothing is known of.
     Foreign,
+    /// It holds, and its certificate was taken back.
+    Revoked,
     /// Nobody can tell without that certificate.
     Wants(String),
+}
+
+/// What is used of a certificate to check one token.
+struct Key {
+    bytes: Vec<u8>,
+    /// It may vouch for the caller.
+    entitled: bool,
+    revoked: bool,
 }
 
 #[derive(Deserialize)]
@@ -175,6 +191,9 @@ impl Verifier {
     /// The chain is not to be trusted, and why; an older one of the same address stays.
     pub fn keep(&self, address: &str, pem: &[u8], at: Timestamp) -> Result<(), CertificateError> {
         let certificate = Certificate::read(pem, &self.anchors, at)?;
+        // Whether a list is its issuer's is found out here, not while calls wait for the cache.
+        let lists = self.cache().revocations.clone();
+        let _ = lists.names(&certificate.links);
         let mut cache = self.cache();
         cache.uses += 1;
         let used = cache.uses;
@@ -182,8 +201,24 @@ impl Verifier {
             let oldest = cache.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(address, _)| address.clone());
             oldest.and_then(|oldest| cache.kept.remove(&oldest));
         }
-        cache.kept.insert(address.to_owned(), Kept { certificate, since: at, used });
+        let revoked = cache.revocations.names(&certificate.links);
+        cache.kept.insert(address.to_owned(), Kept { certificate, since: at, used, revoked });
         Ok(())
+    }
+
+    /// The anchors it trusts.
+    pub fn anchors(&self) -> &[Anchor] {
+        &self.anchors
+    }
+
+    /// Puts these lists of revoked certificates in force, in the place of those before; certificates in the cache are held against them too.
+    pub fn revoke(&self, lists: &Revocations) {
+        let chains: Vec<_> = self.cache().kept.values().map(|kept| kept.certificate.links.clone()).collect();
+        // As above.
+        chains.iter().for_each(|links| _ = lists.names(links));
+        let mut cache = self.cache();
+        cache.revocations = lists.clone();
+        cache.kept.values_mut().for_each(|kept| kept.revoked = lists.names(&kept.certificate.links));
     }
 
     /// Checks the values of the Identity headers of one call against the call they came with. The first of a kind that is known here counts.
@@ -192,6 +227,7 @@ impl Verifier {
             match self.check(token.as_ref(), told) {
                 Ok(identity) => return Verified::Known(identity),
                 Err(Stop::False) => return Verified::Known(Identity::Invalid),
+                Err(Stop::Revoked) => return Verified::Known(Identity::Revoked),
                 Err(Stop::Wants(address)) => return Verified::Wants(address),
                 Err(Stop::Foreign) => {}
             }
@@ -231,10 +267,13 @@ impl Verifier {
         if !forwarded && !meant(told.callee) {
             return Err(Stop::False);
         }
-        let (key, entitled) = self.key(info, told)?;
+        let Key { bytes: key, entitled, revoked } = self.key(info, told)?;
         let signed = value.trim().get(..parts.head.len() + 1 + parts.body.len()).ok_or(Stop::False)?;
         let signature = decoded(parts.signature.trim())?;
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key).verify(signed.as_bytes(), &signature).map_err(|_| Stop::False)?;
+        if revoked {
+            return Err(Stop::Revoked);
+        }
         let identity = match claims.attest.as_deref() {
             // A certificate for single numbers vouches for those alone; one for a provider vouches for what the provider says.
             Some("A") if shaken && entitled => Identity::Full,
@@ -251,7 +290,7 @@ impl Verifier {
     }
 
     /// The key a certificate has, and whether it may vouch for the caller.
-    fn key(&self, address: &str, told: &Told) -> Result<(Vec<u8>, bool), Stop> {
+    fn key(&self, address: &str, told: &Told) -> Result<Key, Stop> {
         let mut cache = self.cache();
         cache.uses += 1;
         let uses = cache.uses;
@@ -262,7 +301,7 @@ impl Verifier {
             cache.kept.remove(address);
             return Err(Stop::Wants(address.to_owned()));
         }
-        Ok((kept.certificate.key.clone(), kept.certificate.covers(told.caller)))
+        Ok(Key { bytes: kept.certificate.key.clone(), entitled: kept.certificate.covers(told.caller), revoked: kept.revoked })
     }
 }
 

@@ -307,3 +307,127 @@ proptest! {
         }
     }
 }
+
+/// A list of those serial numbers, out of date after that year.
+fn list(authority: &Authority, serials: &[u64], until: i32) -> String {
+    let revoked = |serial: &u64| rcgen::RevokedCertParams {
+        serial_number: rcgen::SerialNumber::from(*serial),
+        revocation_time: date_time_ymd(2026, 2, 1),
+        reason_code: Some(rcgen::RevocationReason::KeyCompromise),
+        invalidity_date: None,
+    };
+    let params = rcgen::CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1),
+        next_update: date_time_ymd(until, 1, 1),
+        crl_number: rcgen::SerialNumber::from(7_u64),
+        issuing_distribution_point: None,
+        revoked_certs: serials.iter().map(revoked).collect(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    };
+    params.signed_by(&authority.issuer).unwrap().pem().unwrap()
+}
+
+/// A provider's certificate with that serial number.
+fn numbered(authority: &Authority, serial: u64) -> (KeyPair, String) {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut params = CertificateParams::default();
+    params.serial_number = Some(rcgen::SerialNumber::from(serial));
+    (params.not_before, params.not_after) = (date_time_ymd(2026, 1, 1), date_time_ymd(2030, 1, 1));
+    params.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 26], provider().unwrap()));
+    let pem = params.signed_by(&key, &authority.issuer).unwrap().pem();
+    (key, pem)
+}
+
+fn revocations(verifier: &Verifier, pem: &str) -> Result<Revocations, RevocationError> {
+    Ok(Revocations::new(RevocationList::read_all(pem.as_bytes(), verifier.anchors())?.into_iter().map(std::sync::Arc::new)))
+}
+
+#[test]
+fn a_token_of_a_revoked_certificate_is_refused_whenever_the_list_comes() {
+    let root = authority("root");
+    let verifier = verifier(&root);
+    let (key, pem) = numbered(&root, 300);
+    let answer = |key: &KeyPair| told(&verifier, &signed(key, Attestation::Full, NOW), caller(), callee(), NOW);
+    let (full, revoked) = (Verified::Known(Identity::Full), Verified::Known(Identity::Revoked));
+    verifier.keep(ADDRESS, pem.as_bytes(), NOW).unwrap();
+    assert_eq!(answer(&key), full);
+    verifier.revoke(&revocations(&verifier, &list(&root, &[299, 301], 2027)).unwrap());
+    assert_eq!(answer(&key), full, "others are revoked");
+    verifier.revoke(&revocations(&verifier, &list(&root, &[299, 300], 2027)).unwrap());
+    assert_eq!(answer(&key), revoked, "the certificate was in the cache before");
+    verifier.keep(ADDRESS, pem.as_bytes(), NOW).unwrap();
+    assert_eq!(answer(&key), revoked, "and is fetched after");
+    assert_eq!(
+        answer(&leaf(&root, provider(), 2).0),
+        Verified::Known(Identity::Invalid),
+        "signed by somebody else it is false, whatever the list says"
+    );
+    verifier.revoke(&Revocations::default());
+    assert_eq!(answer(&key), full, "the issuer took it off its list");
+}
+
+#[test]
+fn a_list_speaks_for_its_issuer_alone_and_an_old_one_is_still_believed() {
+    let (root, stranger) = (authority("root"), authority("stranger"));
+    let verifier = verifier(&root);
+    let (key, pem) = numbered(&root, 300);
+    verifier.keep(ADDRESS, pem.as_bytes(), NOW).unwrap();
+    let answer = || told(&verifier, &signed(&key, Attestation::Full, NOW), caller(), callee(), NOW);
+    let read = |pem: &str| RevocationList::read_all(pem.as_bytes(), verifier.anchors());
+    assert_eq!(read(&list(&authority("root"), &[300], 2027)).err(), Some(RevocationError::Forged), "its name alone is not enough");
+    verifier.revoke(&revocations(&verifier, &list(&stranger, &[300], 2027)).unwrap());
+    assert_eq!(answer(), Verified::Known(Identity::Full), "another's list, another's numbers");
+    assert_eq!(read("no list").err(), Some(RevocationError::Unreadable));
+    assert_eq!(read("-----BEGIN X509 CRL-----\n-----END X509 CRL-----").err(), Some(RevocationError::Unreadable));
+    assert_eq!(read(&root.pem).err(), Some(RevocationError::Unreadable), "a certificate is no list");
+    assert_eq!(read(&format!("{}{}", list(&root, &[1], 2027), list(&stranger, &[2, 3], 2027))).unwrap().len(), 2);
+
+    let fresh = &read(&list(&root, &[300], 2027)).unwrap()[0];
+    assert_eq!((fresh.len(), fresh.is_stale(NOW), fresh.is_stale(NOW.plus_ms(400 * 86_400_000))), (1, false, true));
+    let old = list(&root, &[300], 2026 + 1);
+    verifier.revoke(&revocations(&verifier, &old).unwrap());
+    let later = NOW.plus_ms(400 * 86_400_000);
+    verifier.keep(ADDRESS, pem.as_bytes(), later).unwrap();
+    let header = signed(&key, Attestation::Full, later);
+    assert_eq!(told(&verifier, &header, caller(), callee(), later), Verified::Known(Identity::Revoked));
+}
+
+#[test]
+fn an_authority_below_the_anchor_is_revoked_with_all_it_issued_and_revokes_its_own() {
+    let root = authority("root");
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut params = CertificateParams::default();
+    params.serial_number = Some(rcgen::SerialNumber::from(41_u64));
+    params.distinguished_name.push(rcgen::DnType::CommonName, "below");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign, rcgen::KeyUsagePurpose::CrlSign];
+    let own = params.signed_by(&key, &root.issuer).unwrap().pem();
+    let below = Authority { issuer: Issuer::new(params, key), pem: own };
+    let (key, leaf) = numbered(&below, 42);
+    for (what, pem, identity) in [
+        ("the authority", list(&root, &[41], 2027), Identity::Revoked),
+        ("the certificate, by its issuer", list(&below, &[42], 2027), Identity::Revoked),
+        ("the same number of another issuer", list(&root, &[42], 2027), Identity::Full),
+        ("and the other way round", list(&below, &[41], 2027), Identity::Full),
+    ] {
+        for sent_along in [String::new(), root.pem.clone()] {
+            let verifier = verifier(&root);
+            verifier.revoke(&revocations(&verifier, &pem).unwrap());
+            verifier.keep(ADDRESS, format!("{leaf}{}{sent_along}", below.pem).as_bytes(), NOW).unwrap();
+            let header = signed(&key, Attestation::Full, NOW);
+            assert_eq!(told(&verifier, &header, caller(), callee(), NOW), Verified::Known(identity), "{what}");
+        }
+    }
+}
+
+#[test]
+fn an_origin_is_a_uuid_that_stays_and_tells_trunks_apart() {
+    let random = SystemRandom::new();
+    let signer = |key: &KeyPair| Signer::new(&key.serialize_der(), ADDRESS, &random).unwrap();
+    let [one, two] = [(); 2].map(|()| KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap());
+    let origin = signer(&one).origin("T-07");
+    let parts: Vec<usize> = origin.split('-').map(str::len).collect();
+    assert!(parts == [8, 4, 4, 4, 12] && origin.as_bytes()[14] == b'8' && b"89ab".contains(&origin.as_bytes()[19]), "{origin}");
+    assert_eq!(signer(&one).origin("T-07"), origin, "after a restart too");
+    assert!(signer(&one).origin("T-08") != origin && signer(&two).origin("T-07") != origin);
+}

@@ -56,10 +56,18 @@ pub async fn bounded(State(limits): State<Limits>, request: Request, next: Next)
     let least = request.body().size_hint().lower().max(announced.unwrap_or(0));
     if least > limit as u64 {
         drain(request.into_body(), limits.whole).await;
-        return Failure::from(Problem::new(&code::BODY_LARGE)).into_response();
+        return too_large(long, limits).into_response();
     }
     let (parts, body) = request.into_parts();
-    next.run(Request::from_parts(parts, Body::new(http_body_util::Limited::new(body, limit)))).await
+    let answer = next.run(Request::from_parts(parts, Body::new(http_body_util::Limited::new(body, limit)))).await;
+    if long && answer.status() == StatusCode::PAYLOAD_TOO_LARGE { too_large(long, limits).into_response() } else { answer }
+}
+
+fn too_large(long: bool, limits: Limits) -> Failure {
+    if long {
+        return Problem::new(&code::FILE_LARGE).with("limit_mib", limits.whole >> 20).into();
+    }
+    Problem::new(&code::BODY_LARGE).into()
 }
 
 /// What is wrong with a form that carries files, told in our own words.

@@ -63,6 +63,7 @@ pub mod code {
         FOREIGN = "edge.foreign", 403, "请求不是从本系统的页面发出的", "The request did not come from our own pages", "请从本系统页面重新操作", "Use our own pages";
         TOO_MANY = "edge.too_many", 429, "请求过于频繁，请 {seconds} 秒后再试", "Too many requests; try again in {seconds} seconds", "请降低请求频率", "Send fewer requests";
         BODY_LARGE = "edge.body_large", 413, "请求内容过大", "The request is too large", "请缩短文字、压缩图片或分批提交", "Shorten the text, make the picture smaller, or send it in parts";
+        FILE_LARGE = "edge.file_large", 413, "文件超过 {limit_mib} MB", "The file is larger than {limit_mib} MB", "请分成几个文件，或在终端导入：chuangsha screen list", "Split it, or take it in at the terminal: chuangsha screen list";
         CURSOR_INVALID = "edge.cursor_invalid", 400, "翻页位置无效", "The page cursor is not valid", "请从第一页开始", "Start from the first page";
         KEY_INVALID = "edge.key_invalid", 400, "Idempotency-Key 须为 1 至 255 个 ASCII 字符", "Idempotency-Key has 1 to 255 ASCII characters", "建议使用 UUID", "A UUID is a good choice";
         KEY_IN_FLIGHT = "edge.key_in_flight", 409, "相同幂等键的请求正在处理", "A request with this Idempotency-Key is under way", "请稍后用同一键重试以取得结果", "Try again with the same key in a moment to get its answer";

@@ -399,7 +399,8 @@ async fn whole(listing: &dyn Listing, look: &Look, asked: &Asked, shell: Shell) 
         cards: listing.cards(look, asked).await?,
         tabs: listing.tabs(look, asked).await?,
         notice: None,
-        search: Some(search),
+        // A list nobody can narrow down has no form for it.
+        search: Some(search).filter(|search| !search.fields.is_empty()),
         views: Some(views),
         table,
         sections: listing.sections(look, asked).await?,

@@ -19,6 +19,7 @@ macro_rules! ledger_words {
             ledger_access_point: "接入地点", "Access point";
             ledger_unit: "责任单位", "Accountable unit";
             ledger_owner: "责任人工号", "Accountable staff no.";
+            ledger_owner_short: "责任人", "Accountable";
             ledger_defects: "问题", "Defects";
             ledger_correct_by: "整改期限", "To be corrected by";
             ledger_terms: "使用条件", "Terms of use";
@@ -31,6 +32,7 @@ macro_rules! ledger_words {
             ledger_version: "版本", "Version";
             ledger_new: "受理申请", "New application";
             ledger_new_lead: "仅限单位，仅限自有实体营业厅受理；逐项核验材料后勾选。", "Organisations only, own halls only; tick each document you have verified.";
+            ledger_subject_name: "单位名称", "Name";
             ledger_vet: "审查通过", "Pass vetting";
             ledger_open: "开通", "Open";
             ledger_set_callers: "变更主叫集", "Change callers";
@@ -41,12 +43,13 @@ macro_rules! ledger_words {
             ledger_shut_down: "关停", "Shut down";
             ledger_file: "批量导入", "Import";
             ledger_file_lead: "先试运行。错误的行逐条说明，正确的行照常入库，重复导入不会增加。", "Try it first. Wrong rows are told one by one, good rows land, the same file again adds nothing.";
+            ledger_columns_hint: "首行为列名：", "The first line names the columns:";
             ledger_file_text: "CSV 内容", "CSV text";
             ledger_dry_run: "试运行，不写入", "Trial, nothing is written";
             ledger_take: "导入", "Import";
             ledger_result: "结果", "Result";
             ledger_rows: "读取行数", "Rows read";
-            ledger_row: "第", "Row";
+            ledger_row: "行", "Row";
             ledger_entered: "新增", "Entered";
             ledger_would_enter: "将新增", "Would enter";
             ledger_known: "已存在", "Already there";
@@ -56,6 +59,7 @@ macro_rules! ledger_words {
             ledger_silent_since: "无话务，自 {}", "No call since {}";
             ledger_papers_until: "材料有效期至", "Papers hold until";
             ledger_findings: "问题线索", "Findings";
+            ledger_findings_hint: "清查、实际话务与证照到期发现的问题列在这里。", "What sweeps, real traffic and expiring documents find is listed here.";
             ledger_evidence: "依据", "Evidence";
             ledger_evidence_hint: "登记问题时必填，2 至 200 字；不写个人信息。", "Needed with a defect, 2 to 200 characters; no personal data.";
             ledger_found_by: "来源", "Found by";

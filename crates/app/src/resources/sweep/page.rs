@@ -109,7 +109,7 @@ impl Listing for Sweeps {
             Column::keyed("region", w.region),
             Column::keyed("industries", w.ledger_industry),
             Column::keyed("days", w.sweep_days),
-            Column::keyed("lead", w.ledger_owner),
+            Column::keyed("lead", w.ledger_owner_short),
             Column::keyed("progress", w.sweep_progress),
             Column::keyed("state", w.status),
             Column::new(w.actions),
@@ -148,7 +148,7 @@ fn sweep_line(look: &Look, (sweep, lines, done): &(Sweep, i64, i64)) -> Line {
         cells: vec![
             Cell::Link(href.clone(), sweep.name.clone()),
             Cell::Text(place_name(&look.app, w, language, &sweep.region)),
-            Cell::Text(industries(language, sweep)),
+            Cell::Text(industries(w, language, sweep)),
             Cell::Text(format!("{} – {}", sweep.starts, sweep.ends)),
             Cell::Code(sweep.lead.clone()),
             Cell::Bar(share(*done, *lines)),
@@ -159,8 +159,8 @@ fn sweep_line(look: &Look, (sweep, lines, done): &(Sweep, i64, i64)) -> Line {
     }
 }
 
-fn industries(language: Language, sweep: &Sweep) -> String {
-    sweep.industries.iter().map(|one| said(language, one.words())).collect::<Vec<_>>().join("、")
+fn industries(w: &'static Words, language: Language, sweep: &Sweep) -> String {
+    sweep.industries.iter().map(|one| said(language, one.words())).collect::<Vec<_>>().join(w.comma)
 }
 
 async fn sweeps(Of(app): Of<App>, actor: Actor, shell: Shell, uri: Uri) -> Result<Response> {
@@ -266,7 +266,7 @@ impl Listing for Checks {
 fn check_line(look: &Look, sweep: &str, row: &Checked) -> Line {
     let (w, language) = (look.w, look.language);
     let href = format!("/ledger/sweeps/{sweep}/{}", row.resource);
-    let defects = row.defects.iter().map(|one| said(language, one.words())).collect::<Vec<_>>().join("、");
+    let defects = row.defects.iter().map(|one| said(language, one.words())).collect::<Vec<_>>().join(w.comma);
     Line {
         id: format!("{sweep}.{}", row.resource),
         cells: vec![
@@ -312,9 +312,9 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         buttons.push(Button::Dialog("sweep-close".to_owned(), w.sweep_close.to_owned()));
         dialogs.push(Dialog { id: "sweep-close".to_owned(), title: w.sweep_close.to_owned(), open: false, form });
     }
-    let kinds = sweep.kinds.iter().map(|one| said(language, one.words())).collect::<Vec<_>>().join("、");
+    let kinds = sweep.kinds.iter().map(|one| said(language, one.words())).collect::<Vec<_>>().join(w.comma);
     let mut facts = vec![
-        fact(w.ledger_industry, industries(language, &sweep)),
+        fact(w.ledger_industry, industries(w, language, &sweep)),
         fact(w.kind, if kinds.is_empty() { w.all.to_owned() } else { kinds }),
         fact(w.region, place_name(app, w, language, &sweep.region)),
         fact(w.sweep_days, format!("{} – {}", sweep.starts, sweep.ends)),
@@ -429,7 +429,8 @@ fn planning(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Optio
         regions.retain(|choice| choice.value == actor.region);
     }
     let day = |name: &'static str, label: &str| Input::new(name, label, Field::Line("date")).required();
-    let check = |name: &'static str, words| Input::new(name, said(language, words), Field::Check);
+    // Which of the two a box is about stands with it: industries and kinds follow each other.
+    let check = |of: &str, name: &'static str, words| Input::new(name, format!("{of} · {}", said(language, words)), Field::Check);
     let mut fields = vec![
         Input::text("name", w.sweep_name).required().longest(60).first(),
         Input::select("region", w.region, regions),
@@ -437,8 +438,8 @@ fn planning(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Optio
         day("ends", w.sweep_ends),
         Input::text("lead", w.ledger_owner).required().longest(20),
     ];
-    fields.extend(Industry::ALL.iter().map(|one| check(one.as_str(), one.words())));
-    fields.extend(Kind::ALL.iter().map(|one| check(one.as_str(), one.words())));
+    fields.extend(Industry::ALL.iter().map(|one| check(w.ledger_industry, one.as_str(), one.words())));
+    fields.extend(Kind::ALL.iter().map(|one| check(w.kind, one.as_str(), one.words())));
     let fields: Vec<_> = fields
         .into_iter()
         .map(|input| {

@@ -2,6 +2,7 @@
 
 use axum::{Router, extract::State, http::Uri, response::Response, routing::get};
 use chuangsha_kernel::time::{DAY_MS, Timestamp};
+use chuangsha_screen::TrunkId;
 use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 
@@ -73,7 +74,7 @@ impl Listing for Figures {
             Column::keyed("day", w.figure_day),
             Column::keyed("verdict", w.screen_verdict),
             Column::keyed("rule", w.screen_rule),
-            Column::keyed("trunk", w.screen_trunk).figures(),
+            Column::keyed("trunk", w.screen_trunk),
             Column::keyed("region", w.region),
             Column::keyed("calls", w.screen_calls).figures(),
         ]
@@ -121,6 +122,16 @@ impl Listing for Figures {
     }
 }
 
+/// A line of the ledger by its code, as the version in force knows it; else by its number.
+fn trunk_name(look: &Look, trunk: i64) -> String {
+    if trunk == 0 {
+        return "—".to_owned();
+    }
+    let snapshot = look.app.engine.snapshot();
+    let line = u32::try_from(trunk).ok().and_then(|id| snapshot.ledger.trunk(TrunkId(id)));
+    line.map_or_else(|| trunk.to_string(), |line| line.name.clone())
+}
+
 fn line(look: &Look, row: &FigureView, id: String) -> Line {
     let w = look.w;
     Line {
@@ -129,7 +140,7 @@ fn line(look: &Look, row: &FigureView, id: String) -> Line {
             Cell::Text(row.day.clone()),
             Cell::Tag(action_tag(w, &row.action)),
             Cell::Text(if row.rule.is_empty() { w.figure_all.to_owned() } else { rule_name(look.language, &row.rule) }),
-            Cell::Number(if row.trunk == 0 { "—".to_owned() } else { row.trunk.to_string() }),
+            Cell::Text(trunk_name(look, row.trunk)),
             Cell::Text(if row.region.is_empty() {
                 "—".to_owned()
             } else {

@@ -14,7 +14,7 @@ use chuangsha_kernel::{
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{may, moment, parts, trail};
+use super::{coded_choices, may, moment, parts, trail};
 use crate::{
     App,
     platform::{
@@ -35,7 +35,9 @@ use crate::{
         words::Words,
     },
     screening::{
-        code as codes, file,
+        code as codes,
+        coded::{CATEGORIES, HOURS, OPERATORS, coded},
+        file,
         list::{self as entries, EntryView, List, NewEntry, Put},
     },
 };
@@ -91,7 +93,7 @@ impl Listing for Lists {
     fn columns(&self, w: &'static Words) -> Vec<Column> {
         vec![
             Column::keyed("number", w.number),
-            Column::keyed("list", w.screening_lists),
+            Column::keyed("list", w.list_name),
             Column::keyed("content", w.list_content),
             Column::keyed("source", w.list_source),
             Column::keyed("reason", w.list_reason),
@@ -103,7 +105,7 @@ impl Listing for Lists {
     }
 
     fn fields(&self, look: &Look, asked: &Asked) -> Vec<Input> {
-        vec![Input::select("list", look.w.screening_lists, list_choices(look.language)).value(chosen(asked).as_str()).prefix("s")]
+        vec![Input::select("list", look.w.list_name, list_choices(look.language)).value(chosen(asked).as_str()).prefix("s")]
     }
 
     fn tabs<'a>(&'a self, look: &'a Look, _asked: &'a Asked) -> BoxFuture<'a, Result<Option<Tabs>>> {
@@ -136,8 +138,19 @@ impl Listing for Lists {
 }
 
 /// What an entry says besides that the number is listed.
-fn content(w: &'static Words, row: &EntryView) -> String {
-    let mut said = vec![row.content.clone()];
+fn content(w: &'static Words, language: Language, list: List, row: &EntryView) -> String {
+    let mut said = match list {
+        List::Bad | List::Suspect => vec![row.content.clone()],
+        List::Category => vec![coded(language, &CATEGORIES, &row.content).to_owned()],
+        List::Ported => vec![coded(language, &OPERATORS, &row.content).to_owned()],
+        List::Preference => {
+            let (hours, refuses) = row.content.split_once('|').unwrap_or((&row.content, ""));
+            let refused = refuses.split(';').filter(|code| !code.is_empty()).map(|code| coded(language, &CATEGORIES, code));
+            let refused = refused.collect::<Vec<_>>().join(w.comma);
+            let hours = if hours == "any" { String::new() } else { coded(language, &HOURS, hours).to_owned() };
+            vec![if refused.is_empty() { String::new() } else { format!("{} {refused}", w.list_refuses) }, hours]
+        }
+    };
     if row.windows + row.refused > 0 {
         said.push(format!("{} {} · {} {}", w.list_windows, row.windows, w.list_refused, row.refused));
     }
@@ -153,7 +166,7 @@ fn line(look: &Look, list: List, row: &EntryView) -> Line {
         cells: vec![
             Cell::Link(href.clone(), row.number.clone()),
             Cell::Text(list_name(look.language, list).to_owned()),
-            Cell::Text(content(w, row)),
+            Cell::Text(content(w, look.language, list, row)),
             Cell::Text(row.source.clone()),
             Cell::Text(row.reason.clone()),
             Cell::Text(row.article.clone()),
@@ -214,12 +227,16 @@ fn form(shell: Shell, posted: &Posted, problem: Option<&Problem>) -> DetailPage 
     let list = List::parse(&posted.list).unwrap_or(List::Bad);
     let day = |name: &'static str, label: &str, value: &str| Input::new(name, label, Field::Line("date")).value(value);
     let fields: Vec<_> = [
-        Input::select("list", w.screening_lists, list_choices(language)).value(list.as_str()).required(),
+        Input::select("list", w.list_name, list_choices(language)).value(list.as_str()).required(),
         Input::text("number", w.number).required().longest(20).inputmode("tel").hint(w.list_number_hint).value(entry.number.clone()),
-        Input::text("category", w.list_category).longest(20).hint(w.list_category_hint).value(entry.category.clone()),
-        Input::text("operator", w.list_operator).longest(20).hint(w.list_operator_hint).value(entry.operator.clone()),
+        Input::select("category", w.list_category, coded_choices(language, &CATEGORIES))
+            .hint(w.list_category_hint)
+            .value(entry.category.clone()),
+        Input::select("operator", w.list_operator, coded_choices(language, &OPERATORS))
+            .hint(w.list_operator_hint)
+            .value(entry.operator.clone()),
         Input::text("refuses", w.list_refuses).longest(120).hint(w.list_refuses_hint).value(entry.refuses.clone()),
-        Input::text("hours", w.list_hours).longest(20).hint(w.list_hours_hint).value(entry.hours.clone()),
+        Input::select("hours", w.list_hours, coded_choices(language, &HOURS)).hint(w.list_preference_hint).value(entry.hours.clone()),
         Input::text("source", w.list_source).required().longest(60).value(entry.source.clone()),
         Input::text("article", w.screen_article).longest(40).value(entry.article.clone()),
         Input::new("reason", w.list_reason, Field::Area).required().longest(200).wide().value(entry.reason.clone()),
@@ -268,8 +285,8 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
     let (list, row) = entries::find(app, actor, id).await?;
     let facts = vec![
         code(w.number, row.number.clone()),
-        status(w.screening_lists, Tag::new(Tone::Active, list_name(language, list))),
-        fact(w.list_content, content(w, &row)),
+        status(w.list_name, Tag::new(Tone::Active, list_name(language, list))),
+        fact(w.list_content, content(w, language, list, &row)),
         fact(w.list_source, row.source.clone()),
         fact(w.list_reason, row.reason.clone()),
         fact(w.screen_article, if row.article.is_empty() { "—" } else { &row.article }),
@@ -350,8 +367,12 @@ fn taking(shell: Shell, sent: &Sent, taken: Option<&file::Taken>, problem: Optio
         }
     }
     let fields: Vec<_> = [
-        Input::select("list", w.screening_lists, list_choices(language)).value(sent.list.clone()).required(),
-        Input::new("text", w.ledger_file_text, Field::Area).required().wide().value(sent.text.clone()).hint(file::COLUMNS.join(", ")),
+        Input::select("list", w.list_name, list_choices(language)).value(sent.list.clone()).required(),
+        Input::new("text", w.ledger_file_text, Field::Area).required().wide().value(sent.text.clone()).hint(format!(
+            "{} {}",
+            w.list_columns_hint,
+            file::COLUMNS.join(", ")
+        )),
         Input::new("dry_run", w.ledger_dry_run, Field::Check).value(sent.dry_run.clone()),
     ]
     .into_iter()

@@ -236,7 +236,8 @@ fn besieged(w: &'static Words, view: &LiveView) -> Table {
         current: false,
     });
     let columns = vec![Column::new(w.screen_callee), Column::number(w.screen_calls), Column::new(w.time)];
-    table(w, "besieged", w.live_besieged, columns, lines.collect())
+    let empty = Empty { title: w.none_yet.into(), hint: w.live_no_siege.into(), action: None };
+    Table { empty, ..table(w, "besieged", w.live_besieged, columns, lines.collect()) }
 }
 
 /// 影子对比: what would happen besides, were the rules in shadow on.

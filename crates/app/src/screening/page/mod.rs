@@ -16,6 +16,7 @@ use crate::{
         },
         words::Words,
     },
+    screening::coded::{Coded, coded},
 };
 
 pub mod appeals;
@@ -86,14 +87,25 @@ fn rule_of(code: &str) -> Option<Rule> {
     Rule::ALL.iter().copied().find(|rule| rule.as_str() == code)
 }
 
+/// As a heading or a cell begins.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A rule by its name; its code where this version does not know it.
 fn rule_name(language: Language, code: &str) -> String {
     match (rule_of(code), language) {
         (Some(rule), Language::Chinese) => rule.zh().to_owned(),
-        (Some(rule), Language::English) => rule.en().to_owned(),
+        (Some(rule), Language::English) => capital(rule.en()),
         (None, _) if code.is_empty() => "—".to_owned(),
         (None, _) => code.to_owned(),
     }
+}
+
+fn coded_choices(language: Language, all: &[Coded]) -> Vec<Choice> {
+    let none = Choice::new("", "—");
+    std::iter::once(none).chain(all.iter().map(|(code, ..)| Choice::new(*code, coded(language, all, code)))).collect()
 }
 
 fn rule_choices(w: &'static Words, language: Language) -> Vec<Choice> {
@@ -162,6 +174,7 @@ mod tests {
         for rule in Rule::ALL {
             assert_ne!(rule_name(Language::Chinese, rule.as_str()), rule_name(Language::English, rule.as_str()));
         }
+        assert_eq!(rule_name(Language::English, "overseas"), "A call from abroad");
         assert_eq!((rule_name(Language::English, ""), rule_name(Language::English, "new_rule")), ("—".into(), "new_rule".into()));
     }
 }

@@ -231,11 +231,12 @@ fn reason(w: &'static Words, language: Language, reason: &serde_json::Value) -> 
     Check { tag, text: [rule_name(language, text("rule")), measured].join(" "), article: text("article").to_owned() }
 }
 
-fn redress_words(w: &'static Words, redress: &str) -> &'static str {
+fn redress_words(w: &'static Words, action: &str, redress: &str) -> &'static str {
     match redress {
         "callee" => w.redress_callee,
         "appeal" => w.redress_appeal,
         "operator" => w.redress_operator,
+        _ if action == "label" => w.redress_told,
         _ => w.redress_none,
     }
 }
@@ -320,7 +321,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, evidence: &str, after: A
         code(w.screen_evidence, found.evidence.clone()),
         code(w.screen_pack, found.rules.clone()),
         code(w.live_version, format!("v{}", found.lists)),
-        fact(w.screen_redress, redress_words(w, &found.redress)),
+        fact(w.screen_redress, redress_words(w, &found.action, &found.redress)),
         fact(w.screen_kept, moment(&found.kept_until)),
     ];
     let checks = found.reasons.as_array().into_iter().flatten().map(|one| reason(w, language, one)).collect::<Vec<_>>();

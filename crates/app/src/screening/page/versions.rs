@@ -76,7 +76,7 @@ impl Listing for Versions {
             Column::keyed("version", w.live_version),
             Column::keyed("made", w.version_made).moment(),
             Column::keyed("by", w.version_by),
-            Column::keyed("trunks", w.version_trunks).figures(),
+            Column::keyed("trunks", w.version_lines).figures(),
             Column::keyed("numbers", w.version_numbers).figures(),
             Column::keyed("changes", w.version_changes),
             Column::keyed("state", w.status),
@@ -145,13 +145,20 @@ fn state_tag(w: &'static Words, row: &VersionView) -> Tag {
     }
 }
 
-/// What changed, in one line: `+2 −1 ~3`.
-fn in_short(changes: &Changes) -> String {
+/// `2 added · 1 changed`; what is nothing is left out.
+fn counted(w: &'static Words, added: u64, removed: u64, changed: u64) -> String {
+    let all = [(w.version_added, added), (w.version_removed, removed), (w.version_changed, changed)];
+    let said = all.iter().filter(|(_, count)| *count > 0).map(|(words, count)| fill(words, thousands(*count)));
+    said.collect::<Vec<_>>().join(" · ")
+}
+
+/// What changed, in one line.
+fn in_short(w: &'static Words, changes: &Changes) -> String {
     let sum = |of: fn(&snapshot::ListChange) -> u64| changes.lists.iter().map(of).sum::<u64>();
     let added = changes.trunks_added.len() as u64 + sum(|one| one.added);
     let removed = changes.trunks_removed.len() as u64 + sum(|one| one.removed);
     let changed = changes.trunks_changed.len() as u64 + changes.modes.len() as u64 + sum(|one| one.changed);
-    if added + removed + changed == 0 { "—".to_owned() } else { format!("+{added} −{removed} ~{changed}") }
+    if added + removed + changed == 0 { "—".to_owned() } else { counted(w, added, removed, changed) }
 }
 
 fn line(look: &Look, row: &VersionView) -> Line {
@@ -162,10 +169,10 @@ fn line(look: &Look, row: &VersionView) -> Line {
         cells: vec![
             Cell::LinkTwo(href.clone(), name.clone(), row.words.clone()),
             Cell::Text(moment(&row.made)),
-            Cell::Code(row.by.clone().unwrap_or_else(|| w.version_by_itself.to_owned())),
+            row.by.clone().map_or_else(|| Cell::Text(w.version_by_itself.to_owned()), Cell::Code),
             Cell::Number(thousands(row.counts.trunks)),
             Cell::Number(thousands(row.counts.numbers)),
-            Cell::Code(in_short(&row.changes)),
+            Cell::Text(in_short(w, &row.changes)),
             Cell::Tag(state_tag(w, row)),
             Cell::Code(row.hash.clone()),
             Cell::Actions(vec![Act::page(w.open, name, href)]),
@@ -216,7 +223,8 @@ fn facts_of(language: Language, w: &'static Words, changes: &Changes) -> Vec<Fac
             Language::Chinese => list.words().0,
             Language::English => list.words().1,
         });
-        facts.push(code(name, format!("+{} −{} ~{}   {}", list.added, list.removed, list.changed, list.samples.join(" "))));
+        let said = counted(w, list.added, list.removed, list.changed);
+        facts.push(fact(name, if list.samples.is_empty() { said } else { format!("{said} · {}", list.samples.join(" ")) }));
     }
     if !changes.refused.is_empty() {
         facts.push(status(w.version_refused, Tag::new(Tone::Warning, joined(&changes.refused))));

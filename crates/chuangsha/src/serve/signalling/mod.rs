@@ -3,6 +3,7 @@
 pub mod feeds;
 pub mod figures;
 pub mod roaming;
+mod signing;
 
 use std::{
     fs,
@@ -93,6 +94,7 @@ struct Files {
     trunks: PathBuf,
     proxies: bool,
     tls: Option<[Option<PathBuf>; 3]>,
+    signing: Option<signing::Source>,
 }
 
 impl Files {
@@ -102,6 +104,7 @@ impl Files {
             trunks: PathBuf::from(settings.text("sip.trunks")),
             proxies: settings.set_text("sip.own_address").is_some(),
             tls: tls.then(|| [path("sip.certificate"), path("sip.key"), path("sip.authority")]),
+            signing: signing::Source::of(settings),
         }
     }
 
@@ -127,7 +130,7 @@ impl Files {
 
     /// When each was written, and how long it is: another value means that somebody changed one.
     fn stamp(&self) -> Vec<Option<(SystemTime, u64)>> {
-        let tls = self.tls.iter().flatten().flatten();
+        let tls = self.tls.iter().flatten().flatten().chain(self.signing.as_ref().map(|signing| &signing.key));
         let stamp = |path: &Path| fs::metadata(path).ok().and_then(|file| Some((file.modified().ok()?, file.len())));
         std::iter::once(&self.trunks).chain(tls).map(|path| stamp(path)).collect()
     }
@@ -183,7 +186,8 @@ impl Signalling {
         if let Some(own) = settings.set_text("sip.own_address").and_then(|text| text.parse().ok()) {
             edge = edge.proxy(own);
         }
-        if port.is_some() || tokens.is_some() {
+        let signer = files.signing.as_ref().map(signing::Source::signer).transpose()?;
+        if port.is_some() || tokens.is_some() || signer.is_some() {
             let mut aside = Aside::new(tokio::runtime::Handle::current());
             if let Some(port) = port {
                 aside = aside.roaming(port, Duration::from_millis(settings.number("sip.roaming_timeout_ms")));
@@ -193,6 +197,7 @@ impl Signalling {
             }
             edge = edge.aside(aside);
         }
+        edge.sign_with(signer);
         let edge = Arc::new(edge);
         figures.watch(&edge);
 
@@ -239,8 +244,11 @@ impl Signalling {
         let (edge, figures, loops) = (Arc::clone(&self.edge), Arc::clone(&self.figures), self.loops.len());
         move || {
             let trunks = edge.trunks().iter().count();
-            let refused =
-                if figures.reload_refused() { "; the file of trunks or a certificate was refused, the old one is in force" } else { "" };
+            let refused = if figures.reload_refused() {
+                "; the file of trunks, a certificate or the signing key was refused, the old one is in force"
+            } else {
+                ""
+            };
             (true, format!("{trunks} trunks, {loops} UDP loops{refused}"))
         }
     }
@@ -310,6 +318,13 @@ async fn reload(
             (Err(problem), _) => {
                 refused = true;
                 tracing::error!(code = problem.code.id, "the certificate of SIP is refused, the old one stays: {problem}");
+            }
+        }
+        match files.signing.as_ref().map(signing::Source::signer).transpose() {
+            Ok(signer) => edge.sign_with(signer),
+            Err(problem) => {
+                refused = true;
+                tracing::error!(code = problem.code.id, "the signing key is refused, the old one stays: {problem}");
             }
         }
         figures.reloaded(refused);
