@@ -219,7 +219,9 @@ story!(what_runs_out_and_what_lies_idle_is_told_and_what_has_run_out_is_a_findin
 story!(a_black_listed_organisation_loses_everything_at_once, kit => {
     let manager = manager(&kit);
     let lines = [running(&kit, &manager, "T-01").await, running(&kit, &manager, "T-02").await];
-    assert_eq!(resources::blacklist(&kit.app, &manager, credit_code(1), true, "涉诈".into()).await.unwrap(), 2);
+    let listed = |why: &'static str| resources::blacklist(&kit.app, &manager, credit_code(1), true, why.into());
+    assert_eq!(refused(listed(" ").await), "resources.field_invalid");
+    assert_eq!(listed("涉诈").await.unwrap(), 2);
     for line in lines {
         assert_eq!(resources::find(&kit.app, &manager, line.id).await.unwrap().0.state, State::ShutDown);
     }

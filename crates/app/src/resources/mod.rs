@@ -477,7 +477,7 @@ pub async fn list(app: &App, actor: &Actor, mut filter: Filter) -> Result<(Vec<L
 /// 不良主体: puts an organisation on the black list or takes it off (L-LED-5). What it uses is shut down in the same transaction.
 ///
 /// # Errors
-/// The right to dispose; an unknown organisation.
+/// The right to dispose; an unknown organisation; no reason.
 pub async fn blacklist(app: &App, actor: &Actor, subject_code: String, listed: bool, why: String) -> Result<usize> {
     let now = app.clock.now();
     let (app, actor) = (app.clone(), actor.clone());
@@ -485,6 +485,9 @@ pub async fn blacklist(app: &App, actor: &Actor, subject_code: String, listed: b
     store
         .write(move |tx| {
             actor.require(&app, Action::LedgerDispose, &app.resource(actor.organisation, &actor.region, None))?;
+            if why.trim().is_empty() {
+                return Err(refuse(Refusal::FieldInvalid("words")));
+            }
             let mut subject = table::subject_of_code(tx, subject_code.trim())?.ok_or_else(|| refuse(Refusal::NotFound))?;
             subject.blacklisted = listed;
             table::put_subject(tx, &subject, now)?;

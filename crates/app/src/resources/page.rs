@@ -51,6 +51,7 @@ pub fn pages() -> Router<App> {
         .route("/ledger/{id}", get(one))
         .route("/ledger/{id}/steps", post(step))
         .route("/ledger/{id}/papers", post(renew))
+        .route("/ledger/{id}/blacklist", post(blacklist))
 }
 
 /// One of a closed list in the language of the page.
@@ -242,7 +243,8 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
     let (w, language) = (shell.w, shell.language);
     let (line, subject, history) = super::find(app, actor, id).await?;
     let known = watch::about(app, actor, id).await?;
-    let dialogs = dialogs(app, actor, w, language, &line);
+    let mut dialogs = dialogs(app, actor, w, language, &line);
+    dialogs.extend(listing(app, actor, w, &line, &subject));
     let mut terms = terms(w, language, &line);
     let moment = |at: Option<chuangsha_kernel::time::Timestamp>| at.map_or_else(|| w.none_yet.to_owned(), |at| at.display());
     terms.push(fact(w.sweep_last, moment(known.checked_at)));
@@ -473,6 +475,18 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, line
     dialogs
 }
 
+/// 不良主体: the line's organisation on the black list, or off it.
+fn listing(app: &App, actor: &Actor, w: &'static Words, line: &Resource, subject: &Subject) -> Option<Dialog> {
+    if !actor.could(app, Action::LedgerDispose) {
+        return None;
+    }
+    let (title, lead) = if subject.blacklisted { (w.ledger_unlist, w.ledger_unlist_lead) } else { (w.ledger_list, w.ledger_list_lead) };
+    let why = Input::new("words", w.note, Field::Area).longest(200).wide().required().prefix("blacklist");
+    let form = FormPart::new(w, format!("/ledger/{}/blacklist", line.id), title, vec![why]).lead(lead);
+    let form = if subject.blacklisted { form } else { form.keep("listed", "yes").danger() };
+    Some(Dialog { id: "blacklist".to_owned(), title: title.to_owned(), open: false, form })
+}
+
 pub(super) type Pairs = Vec<(String, String)>;
 
 pub(super) fn value<'f>(form: &'f Pairs, name: &str) -> &'f str {
@@ -541,6 +555,19 @@ async fn renew(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Stri
     };
     match done {
         Ok(()) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
+        }
+    }
+}
+
+async fn blacklist(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(form): Form<Pairs>) -> Result<Response> {
+    let id = read_id(&id)?;
+    let (_, subject, _) = super::find(&app, &actor, id).await?;
+    let words = value(&form, "words").chars().take(200).collect::<String>();
+    match super::blacklist(&app, &actor, subject.code, !value(&form, "listed").is_empty(), words).await {
+        Ok(_) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
             Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))

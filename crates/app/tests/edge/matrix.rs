@@ -350,6 +350,7 @@ const PLACES: &[(&str, &str, Place)] = {
         ("post", "/screening/versions/{version}", Any(T::ScreeningManage)),
         ("get", "/screening/figures", Any(T::Screening)),
         ("get", "/ledger/{id}", Absent),
+        ("post", "/ledger/{id}/blacklist", Absent),
         ("post", "/ledger/{id}/papers", Absent),
         ("post", "/ledger/{id}/steps", Absent),
         ("get", "/remediation", Any(T::Remediation)),

@@ -12,9 +12,8 @@ use std::{
 use chuangsha_app::{
     App,
     remediation::import::{
-        read::Source,
         rejects::{self, Sheet},
-        run::{self, BULK, Request},
+        run::BULK,
     },
 };
 use chuangsha_store::{
@@ -24,7 +23,7 @@ use chuangsha_store::{
 
 use super::{
     Figure,
-    import::{application, resident_mib},
+    import::{Taken, application, engines, resident_mib, take},
     registration::{Result, failed},
 };
 use crate::{cli::BenchStore, say::Say, serve::parts};
@@ -53,19 +52,11 @@ pub async fn run(say: &Say, on: &Path, rows: u32, store: Option<BenchStore>, tel
     let file = directory.path().join("broken.csv");
     let to = file.clone();
     tokio::task::spawn_blocking(move || make(&to, rows)).await.map_err(failed)?.map_err(failed)?;
-    if store != Some(BenchStore::Postgres) {
-        tell(measure(say, on, &file, rows, None, "").await?);
-    }
-    if store != Some(BenchStore::Sqlite) {
-        let parent = on.to_owned();
-        let cluster = tokio::task::spawn_blocking(move || Cluster::start_in(&parent, true).map(Arc::new)).await.map_err(failed)?;
-        if let Some(cluster) = cluster {
-            let measured = measure(say, on, &file, rows, Some(&cluster), "_postgres").await;
-            tokio::task::spawn_blocking(move || drop(cluster)).await.map_err(failed)?;
-            tell(measured?);
-        }
-    }
-    Ok(())
+    engines(on, store, async |cluster, suffix| {
+        tell(measure(say, on, &file, rows, cluster, suffix).await?);
+        Ok(())
+    })
+    .await
 }
 
 fn make(file: &Path, rows: u32) -> std::io::Result<()> {
@@ -80,32 +71,15 @@ fn make(file: &Path, rows: u32) -> std::io::Result<()> {
 
 async fn measure(say: &Say, on: &Path, file: &Path, rows: u32, cluster: Option<&Arc<Cluster>>, suffix: &str) -> Result<Vec<Figure>> {
     let (app, directory) = application(on, cluster).await?;
-    let request = Request {
-        source: Source::Path(file.to_owned()),
-        file_name: "broken.csv".into(),
-        mapping: String::new(),
-        batch: BULK,
-        most_batches: 0,
-    };
-    let bar = say.progress(u64::from(rows), "退回", "refusing");
-    let (mut early, mut most) = (0.0_f64, 0.0_f64);
-    let mut told = |progress: run::Progress| {
-        bar.set_position(progress.rows);
-        most = most.max(resident_mib());
-        if progress.rows <= u64::from(rows) / 4 {
-            early = most;
-        }
-    };
     let started = Instant::now();
-    let taken = run::take(&app, &request, "terminal", &mut told).await.map_err(parts::failed)?;
+    let Taken { report: taken, early, most } = take(&app, file, rows, say.progress(u64::from(rows), "退回", "refusing")).await?;
     let sheet = directory.path().join("broken.rejects.csv");
     let mut out = Sheet::new(BufWriter::new(File::create(&sheet).map_err(failed)?)).map_err(parts::failed)?;
     let id = taken.run.ok_or_else(|| failed("a run without an id"))?;
     rejects::write_all(&app, id, &mut out).await.map_err(parts::failed)?;
     out.end().map_err(parts::failed)?.flush().map_err(failed)?;
     let ours = f64::from(rows) / started.elapsed().as_secs_f64();
-    most = most.max(resident_mib());
-    bar.finish_and_clear();
+    let most = most.max(resident_mib());
     if taken.landed != 0 || taken.rejected != u64::from(rows) {
         return Err(failed(format!("{} of {rows} broken numbers landed, {} were refused", taken.landed, taken.rejected)));
     }

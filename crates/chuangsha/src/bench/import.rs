@@ -45,19 +45,61 @@ pub async fn run(say: &Say, on: &Path, rows: u32, store: Option<BenchStore>, tel
     let file = directory.path().join("base.csv");
     let (making, to) = (say.progress(u64::from(rows), "造数据", "making the file"), file.clone());
     tokio::task::spawn_blocking(move || make(&to, rows, &making)).await.map_err(failed)?.map_err(failed)?;
+    engines(on, store, async |cluster, suffix| {
+        tell(measure(say, on, &file, rows, cluster, suffix).await?);
+        Ok(())
+    })
+    .await
+}
+
+/// Measures on every engine of the machine, or on the one asked for; behind the names of PostgreSQL's rows stands `_postgres`.
+pub(super) async fn engines(
+    on: &Path,
+    store: Option<BenchStore>,
+    mut measure: impl AsyncFnMut(Option<&Arc<Cluster>>, &str) -> Result<()>,
+) -> Result<()> {
     if store != Some(BenchStore::Postgres) {
-        tell(measure(say, on, &file, rows, None, "").await?);
+        measure(None, "").await?;
     }
     if store != Some(BenchStore::Sqlite) {
         let parent = on.to_owned();
         let cluster = tokio::task::spawn_blocking(move || Cluster::start_in(&parent, true).map(Arc::new)).await.map_err(failed)?;
         if let Some(cluster) = cluster {
-            let measured = measure(say, on, &file, rows, Some(&cluster), "_postgres").await;
+            let measured = measure(Some(&cluster), "_postgres").await;
             tokio::task::spawn_blocking(move || drop(cluster)).await.map_err(failed)?;
-            tell(measured?);
+            measured?;
         }
     }
     Ok(())
+}
+
+/// What an import came to, and the most this process held in memory: in the first quarter of the rows, and at all.
+pub(super) struct Taken {
+    pub(super) report: run::Report,
+    pub(super) early: f64,
+    pub(super) most: f64,
+}
+
+/// Takes a file of so many rows in.
+pub(super) async fn take(app: &App, file: &Path, rows: u32, bar: indicatif::ProgressBar) -> Result<Taken> {
+    let request = Request {
+        source: Source::Path(file.to_owned()),
+        file_name: "base.csv".into(),
+        mapping: String::new(),
+        batch: BULK,
+        most_batches: 0,
+    };
+    let (mut early, mut most) = (0.0_f64, 0.0_f64);
+    let mut told = |progress: run::Progress| {
+        bar.set_position(progress.rows);
+        most = most.max(resident_mib());
+        if progress.rows <= u64::from(rows) / 4 {
+            early = most;
+        }
+    };
+    let report = run::take(app, &request, "terminal", &mut told).await.map_err(parts::failed)?;
+    bar.finish_and_clear();
+    Ok(Taken { report, early, most })
 }
 
 /// One line a number, as an old system gives it out.
@@ -101,26 +143,9 @@ pub(super) async fn application(on: &Path, cluster: Option<&Arc<Cluster>>) -> Re
 
 async fn measure(say: &Say, on: &Path, file: &Path, rows: u32, cluster: Option<&Arc<Cluster>>, suffix: &str) -> Result<Vec<Figure>> {
     let (app, directory) = application(on, cluster).await?;
-    let bar = say.progress(u64::from(rows), "导入", "importing");
-    let request = Request {
-        source: Source::Path(file.to_owned()),
-        file_name: "base.csv".into(),
-        mapping: String::new(),
-        batch: BULK,
-        most_batches: 0,
-    };
-    let (mut early, mut most) = (0.0_f64, 0.0_f64);
-    let mut told = |progress: run::Progress| {
-        bar.set_position(progress.rows);
-        most = most.max(resident_mib());
-        if progress.rows <= u64::from(rows) / 4 {
-            early = most;
-        }
-    };
     let started = Instant::now();
-    let taken = run::take(&app, &request, "terminal", &mut told).await.map_err(parts::failed)?;
+    let Taken { report: taken, early, most } = take(&app, file, rows, say.progress(u64::from(rows), "导入", "importing")).await?;
     let ours = f64::from(rows) / started.elapsed().as_secs_f64();
-    bar.finish_and_clear();
     if taken.landed != u64::from(rows) || taken.rejected > 0 {
         return Err(failed(format!("{} of {rows} numbers landed, {} were refused", taken.landed, taken.rejected)));
     }

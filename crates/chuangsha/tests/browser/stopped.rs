@@ -116,7 +116,7 @@ async fn a_stopped_customer_comes_to_the_counter_and_leaves_with_a_working_numbe
     clerk.fill("#f-number", NUMBER).await;
     clerk.click(".form-buttons .primary").await;
     clerk.arrived("/document").await;
-    assert!(clerk.text("main").await.contains("stopped outgoing"), "the clerk sees how the number stands");
+    assert!(clerk.text("main").await.contains("Stopped outgoing"), "the clerk sees how the number stands");
     clerk.shot("stopped-document-en").await;
     clerk.fill("[name='holder.document_number']", "990101199303031237").await;
     clerk.fill("[name='holder.name']", "演示丙").await;

@@ -28,6 +28,10 @@ macro_rules! ledger_words {
             ledger_per_day: "每日次数", "Calls a day";
             ledger_blacklist: "不良名单", "Black list";
             ledger_listed: "在名单中", "Listed";
+            ledger_list: "列入不良名单", "Put on the black list";
+            ledger_list_lead: "该主体名下在用的全部资源随即关停，新的申请一律不予受理。", "Everything the organisation uses is shut down at once, and nothing new is granted.";
+            ledger_unlist: "移出不良名单", "Take off the black list";
+            ledger_unlist_lead: "可以重新申请；已关停的资源不恢复。", "It may apply again; what was shut down stays so.";
             ledger_out_of_scope: "范围不符", "Out of scope";
             ledger_version: "版本", "Version";
             ledger_new: "受理申请", "New application";
