@@ -9,7 +9,7 @@ use chuangsha_sip::{
     Decide, Edge, Reaction, Source, Trunks, Work,
     message::{Fields, Head, Scheme},
     stream,
-    watch::Settable,
+    watch::{Moment, Settable},
 };
 use libfuzzer_sys::fuzz_target;
 use rsip::{SipMessage, headers::UntypedHeader, message::HeadersExt, prelude::*};
@@ -91,7 +91,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut work = Work::default();
     for source in ["192.0.2.1:5060", "192.0.2.2:5060", "192.0.2.3:5060"] {
         let source = Source { address: source.parse().unwrap(), stream: false };
-        let reaction = EDGE.receive(bytes, source, 0, &mut work);
+        let reaction = EDGE.receive(bytes, source, Moment::default(), &mut work);
         let first = work.out.clone();
         let sound = Head::read(bytes, &mut fields).is_ok_and(|head| head.request().is_ok());
         if let Reaction::Answer(_) = reaction {
@@ -101,7 +101,7 @@ fuzz_target!(|bytes: &[u8]| {
             // The answer to a malformed request carries its malformed headers back.
             assert!(!sound || head.response().is_ok(), "{}", first.escape_ascii());
         }
-        assert_eq!(EDGE.receive(bytes, source, 0, &mut work), reaction);
+        assert_eq!(EDGE.receive(bytes, source, Moment::default(), &mut work), reaction);
         // A BYE ends its call: what follows is told so.
         assert!(work.out == first || matches!(reaction, Reaction::Forward(_)), "the same bytes, the same answer");
     }
