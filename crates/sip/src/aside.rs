@@ -117,16 +117,16 @@ impl Aside {
                 let (subscriber, (port, patience)) = subscriber.zip(port)?;
                 Some(timeout(patience, port.locate(subscriber, at)).await.unwrap_or(Roaming::Unreachable))
             };
+            // Of the time a call has for its verdict a part is left for the verdict.
+            let left = || (edge.patience_micros() / 5 * 4).checked_sub(edge.moment().micros.saturating_sub(taken)).filter(|left| *left > 0);
             let identity = async {
                 let ((asked, told), tokens) = asked.zip(tokens)?;
                 // So many came at once that the time is over: what a check costs goes to those for whom it is not.
-                // Of the time a call has for its verdict a part is left for the verdict.
-                let left = (edge.patience_micros() / 5 * 4).checked_sub(edge.moment().micros.saturating_sub(taken));
-                let Some(left) = left.filter(|left| *left > 0) else { return Some(Identity::Unchecked) };
+                let Some(left) = left() else { return Some(Identity::Unchecked) };
                 Some(timeout(Duration::from_micros(left), tokens.vouch(asked, told)).await.unwrap_or(Identity::Unchecked))
             };
             let (roaming, identity) = tokio::join!(roaming, identity);
-            let signable = edge.moment().micros.saturating_sub(taken) < edge.patience_micros() / 5 * 4;
+            let signable = left().is_some();
             edge.resume(&bytes, source, Heard { roaming, identity, signable }, &way, &mut work);
             drop(place);
         });

@@ -530,11 +530,16 @@ async fn step(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Strin
         (Err(refusal), _) => Err(refuse(refusal)),
         (_, Err(_)) => Err(refuse(Refusal::FieldInvalid("version"))),
     };
+    after(&app, &actor, shell, id, done.map(drop)).await
+}
+
+/// The page of a line after its form: as it stands now, or with what was refused.
+async fn after(app: &App, actor: &Actor, shell: Shell, id: Uuid, done: Result<()>) -> Result<Response> {
     match done {
-        Ok(_) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
+        Ok(()) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
+            Ok(page_refused(&problem, &detail(app, actor, shell, id, Some(&problem)).await?))
         }
     }
 }
@@ -553,26 +558,15 @@ async fn renew(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Stri
         Ok(paper) => watch::renew(&app, &actor, id, paper).await,
         Err(refusal) => Err(refuse(refusal)),
     };
-    match done {
-        Ok(()) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
-        Err(failure) => {
-            let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
-        }
-    }
+    after(&app, &actor, shell, id, done).await
 }
 
 async fn blacklist(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(form): Form<Pairs>) -> Result<Response> {
     let id = read_id(&id)?;
     let (_, subject, _) = super::find(&app, &actor, id).await?;
     let words = value(&form, "words").chars().take(200).collect::<String>();
-    match super::blacklist(&app, &actor, subject.code, !value(&form, "listed").is_empty(), words).await {
-        Ok(_) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
-        Err(failure) => {
-            let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
-        }
-    }
+    let done = super::blacklist(&app, &actor, subject.code, !value(&form, "listed").is_empty(), words).await;
+    after(&app, &actor, shell, id, done.map(drop)).await
 }
 
 async fn new(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Response> {
