@@ -44,9 +44,25 @@ pub fn config(settings: &Settings) -> Config {
     Config { readers, ..Config::new(settings.store_url()) }
 }
 
-/// The same for a process that brings millions of rows over and then ends: it may keep more pages in memory than a server.
+/// The same for a process that brings millions of rows over and then ends: it may keep more pages in memory than a server. The index of a
+/// blind value is met anywhere, so what does not fit is read and written again for nearly every row.
 pub fn bulk_config(settings: &Settings) -> Config {
-    Config { writer_cache_mib: 512, bulk: true, readers: 2, writers: 2, ..config(settings) }
+    Config {
+        writer_cache_mib: memory_mib().map_or(512, |all| (all / 4).clamp(256, 2_048)),
+        bulk: true,
+        readers: 2,
+        writers: 2,
+        ..config(settings)
+    }
+}
+
+/// What this process may use of the machine's memory; `None` where the system does not say.
+fn memory_mib() -> Option<u32> {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kib = machine.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix(" kB")?.parse::<u64>().ok()?;
+    // Of a container; "max" where it has no limit of its own.
+    let given = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse::<u64>().ok());
+    u32::try_from((kib / 1_024).min(given.map_or(u64::MAX, |bytes| bytes >> 20))).ok()
 }
 
 async fn open(url: &str) -> Result<Store, Problem> {

@@ -271,6 +271,14 @@ where
     answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
 }
 
+/// Lets every other thread of the machine go first: for work that is made ready ahead and must not take a core from the thread that writes.
+/// Elsewhere than on Linux a thread has no rank of its own; there it does nothing.
+pub fn give_way() {
+    // Refused: it runs as any other.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(10);
+}
+
 fn spawn(name: &str, life: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     thread::Builder::new().name(name.into()).spawn(life).map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))
 }

@@ -13,12 +13,11 @@ use std::{
     time::Duration,
 };
 
-use bytes::{BufMut, BytesMut};
-use futures_util::{StreamExt, pin_mut, poll};
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt, pin_mut, poll};
 use tokio::{runtime::Runtime, task::yield_now, time::Instant};
 use tokio_postgres::{
-    Client, NoTls, Statement,
-    binary_copy::BinaryCopyInWriter,
+    Client, CopyInSink, NoTls, Statement,
     config::SslMode,
     error::SqlState,
     types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
@@ -393,47 +392,51 @@ impl Session<'_> {
         let sql = format!("COPY {} ({}) FROM STDIN BINARY", quoted(&table.name), table.column_list());
         let types: Vec<Type> = table.columns.values().map(column_type).collect();
         let loaded = self.runtime.block_on(async {
-            let sink = client.copy_in(&sql).await.map_err(|fault| Failed::Sent((fault, false)))?;
-            let writer = BinaryCopyInWriter::new(sink, &types);
-            pin_mut!(writer);
+            let mut copy = Copy::start(&client, &sql).await?;
             while let Some(rows) = next().map_err(Failed::Own)? {
                 for row in rows {
                     let params: Vec<Param<'_>> = row.values().iter().map(Value::as_param).collect();
                     if let Some((param, ty)) = params.iter().zip(&types).find(|(param, ty)| !takes(param, ty)) {
                         return Err(Failed::Own(StoreError::Copy(format!("table {}: a {ty} column does not take {param:?}", table.name))));
                     }
-                    writer.as_mut().write_raw(params).await.map_err(|fault| Failed::Sent((fault, false)))?;
+                    copy.row(&params).await?;
                 }
             }
-            writer.finish().await.map_err(|fault| Failed::Sent((fault, false)))
+            copy.finish().await
         });
-        loaded.map(drop).map_err(|failed| match failed {
+        loaded.map_err(|failed| match failed {
             Failed::Sent((fault, guard)) => self.fault(&fault, guard),
             Failed::Own(fault) => fault,
         })
     }
 
     /// As [`Session::load`], of rows that are at hand.
-    pub(crate) fn bulk(&mut self, table: &str, columns: &str, width: usize, values: &[Param<'_>]) -> Result<()> {
+    pub(crate) fn bulk<'p, const WIDTH: usize>(
+        &mut self,
+        table: &str,
+        columns: &str,
+        rows: impl Iterator<Item = [Param<'p>; WIDTH]>,
+    ) -> Result<()> {
         self.land()?;
         let client = Arc::clone(&self.link.client);
         let sql = format!("COPY {table} ({columns}) FROM STDIN BINARY");
-        // What a column takes shows in its first value; where there is none, nothing is sent that had a type.
-        let kind = |column: usize| values.iter().skip(column).step_by(width).map(wanted).find(|ty| *ty != Type::UNKNOWN);
-        let types: Vec<Type> = (0..width).map(|column| kind(column).unwrap_or(Type::BYTEA)).collect();
+        // What a column takes shows in its first value; until there is one, nothing is sent that had a type.
+        let mut types = [const { Type::UNKNOWN }; WIDTH];
         let loaded = self.runtime.block_on(async {
-            let sink = client.copy_in(&sql).await.map_err(|fault| Failed::Sent((fault, false)))?;
-            let writer = BinaryCopyInWriter::new(sink, &types);
-            pin_mut!(writer);
-            for row in values.chunks_exact(width) {
-                if let Some((param, ty)) = row.iter().zip(&types).find(|(param, ty)| !takes(param, ty)) {
-                    return Err(Failed::Own(StoreError::Statement(format!("table {table}: a {ty} column does not take {param:?}"))));
+            let mut copy = Copy::start(&client, &sql).await?;
+            for row in rows {
+                for (param, ty) in row.iter().zip(&mut types) {
+                    if *ty == Type::UNKNOWN {
+                        *ty = wanted(param);
+                    } else if !takes(param, ty) {
+                        return Err(Failed::Own(StoreError::Statement(format!("table {table}: a {ty} column does not take {param:?}"))));
+                    }
                 }
-                writer.as_mut().write_raw(row).await.map_err(|fault| Failed::Sent((fault, false)))?;
+                copy.row(&row).await?;
             }
-            writer.finish().await.map_err(|fault| Failed::Sent((fault, false)))
+            copy.finish().await
         });
-        loaded.map(drop).map_err(|failed| match failed {
+        loaded.map_err(|failed| match failed {
             Failed::Sent((fault, guard)) => self.fault(&fault, guard),
             Failed::Own(fault) => fault,
         })
@@ -526,6 +529,12 @@ enum Failed {
     Own(StoreError),
 }
 
+impl Failed {
+    fn copying(fault: Fault) -> Self {
+        Self::Sent((fault, false))
+    }
+}
+
 /// Collects the answers in order; the first fault is the true one, those behind it only say that the transaction is over.
 async fn land(flights: Vec<(Flight, bool)>) -> Result<(), (Fault, bool)> {
     let mut first = Ok(());
@@ -605,6 +614,62 @@ fn wanted(param: &Param<'_>) -> Type {
         Param::Int(_) => Type::INT8,
         Param::Text(_) => Type::TEXT,
         Param::Bytes(_) => Type::BYTEA,
+    }
+}
+
+/// Rows on their way into a table, in the binary form of COPY. They go out in pieces large enough that neither side is woken for every few rows.
+struct Copy {
+    sink: Pin<Box<CopyInSink<Bytes>>>,
+    out: BytesMut,
+}
+
+impl Copy {
+    /// Signature, flags and the length of what no version has put behind them yet.
+    const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+    /// Bytes of a piece.
+    const PIECE: usize = 64 << 10;
+
+    async fn start(client: &Client, sql: &str) -> Result<Self, Failed> {
+        let sink = client.copy_in(sql).await.map_err(Failed::copying)?;
+        Ok(Self { sink: Box::pin(sink), out: BytesMut::from(Self::HEAD) })
+    }
+
+    async fn row(&mut self, row: &[Param<'_>]) -> Result<(), Failed> {
+        let too_long = || Failed::Own(StoreError::Statement("a value of 2 GiB or more".into()));
+        self.out.put_i16(i16::try_from(row.len()).map_err(|_| too_long())?);
+        for param in row {
+            let bytes = match param {
+                Param::Null => {
+                    self.out.put_i32(-1);
+                    continue;
+                }
+                Param::Int(value) => {
+                    self.out.put_i32(8);
+                    self.out.put_i64(*value);
+                    continue;
+                }
+                Param::Text(text) if text.contains('\0') => return Err(Failed::Own(StoreError::Character)),
+                Param::Text(text) => text.as_bytes(),
+                Param::Bytes(bytes) => bytes,
+            };
+            self.out.put_i32(i32::try_from(bytes.len()).map_err(|_| too_long())?);
+            self.out.put_slice(bytes);
+        }
+        if self.out.len() < Self::PIECE {
+            return Ok(());
+        }
+        self.send().await
+    }
+
+    async fn send(&mut self) -> Result<(), Failed> {
+        let piece = std::mem::replace(&mut self.out, BytesMut::with_capacity(Self::PIECE + (4 << 10)));
+        self.sink.feed(piece.freeze()).await.map_err(Failed::copying)
+    }
+
+    async fn finish(mut self) -> Result<(), Failed> {
+        self.out.put_i16(-1);
+        self.send().await?;
+        self.sink.as_mut().finish().await.map(drop).map_err(Failed::copying)
     }
 }
 

@@ -61,6 +61,7 @@ pub(crate) fn open_carrier(path: &Path, config: &Config) -> Result<Connection> {
 /// Its life: after a commit, whatever nobody reads any more is carried over. It waits for nobody; what it could not do is done the next time,
 /// or by the last connection that closes.
 pub(crate) fn carry_loop(connection: &Connection, rung: &Receiver<()>) {
+    crate::give_way();
     while rung.recv().is_ok() {
         drop(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
     }
@@ -228,10 +229,10 @@ impl Session<'_> {
         Ok(count)
     }
 
-    /// Runs one statement for every `width` values. Its placeholders are `$1…$n` in their order, so they are bound by place.
-    pub(crate) fn bulk(&self, sql: &str, width: usize, values: &[Param<'_>]) -> Result<()> {
+    /// Runs one statement for every row. Its placeholders are `$1…$n` in their order, so they are bound by place.
+    pub(crate) fn bulk<'p, const WIDTH: usize>(&self, sql: &str, rows: impl Iterator<Item = [Param<'p>; WIDTH]>) -> Result<()> {
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
-        for row in values.chunks_exact(width) {
+        for row in rows {
             for (index, param) in row.iter().enumerate() {
                 fits(param)?;
                 statement.raw_bind_parameter(index + 1, Bound(*param)).map_err(fault)?;

@@ -187,7 +187,11 @@ fn launch(directory: &Directory, durable: bool) -> Child {
     let programs = programs().expect("PostgreSQL");
     let flush = if durable { "on" } else { "off" };
     // A server that is measured has what docs/operate/import.md tells a carrier to set before millions of rows come.
-    let sized = if durable { "-c shared_buffers=1GB -c max_wal_size=8GB -c checkpoint_timeout=15min -c wal_compression=lz4" } else { "" };
+    let sized = if durable {
+        "-c shared_buffers=4GB -c max_wal_size=8GB -c wal_init_zero=off -c wal_buffers=128MB -c checkpoint_timeout=15min -c wal_compression=lz4"
+    } else {
+        ""
+    };
     let account = account().join(" ");
     let script = format!(
         "{account} '{programs}/postgres' -D '{dir}/data' -k '{dir}' -c listen_addresses= -c max_connections=200 -c fsync={flush} \

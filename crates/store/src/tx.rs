@@ -100,6 +100,18 @@ impl<'c> Tx<'c> {
         })
     }
 
+    /// Begins a question about many keys of sixteen bytes: a table `wanted (k)` of them. `$1` holds the keys one behind the other, `$2` says
+    /// how many there are.
+    pub const fn wanted(&self) -> &'static str {
+        match self.session {
+            Session::Sqlite(_) => {
+                "WITH RECURSIVE place (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < $2), \
+                 wanted (k) AS (SELECT substr($1, i * 16 + 1, 16) FROM place)"
+            }
+            Session::Postgres(_) => "WITH wanted (k) AS (SELECT substr($1, i::int * 16 + 1, 16) FROM generate_series(0, $2 - 1) AS i)",
+        }
+    }
+
     /// Runs several statements without parameters, separated by `;`. For schema changes. A table declared `WITHOUT ROWID` is kept in the
     /// order of its primary key where an engine can do so; PostgreSQL keeps every table as a heap.
     pub fn batch(&mut self, sql: &str) -> Result<()> {
@@ -118,21 +130,27 @@ impl<'c> Tx<'c> {
     }
 
     /// Writes many rows of one table at once, the fast way in: one prepared statement on SQLite, COPY on PostgreSQL. `columns` is a list as
-    /// SQL has it, `values` holds the rows one behind the other. A row that a constraint forbids fails the transaction.
-    pub fn bulk(&mut self, table: &str, columns: &str, values: &[Param<'_>]) -> Result<()> {
-        if values.is_empty() {
+    /// SQL has it, and the rows are taken one by one, never all held. A row that a constraint forbids fails the transaction.
+    pub fn bulk<'p, const WIDTH: usize>(
+        &mut self,
+        table: &str,
+        columns: &str,
+        rows: impl IntoIterator<Item = [Param<'p>; WIDTH]>,
+    ) -> Result<()> {
+        let mut rows = rows.into_iter().peekable();
+        if rows.peek().is_none() {
             return Ok(());
         }
-        let width = columns.split(',').count();
-        if !values.len().is_multiple_of(width) {
-            return self.run(|_| Err(StoreError::Statement(format!("{} values do not fill rows of {width} columns", values.len()))));
+        let named = columns.split(',').count();
+        if named != WIDTH {
+            return self.run(|_| Err(StoreError::Statement(format!("rows of {WIDTH} values for {named} columns"))));
         }
         self.run(|session| match session {
             Session::Sqlite(session) => {
-                let places: Vec<String> = (1..=width).map(|number| format!("${number}")).collect();
-                session.bulk(&format!("INSERT INTO {table} ({columns}) VALUES ({})", places.join(", ")), width, values)
+                let places: Vec<String> = (1..=WIDTH).map(|number| format!("${number}")).collect();
+                session.bulk(&format!("INSERT INTO {table} ({columns}) VALUES ({})", places.join(", ")), rows)
             }
-            Session::Postgres(session) => session.bulk(table, columns, width, values),
+            Session::Postgres(session) => session.bulk(table, columns, rows),
         })
     }
 

@@ -137,22 +137,22 @@ async fn many_rows_at_once_are_the_same_as_one_by_one_or_none_at_all() {
             tx.push("INSERT INTO subject (id, name) VALUES ($1, 'first')", &params![&[0xff_u8]])?;
             let bodies: Vec<Vec<u8>> = (0..3_000_u16).map(|number| number.to_be_bytes().to_vec()).collect();
             let rows: Vec<_> =
-                bodies.iter().enumerate().flat_map(|(at, body)| params![at as i64, None::<&[u8]>, "open", None::<i64>, body]).collect();
-            tx.bulk("number_case", "id, subject, state, slot, body", &rows)?;
-            tx.bulk("number_case", "id, state", &[])?;
+                bodies.iter().enumerate().map(|(at, body)| params![at as i64, None::<&[u8]>, "open", None::<i64>, body]).collect();
+            tx.bulk("number_case", "id, subject, state, slot, body", rows)?;
+            tx.bulk("number_case", "id, state", Vec::<[chuangsha_store::Param<'_>; 2]>::new())?;
             // What was written a moment ago is seen, and a single statement goes on behind it.
             assert_eq!(tx.query_one("SELECT COUNT(*) FROM number_case WHERE body IS NOT NULL AND slot IS NULL", &[])?.int(0)?, 3_000);
             tx.push("INSERT INTO number_case (id, state) VALUES (3000, 'shut')", &[])
         });
         loaded.await.expect(engine.name);
         assert_eq!(count(store, "number_case").await, 3_001, "{}", engine.name);
-        let twice = store.write(|tx| tx.bulk("number_case", "id, state", &params![4_000, "open", 7, "open"]));
+        let twice = store.write(|tx| tx.bulk("number_case", "id, state", [params![4_000, "open"], params![7, "open"]]));
         assert!(matches!(twice.await, Err(StoreError::Duplicate { .. })), "{}", engine.name);
-        let forbidden = store.write(|tx| tx.bulk("number_case", "id, state", &params![4_000, "open", 4_001, "ajar"]));
+        let forbidden = store.write(|tx| tx.bulk("number_case", "id, state", [params![4_000, "open"], params![4_001, "ajar"]]));
         assert!(matches!(forbidden.await, Err(StoreError::Check { .. })), "{}", engine.name);
-        let zero = store.write(|tx| tx.bulk("number_case", "id, state", &params![4_000, "op\0en"]));
+        let zero = store.write(|tx| tx.bulk("number_case", "id, state", [params![4_000, "op\0en"]]));
         assert_eq!(zero.await, Err(StoreError::Character), "{}", engine.name);
-        let ragged = store.write(|tx| tx.bulk("number_case", "id, state", &params![4_000, "open", 4_001]));
+        let ragged = store.write(|tx| tx.bulk("number_case", "id, state", [params![4_000, "open", 4_001]]));
         assert!(matches!(ragged.await, Err(StoreError::Statement(_))), "{}", engine.name);
         assert_eq!(count(store, "number_case").await, 3_001, "{}: nothing of what failed stays", engine.name);
     }

@@ -28,13 +28,12 @@ pub async fn load(app: &App, count: u32, now: Timestamp, mut done: impl FnMut(u3
             };
             let rows = (from..until).map(row).collect::<Result<Vec<_>>>()?;
             let (region, sealed) = ("990100", [7_u8; 44]);
-            let pool = rows
-                .iter()
-                .flat_map(|(line, number, index)| params![number, index.as_slice(), sealed.as_slice(), region, 1_i64, 3_i64, line]);
-            tx.bulk("number_pool", "id, number_index, number_sealed, region, product, state, holder", &pool.collect::<Vec<_>>())?;
-            let lines = rows.iter().flat_map(|(line, number, _)| params![line, number, region, 2_i64, 1_i64, 0_i64, 1_i64, now]);
+            let pool =
+                rows.iter().map(|(line, number, index)| params![number, index.as_slice(), sealed.as_slice(), region, 1_i64, 3_i64, line]);
+            tx.bulk("number_pool", "id, number_index, number_sealed, region, product, state, holder", pool)?;
+            let lines = rows.iter().map(|(line, number, _)| params![line, number, region, 2_i64, 1_i64, 0_i64, 1_i64, now]);
             let columns = "id, number_id, region, channel_kind, product, real_name, state, since";
-            Ok(tx.bulk("subscription", columns, &lines.collect::<Vec<_>>())?)
+            Ok(tx.bulk("subscription", columns, lines)?)
         })
         .await?;
         done(until - from);

@@ -363,9 +363,8 @@ impl<'a> Writer<'a> {
     }
 
     fn flush(&mut self, tx: &mut Tx) -> Result<()> {
-        let mut values = Vec::with_capacity(self.fresh.len() * 14);
-        for Fresh { id, index, sealed, entry } in &self.fresh {
-            values.extend_from_slice(&params![
+        let rows = self.fresh.iter().map(|Fresh { id, index, sealed, entry }| {
+            params![
                 id,
                 self.list as i64,
                 index,
@@ -380,10 +379,10 @@ impl<'a> Writer<'a> {
                 self.staff.as_ref(),
                 self.now,
                 self.revision
-            ]);
-        }
+            ]
+        });
         let columns = "id, list, number_index, sealed, content, source, reason, article, evidence, from_at, until_at, staff, at, revision";
-        tx.bulk("screen_entry", columns, &values)?;
+        tx.bulk("screen_entry", columns, rows)?;
         self.fresh.clear();
         self.numbers.clear();
         Ok(())

@@ -17,7 +17,7 @@ use chuangsha_app::{
     },
 };
 use chuangsha_store::{
-    Param, StoreError, params,
+    StoreError, params,
     testkit::{Cluster, Directory},
 };
 
@@ -132,9 +132,8 @@ async fn bare(app: &App, run: uuid::Uuid, rows: u32) -> Result<()> {
     for start in (0..rows).step_by(usize::try_from(batch).unwrap_or(1)) {
         let end = rows.min(start.saturating_add(batch));
         let work = move |tx: &mut chuangsha_store::Tx<'_>| {
-            let values: Vec<Param<'_>> =
-                (start..end).flat_map(|row| params![&run, i64::from(row) + 2, "number", "import.field_missing", "{}"]).collect();
-            tx.bulk("import_reject", "run, line, field, code, data", &values)
+            let rows = (start..end).map(|row| params![&run, i64::from(row) + 2, "number", "import.field_missing", "{}"]);
+            tx.bulk("import_reject", "run, line, field, code, data", rows)
         };
         app.store.write(work).await.map_err(|error: StoreError| failed(error))?;
     }

@@ -17,7 +17,7 @@ use chuangsha_app::{
     },
 };
 use chuangsha_store::{
-    Param, StoreError, Tx, params,
+    StoreError, Tx, params,
     testkit::{Cluster, Directory},
 };
 use chuangsha_world::city::DemoProvince;
@@ -217,37 +217,25 @@ fn load(tx: &mut Tx<'_>, rows: &[Plain]) -> std::result::Result<(), StoreError> 
     let cell = |row: &Plain, place: usize| -> Vec<u8> { row.cells.get(place).unwrap_or_default().as_bytes().to_vec() };
     let texts: Vec<[Vec<u8>; 4]> = rows.iter().map(|row| [0, 1, 3, 5].map(|place| cell(row, place))).collect();
     let known = || rows.iter().zip(&texts).filter_map(|(row, texts)| row.person.as_ref().map(|person| (row, texts, person)));
-    let values: Vec<Param<'_>> =
-        known().filter(|(row, ..)| row.slot == 1).flat_map(|(row, _, person)| params![person, &row.subject, 0_i64]).collect();
-    tx.bulk("person", "person_key, subject, created_at", &values)?;
+    let persons = known().filter(|(row, ..)| row.slot == 1).map(|(row, _, person)| params![person, &row.subject, 0_i64]);
+    tx.bulk("person", "person_key, subject, created_at", persons)?;
     let region = |row: &Plain| row.cells.get(8).unwrap_or_default().to_owned();
     let regions: Vec<String> = rows.iter().map(region).collect();
-    let values: Vec<Param<'_>> = rows
-        .iter()
-        .zip(&texts)
-        .zip(&regions)
-        .flat_map(|((row, [number, ..]), region)| params![&row.number, number, number, region, 1_i64, 3_i64, &row.id])
-        .collect();
-    tx.bulk("number_pool", "id, number_index, number_sealed, region, product, state, holder", &values)?;
-    let values: Vec<Param<'_>> = rows
-        .iter()
-        .zip(&texts)
-        .zip(&regions)
-        .flat_map(|((row, _), region)| {
-            let (subject, person) = (row.person.as_ref().map(|_| &row.subject), row.person.as_ref());
-            params![&row.id, &row.number, subject, person, region, 2_i64, 1_i64, i64::from(person.is_some()), 1_i64, 0_i64]
-        })
-        .collect();
+    let numbers = rows.iter().zip(&texts).zip(&regions);
+    let numbers = numbers.map(|((row, [number, ..]), region)| params![&row.number, number, number, region, 1_i64, 3_i64, &row.id]);
+    tx.bulk("number_pool", "id, number_index, number_sealed, region, product, state, holder", numbers)?;
+    let lines = rows.iter().zip(&regions).map(|(row, region)| {
+        let (subject, person) = (row.person.as_ref().map(|_| &row.subject), row.person.as_ref());
+        params![&row.id, &row.number, subject, person, region, 2_i64, 1_i64, i64::from(person.is_some()), 1_i64, 0_i64]
+    });
     let columns = "id, number_id, subject, person_key, region, channel_kind, product, real_name, state, since";
-    tx.bulk("subscription", columns, &values)?;
-    let values: Vec<Param<'_>> = known().flat_map(|(row, _, person)| params!["demo", person, "mobile", row.slot, &row.id, 1_i64]).collect();
-    tx.bulk("quota_slot", "operator, person_key, class, slot, holder, posted", &values)?;
-    let values: Vec<Param<'_>> = known()
-        .flat_map(|(row, [_, name, number, address], _)| {
-            let text = |place: usize| row.cells.get(place).filter(|text| !text.is_empty());
-            params![&row.id, "holder", &row.subject, text(2).unwrap_or_default(), number, name, number, address, text(6), text(7)]
-        })
-        .collect();
+    tx.bulk("subscription", columns, lines)?;
+    let slots = known().map(|(row, _, person)| params!["demo", person, "mobile", row.slot, &row.id, 1_i64]);
+    tx.bulk("quota_slot", "operator, person_key, class, slot, holder, posted", slots)?;
+    let parties = known().map(|(row, [_, name, number, address], _)| {
+        let text = |place: usize| row.cells.get(place).filter(|text| !text.is_empty());
+        params![&row.id, "holder", &row.subject, text(2).unwrap_or_default(), number, name, number, address, text(6), text(7)]
+    });
     let columns = "order_id, role, subject, document, number_index, name, number, address, valid_from, valid_until";
-    tx.bulk("registration_party", columns, &values)
+    tx.bulk("registration_party", columns, parties)
 }

@@ -187,17 +187,14 @@ async fn load(say: &Say, app: &App, region: &str, base: u32, cases: u32) -> Resu
         let city = region.to_owned();
         let work = move |tx: &mut Tx<'_>| {
             let ids: Vec<(Uuid, Uuid)> = (from..until).map(|index| (id(index, 1), id(index, 2))).collect();
-            let mut values = Vec::with_capacity(ids.len() * 6);
-            for ((line, _), index) in ids.iter().zip(from..until) {
+            let findings = ids.iter().zip(from..until).map(|((line, _), index)| {
                 let (kind, channel) = (i64::from(index % 4) + 1, i64::from(index % 2) + 1);
-                values.extend(params![line, kind, "bench", 0_i64, &city, channel]);
-            }
-            tx.bulk("base_finding", "subscription, kind, reason, found_at, region, channel_kind", &values)?;
-            values.clear();
-            for ((line, number), _) in ids.iter().zip(from..until).filter(|(_, index)| *index < cases) {
-                values.extend(params![line, number, &city, 2_i64, 1_i64, 0_i64, 1_i64, 0_i64]);
-            }
-            tx.bulk("subscription", "id, number_id, region, channel_kind, product, real_name, state, since", &values)
+                params![line, kind, "bench", 0_i64, &city, channel]
+            });
+            tx.bulk("base_finding", "subscription, kind, reason, found_at, region, channel_kind", findings)?;
+            let lines = ids.iter().zip(from..until).filter(|(_, index)| *index < cases);
+            let lines = lines.map(|((line, number), _)| params![line, number, &city, 2_i64, 1_i64, 0_i64, 1_i64, 0_i64]);
+            tx.bulk("subscription", "id, number_id, region, channel_kind, product, real_name, state, since", lines)
         };
         app.store.write(move |tx| work(tx)).await.map_err(|error: StoreError| failed(error))?;
         bar.inc(u64::from(until - from));

@@ -39,8 +39,9 @@ const CHUNK: usize = 1_000;
 /// Rows of one transaction beside a server that works.
 pub const BATCH: u64 = 50_000;
 /// The same at the terminal, unless asked otherwise: a page of an index that many rows fall into is written once for all of them.
-pub const BULK: u64 = 100_000;
-/// Threads that check and seal, at most.
+pub const BULK: u64 = 200_000;
+/// Threads that check and seal, at most. One core fewer than the machine has: the writer's own, which is the narrowest place and waits for
+/// nobody's turn.
 const SEALERS: usize = 8;
 
 /// 导入请求
@@ -406,14 +407,14 @@ impl Flow {
         let (raw, taken) = sync_channel::<(u64, Arc<Plan>, Chunk)>(4);
         let (made, ready) = mpsc::channel(waiting);
         let taken = Arc::new(Mutex::new(taken));
-        let sealers = std::thread::available_parallelism().map_or(1, usize::from).min(SEALERS);
+        let sealers = std::thread::available_parallelism().map_or(1, |cores| cores.get() - 1).clamp(1, SEALERS);
         for _ in 0..sealers {
             let (taken, made, sealer) = (Arc::clone(&taken), made.clone(), Arc::clone(&sealer));
-            tokio::task::spawn_blocking(move || seal_chunks(&taken, &made, &sealer));
+            thread("import-seal", move || seal_chunks(&taken, &made, &sealer))?;
         }
         let (source, format) = (request.source.clone(), looked.format);
         let how = How { delimiter: mapping.delimiter(), sheet: mapping.sheet.clone() };
-        tokio::task::spawn_blocking(move || {
+        thread("import-read", move || {
             let mut reading = Reading { mapping, plan: None, rows: Vec::with_capacity(CHUNK), number: 0, failed: None };
             let mut give = |chunk: (u64, Arc<Plan>, Chunk)| raw.send(chunk).is_ok();
             let mut last = (0, 0);
@@ -431,7 +432,7 @@ impl Flow {
                 // Whoever waits hears of it; what was read before it has been sent.
                 Err(failure) => drop(made.blocking_send(Err(failure))),
             }
-        });
+        })?;
         let total = if matches!(looked.format, read::Format::Csv(_)) { looked.bytes } else { 0 };
         Ok(Self { ready, early: BTreeMap::new(), next: 0, total })
     }
@@ -465,6 +466,15 @@ impl Flow {
     fn progress(&self, step: &Step, rows: u64) -> Progress {
         Progress { rows, position: step.position, total: self.total }
     }
+}
+
+/// A thread that gives way: what it makes ready is waited for less often than the writer that takes it.
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let work = move || {
+        chuangsha_store::give_way();
+        work();
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map(drop).map_err(Failure::internal)
 }
 
 fn seal_chunks(taken: &Mutex<Receiver<(u64, Arc<Plan>, Chunk)>>, made: &mpsc::Sender<Result<(u64, Batch)>>, sealer: &Sealer) {

@@ -4,7 +4,7 @@ use chuangsha_kernel::{
     Timestamp,
     id::{OrganisationId, StaffId},
 };
-use chuangsha_store::{Param, Row, Tx, params};
+use chuangsha_store::{Row, Tx, params};
 use uuid::Uuid;
 
 use super::{row::Reject, write::Landed};
@@ -312,12 +312,11 @@ pub fn advance(tx: &mut Tx, old: &Run, new: &Run) -> Result<()> {
 /// Puts rejects on record.
 pub fn put_rejects(tx: &mut Tx, run: Uuid, rejects: &[Reject]) -> Result<()> {
     let data: Vec<String> = rejects.iter().map(|reject| serde_json::to_string(&reject.data).unwrap_or_default()).collect();
-    let values: Vec<Param<'_>> = rejects
+    let rows = rejects
         .iter()
         .zip(&data)
-        .flat_map(|(reject, data)| params![&run, i64::try_from(reject.row).unwrap_or(i64::MAX), reject.field, reject.code.id, data])
-        .collect();
-    Ok(tx.bulk("import_reject", "run, line, field, code, data", &values)?)
+        .map(|(reject, data)| params![&run, i64::try_from(reject.row).unwrap_or(i64::MAX), reject.field, reject.code.id, data]);
+    Ok(tx.bulk("import_reject", "run, line, field, code, data", rows)?)
 }
 
 /// Rejects of a run by row, behind `after`: row, field, code, data.

@@ -43,10 +43,6 @@ pub struct Landed {
     pub hash: [u8; 32],
 }
 
-/// Sixteen bytes at a time out of one parameter: many keys are looked up in one statement on either engine.
-const WANTED: &str = "WITH RECURSIVE place (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i + 1 < $2), \
-     wanted (k) AS (SELECT substr($1, i * 16 + 1, 16) FROM place)";
-
 /// Asks for many keys at once.
 fn look_up(
     tx: &mut Tx,
@@ -61,7 +57,8 @@ fn look_up(
     let joined = keys.concat();
     let mut values = params![&joined, i64::try_from(keys.len()).unwrap_or(i64::MAX)].to_vec();
     values.extend(third);
-    for row in tx.query(&format!("{WANTED} {sql}"), &values)? {
+    let asked = format!("{} {sql}", tx.wanted());
+    for row in tx.query(&asked, &values)? {
         let key = row.slice(0)?.try_into().map_err(|_| Failure::internal("a key of the record has another length"))?;
         take(key, &row)?;
     }
@@ -364,29 +361,27 @@ fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, no
     let identity = i64::from(Domain::Identity.byte());
     let shelves = decided.new.iter().map(|person| Ok(shelf(&person.wrapped)?.1)).collect::<Result<Vec<_>>>()?;
     let buckets: Vec<String> = shelves.iter().map(|shelf| shelf.bucket_text().unwrap_or_default()).collect();
-    let mut values = Vec::with_capacity(decided.new.len() * 5);
-    for ((person, shelf), bucket) in decided.new.iter().zip(&shelves).zip(&buckets) {
-        values.extend(params![person.subject.as_bytes(), identity, &person.wrapped, bucket, i64::from(shelf.kek_version())]);
-    }
-    tx.bulk("data_key", "subject, domain, wrapped, bucket, kek_version", &values)?;
+    let keys = decided.new.iter().zip(&shelves).zip(&buckets).map(|((person, shelf), bucket)| {
+        params![person.subject.as_bytes(), identity, &person.wrapped, bucket, i64::from(shelf.kek_version())]
+    });
+    tx.bulk("data_key", "subject, domain, wrapped, bucket, kek_version", keys)?;
     let persons = decided.new.iter().filter_map(|person| person.key.as_ref().map(|key| (key, person.subject)));
     // A blind index falls anywhere: in its own order a page of its tree is written once and not once a row.
     let mut persons: Vec<_> = persons.collect();
     persons.sort_unstable();
-    let values: Vec<Param<'_>> = persons.iter().flat_map(|(key, subject)| params![key.as_slice(), subject.as_bytes(), now]).collect();
-    tx.bulk("person", "person_key, subject, created_at", &values)?;
+    let persons = persons.iter().map(|(key, subject)| params![key.as_slice(), subject.as_bytes(), now]);
+    tx.bulk("person", "person_key, subject, created_at", persons)?;
 
     let landings = &decided.landings;
     for landing in landings.iter().filter(|landing| landing.pool.is_some()) {
         let (pool, id) = (landing.pool.unwrap_or_default(), landing.ready.id);
         crate::registration::table::move_number(tx, pool, NumberState::Free, NumberState::InUse, Some(id))?;
     }
-    let mut values = Vec::with_capacity(landings.len() * 11);
     let mut fresh: Vec<&Landing<'_>> = landings.iter().filter(|landing| landing.pool.is_none()).collect();
     fresh.sort_unstable_by_key(|landing| landing.ready.number_index);
-    for landing in fresh {
+    let numbers = fresh.iter().map(|landing| {
         let (ready, of) = (landing.ready, &landing.ready.subscriber);
-        values.extend(params![
+        params![
             &ready.number_id,
             &ready.number_index,
             &ready.number_sealed,
@@ -394,13 +389,12 @@ fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, no
             of.product as i64,
             NumberState::InUse as i64,
             &ready.id
-        ]);
-    }
-    tx.bulk("number_pool", "id, number_index, number_sealed, region, product, state, holder", &values)?;
-    values.clear();
-    for landing in landings {
+        ]
+    });
+    tx.bulk("number_pool", "id, number_index, number_sealed, region, product, state, holder", numbers)?;
+    let lines = landings.iter().map(|landing| {
         let (ready, of) = (landing.ready, &landing.ready.subscriber);
-        values.extend(params![
+        params![
             &ready.id,
             landing.pool.as_ref().unwrap_or(&ready.number_id),
             landing.parties.first().map(|(subject, _)| subject.as_bytes()),
@@ -411,28 +405,24 @@ fn write(app: &App, tx: &mut Tx, decided: &Decided<'_>, import: Option<Uuid>, no
             i64::from(of.finding.is_none()),
             1_i64,
             Timestamp::start_of(of.since)
-        ]);
-    }
+        ]
+    });
     let columns = "id, number_id, subject, person_key, region, channel_kind, product, real_name, state, since";
-    tx.bulk("subscription", columns, &values)?;
-    values.clear();
+    tx.bulk("subscription", columns, lines)?;
     let counted = |landing: &'_ Landing<'_>| {
         Some((landing.person_key?, landing.ready.subscriber.product.quota_class(), landing.slot?, landing.ready.id))
     };
     let mut slots: Vec<_> = landings.iter().filter_map(counted).collect();
     slots.sort_unstable();
-    for (key, class, slot, holder) in &slots {
-        values.extend(params![operator, key.as_slice(), *class, *slot, holder, 1_i64]);
-    }
-    tx.bulk("quota_slot", "operator, person_key, class, slot, holder, posted", &values)?;
+    let slots = slots.iter().map(|(key, class, slot, holder)| params![operator, key.as_slice(), *class, *slot, holder, 1_i64]);
+    tx.bulk("quota_slot", "operator, person_key, class, slot, holder, posted", slots)?;
     write_parties(tx, landings)?;
-    let mut values = Vec::new();
-    for landing in landings {
+    let findings = landings.iter().filter_map(|landing| {
         let of = &landing.ready.subscriber;
-        let Some((kind, reason)) = of.finding else { continue };
-        values.extend(params![&landing.ready.id, kind as i64, reason, now, &of.region, of.channel_kind as i64, import.as_ref()]);
-    }
-    tx.bulk("base_finding", "subscription, kind, reason, found_at, region, channel_kind, batch", &values)?;
+        let (kind, reason) = of.finding?;
+        Some(params![&landing.ready.id, kind as i64, reason, now, &of.region, of.channel_kind as i64, import.as_ref()])
+    });
+    tx.bulk("base_finding", "subscription, kind, reason, found_at, region, channel_kind, batch", findings)?;
     count(app, tx, landings, now)
 }
 
@@ -443,11 +433,10 @@ fn write_parties(tx: &mut Tx, landings: &[Landing<'_>]) -> Result<()> {
         .flat_map(|landing| landing.ready.recorded.iter())
         .map(|recorded| [recorded.holder.valid_from, recorded.holder.valid_until].map(|day| day.map(|day| day.to_string())))
         .collect();
-    let mut values = Vec::with_capacity(days.len() * 10);
     let parties = landings.iter().flat_map(|landing| landing.ready.recorded.iter().zip(&landing.parties).map(move |pair| (landing, pair)));
-    for ((landing, (recorded, (subject, sealed))), [from, until]) in parties.zip(&days) {
+    let rows = parties.zip(&days).map(|((landing, (recorded, (subject, sealed))), [from, until])| {
         let [name, number, address] = sealed.as_ref();
-        values.extend(params![
+        params![
             &landing.ready.id,
             recorded.holder.role,
             subject.as_bytes(),
@@ -458,10 +447,10 @@ fn write_parties(tx: &mut Tx, landings: &[Landing<'_>]) -> Result<()> {
             address,
             from.as_deref(),
             until.as_deref()
-        ]);
-    }
+        ]
+    });
     let columns = "order_id, role, subject, document, number_index, name, number, address, valid_from, valid_until";
-    Ok(tx.bulk("registration_party", columns, &values)?)
+    Ok(tx.bulk("registration_party", columns, rows)?)
 }
 
 /// The figures of the base, one line a cell and not one a number.
@@ -483,9 +472,6 @@ fn count(app: &App, tx: &mut Tx, landings: &[Landing<'_>], now: Timestamp) -> Re
             lines.push((app.ids.next(now), cell.day.to_string(), cell, metric as i64, *count));
         }
     }
-    let values: Vec<Param<'_>> = lines
-        .iter()
-        .flat_map(|(id, day, cell, metric, count)| params![id, day, &cell.region, cell.channel_kind, *metric, *count])
-        .collect();
-    Ok(tx.bulk("figure_delta", "id, day, region, channel_kind, metric, delta", &values)?)
+    let rows = lines.iter().map(|(id, day, cell, metric, count)| params![id, day, &cell.region, cell.channel_kind, *metric, *count]);
+    Ok(tx.bulk("figure_delta", "id, day, region, channel_kind, metric, delta", rows)?)
 }
