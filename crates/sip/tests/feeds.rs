@@ -60,6 +60,48 @@ fn asterisk_records_are_taken_row_by_row() {
 }
 
 #[test]
+fn a_name_in_another_encoding_does_not_cost_the_row() {
+    // As Asterisk 16.28 wrote it: the display name of the From as it came, here in GBK.
+    let row = [
+        &br#""","+8619900012701","+8619900002001","screened",""""#[..],
+        b"\xd2\xc9\xcb\xc6",
+        &br#""" <+8619900012701>","PJSIP/caller-00000097","PJSIP/core-00000099","Dial","PJSIP/+8619900002001@core","2026-11-22 22:34:01","2026-11-22 22:34:03","2026-11-22 22:34:06",4,3,"ANSWERED","DOCUMENTATION","1795386841.234","""#[..],
+        b"\n",
+    ]
+    .concat();
+    let records = taken(asterisk::read(&row[..], TimeZone::UTC));
+    assert_eq!(records.len(), 1, "{:?}", faults(asterisk::read(&row[..], TimeZone::UTC)));
+    let record = &records[0];
+    assert_eq!((record.caller.as_str(), record.callee.as_str()), ("+8619900012701", "+8619900002001"));
+    assert_eq!((record.ring_ms, record.talk_ms, record.at.0), (Some(2_000), 3_000, 1_795_386_846_000));
+    // And a callee's words for its refusal, in Kamailio's log.
+    let line = [
+        &b"ACC: transaction answered: timestamp=1795311070;method=INVITE;call_id=2@x;code=486;reason="[..],
+        b"\xc3\xa6",
+        b";src_user=+8619900001234;dst_user=+8619900005678;ring_ms=\n",
+    ]
+    .concat();
+    assert_eq!(taken(kamailio::read(&line[..])).len(), 1);
+}
+
+#[test]
+fn who_gave_up_is_told_by_the_last_column() {
+    let row = |last: &str| {
+        format!(
+            r#""","+8619900012701","+8619900002001","screened","","PJSIP/a-1","PJSIP/b-1","Dial","x","2026-11-22 22:34:01",,"2026-11-22 22:34:03",2,0,"NO ANSWER","DOCUMENTATION"{last}"#
+        )
+    };
+    let told = |last: &str| {
+        let record = taken(asterisk::read(Cursor::new(row(last)), TimeZone::UTC)).remove(0);
+        (record.released, record.ring_ms, record.talk_ms)
+    };
+    assert_eq!(told(r#","1795386841.2","CANCEL""#), (Some(Released::Caller), Some(2_000), 0));
+    assert_eq!(told(r#","CANCEL""#), (Some(Released::Caller), Some(2_000), 0), "without loguniqueid");
+    assert_eq!(told(r#","1795386841.2","NOANSWER""#), (None, Some(2_000), 0));
+    assert_eq!(told(""), (None, Some(2_000), 0));
+}
+
+#[test]
 fn a_reason_quotes_nothing_that_stood_in_the_row() {
     for reject in asterisk::read(Cursor::new(ASTERISK), china()).filter_map(Result::err) {
         let problem = reject.problem();

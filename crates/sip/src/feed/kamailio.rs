@@ -38,8 +38,8 @@ pub fn read(mut input: impl BufRead) -> impl Iterator<Item = Row> {
             // A transaction is told after `ACC: `, a call record after the name of the function that writes it.
             let transaction = memchr::memmem::find(&line, b"ACC: ").map(|at| at + 5);
             let Some(told) = transaction.or_else(|| memchr::memmem::find(&line, b"start_time=")) else { continue };
-            let text = line.get(told..).map(std::str::from_utf8);
-            let Some(Ok(text)) = text else { return Some(Err(Reject { row, fault: Fault::Unreadable })) };
+            // A callee's reason phrase stands in the line as it came, in GBK too: it must not cost the line. What is read of it is ASCII.
+            let text = String::from_utf8_lossy(line.get(told..).unwrap_or_default());
             match record(text.trim_end()) {
                 Ok(Some(record)) => return Some(Ok(record)),
                 Ok(None) => {}

@@ -156,8 +156,9 @@ fn rows<'a>(
     read: impl Fn(&csv::StringRecord) -> Result<Record, Fault> + 'a,
 ) -> impl Iterator<Item = Row> + 'a {
     let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(input);
-    reader.into_records().zip(1..).map(move |(record, row)| match record {
-        Ok(record) => read(&record).map_err(|fault| Reject { row, fault }),
+    reader.into_byte_records().zip(1..).map(move |(record, row)| match record {
+        // A caller's name stands in the row as it came, in GBK too: it must not cost the row. What is read of it is ASCII.
+        Ok(record) => read(&csv::StringRecord::from_byte_record_lossy(record)).map_err(|fault| Reject { row, fault }),
         Err(_) => Err(Reject { row, fault: Fault::Unreadable }),
     })
 }
