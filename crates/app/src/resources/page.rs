@@ -31,10 +31,10 @@ use crate::{
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused, page_with,
             pages::{Button, DetailPage, Dialog, FormPart, Section},
-            parts::{Empty, Facts, Moment, Tab, Tabs, Tag, Timeline, Tone, code, fact, status},
+            parts::{Facts, Moment, Tab, Tabs, Tag, Timeline, Tone, code, fact, status},
             see_other,
             shell::Shell,
-            table::{Act, Cell, Column, Line, Pager, Table, Tool},
+            table::{Act, Cell, Column, Line, Table, Tool},
         },
         words::{Words, fill},
     },
@@ -349,18 +349,8 @@ fn findings(w: &'static Words, language: Language, found: &[Spotted]) -> Table {
             current: false,
         })
         .collect::<Vec<_>>();
-    Table {
-        w,
-        id: "findings".into(),
-        caption: w.ledger_findings.into(),
-        columns: [w.time, w.ledger_defects, w.ledger_evidence, w.ledger_found_by, w.ledger_correct_by].map(Column::new).to_vec(),
-        pager: Pager::single(lines.len()),
-        lines,
-        empty: Empty { title: w.none_yet.into(), hint: w.ledger_findings_hint.into(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+    let columns = [w.time, w.ledger_defects, w.ledger_evidence, w.ledger_found_by, w.ledger_correct_by].map(Column::new).to_vec();
+    Table::within(w, "findings", w.ledger_findings, columns, lines, w.none_yet).hint(w.ledger_findings_hint)
 }
 
 /// What was done, in the words of its button.

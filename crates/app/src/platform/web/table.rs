@@ -363,6 +363,13 @@ impl Table {
         }
     }
 
+    /// What to do, or why nothing is there, when it is empty.
+    #[must_use]
+    pub fn hint(mut self, hint: &str) -> Self {
+        self.empty.hint = hint.to_owned();
+        self
+    }
+
     fn caption_count(&self) -> String {
         fill(self.w.rows_total, self.pager.count())
     }

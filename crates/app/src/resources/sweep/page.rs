@@ -30,7 +30,7 @@ use crate::{
             parts::{Empty, Facts, Tag, Tone, code, fact},
             see_other,
             shell::Shell,
-            table::{Act, Address, BatchAct, Cell, Column, Line, Pager, Table, Tool},
+            table::{Act, Address, BatchAct, Cell, Column, Line, Table, Tool},
         },
         words::{Words, fill},
     },
@@ -370,26 +370,16 @@ fn progress_table(app: &App, w: &'static Words, language: Language, work: &Addre
         })
         .collect::<Vec<_>>();
     let outcome = |one: Outcome| Column::number(said(language, one.words()));
-    Table {
-        w,
-        id: "progress".into(),
-        caption: w.sweep_progress.into(),
-        columns: vec![
-            Column::new(w.ledger_industry),
-            Column::new(w.region),
-            Column::new(w.sweep_progress),
-            outcome(Outcome::Open),
-            outcome(Outcome::Clean),
-            outcome(Outcome::Defective),
-            outcome(Outcome::Gone),
-        ],
-        pager: Pager::single(lines.len()),
-        lines,
-        empty: Empty { title: w.none_yet.into(), hint: String::new(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+    let columns = vec![
+        Column::new(w.ledger_industry),
+        Column::new(w.region),
+        Column::new(w.sweep_progress),
+        outcome(Outcome::Open),
+        outcome(Outcome::Clean),
+        outcome(Outcome::Defective),
+        outcome(Outcome::Gone),
+    ];
+    Table::within(w, "progress", w.sweep_progress, columns, lines, w.none_yet)
 }
 
 async fn close(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>) -> Result<Response> {

@@ -25,9 +25,9 @@ use crate::{
         web::{
             chart::{Bar, Spark},
             page,
-            parts::{Card, Empty, Facts, Tabs, Tone, fact},
+            parts::{Card, Facts, Tabs, Tone, fact},
             shell::Shell,
-            table::{Act, Cell, Column, Line, Pager, Table, thousands},
+            table::{Act, Cell, Column, Line, Table, thousands},
         },
         words::{Words, fill},
     },
@@ -82,18 +82,7 @@ fn card(label: &str, value: String, unit: &str, href: &str, tone: Tone) -> Card 
 }
 
 fn table(w: &'static Words, id: &str, caption: &str, columns: Vec<Column>, lines: Vec<Line>) -> Table {
-    Table {
-        w,
-        id: id.to_owned(),
-        caption: caption.to_owned(),
-        columns,
-        pager: Pager::single(lines.len()),
-        lines,
-        empty: Empty { title: w.none_yet.into(), hint: w.live_quiet.into(), action: None },
-        tools: Vec::new(),
-        batch: None,
-        state: None,
-    }
+    Table::within(w, id, caption, columns, lines, w.none_yet).hint(w.live_quiet)
 }
 
 fn body(app: &App, actor: &Actor, w: &'static Words, language: Language) -> Result<Body> {
@@ -236,8 +225,7 @@ fn besieged(w: &'static Words, view: &LiveView) -> Table {
         current: false,
     });
     let columns = vec![Column::new(w.screen_callee), Column::number(w.screen_calls), Column::new(w.time)];
-    let empty = Empty { title: w.none_yet.into(), hint: w.live_no_siege.into(), action: None };
-    Table { empty, ..table(w, "besieged", w.live_besieged, columns, lines.collect()) }
+    table(w, "besieged", w.live_besieged, columns, lines.collect()).hint(w.live_no_siege)
 }
 
 /// 影子对比: what would happen besides, were the rules in shadow on.
