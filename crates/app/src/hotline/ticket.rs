@@ -60,10 +60,10 @@ listed! {
     /// 整治阶段 the customer was in when they complained: the ladder's stages, or none.
     TicketStage {
         None = 0, "none", "未在整治", "Not in remediation";
-        First = 1, "first", "第一阶段", "Stage 1";
-        Second = 2, "second", "第二阶段", "Stage 2";
-        Third = 3, "third", "第三阶段", "Stage 3";
-        Fourth = 4, "fourth", "第四阶段", "Stage 4";
+        First = 1, "first", "催告补登期", "Remind";
+        Second = 2, "second", "实施停机期", "Suspend";
+        Third = 3, "third", "停机补登期", "Re-register while suspended";
+        Fourth = 4, "fourth", "销户实名登记期", "Cancel";
     }
 }
 

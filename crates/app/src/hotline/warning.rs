@@ -331,6 +331,15 @@ pub fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Warning>> {
     filed::page(tx, filter)
 }
 
+/// One of them by its id, for what shows why a cell is held.
+///
+/// # Errors
+/// The record failed.
+pub fn by_id(tx: &mut Tx, id: Uuid) -> Result<Option<Warning>> {
+    let sql = format!("SELECT {} FROM {} WHERE id = $1", Warning::COLUMNS, Warning::TABLE);
+    tx.query_opt(&sql, &params![&id])?.as_ref().map(Warning::read).transpose()
+}
+
 /// Open warnings in a region.
 pub fn open_in(tx: &mut Tx, region: &str) -> Result<i64> {
     let sql = "SELECT COUNT(*) FROM early_warning WHERE state = 1 AND ($1 = '' OR substr(region, 1, 2) = $1 OR region = $1)";

@@ -1,6 +1,8 @@
 // long: every step a person takes, each with its right, its rule and its one transaction; campaigns and cases share them
 //! 整改工作台: what people do with campaigns and cases. Every function checks the right, takes one step and writes everything in one transaction.
 
+use std::collections::BTreeMap;
+
 use chuangsha_kernel::{
     id::StaffId,
     phone::Phone,
@@ -27,6 +29,7 @@ use super::{
 };
 use crate::{
     App, channels,
+    hotline::warning::{self, Warning},
     platform::{
         actor::Actor,
         audit::{
@@ -334,6 +337,9 @@ pub async fn simulate(app: &App, actor: &Actor, id: Uuid, size: i64) -> Result<S
     let (reader, actor) = (app.clone(), actor.clone());
     app.read(move |tx| {
         let found = seen_campaign(&reader, tx, &actor, id)?;
+        if !(1..=10_000_000).contains(&size) {
+            return Err(invalid("size"));
+        }
         clock::simulate(&reader, tx, &found, size, now)
     })
     .await
@@ -402,6 +408,8 @@ pub struct Whole {
     pub publicity: Vec<(Publicity, i64, i64)>,
     /// Cells of it that an early warning holds.
     pub pauses: Vec<Pause>,
+    /// The warnings that hold them.
+    pub warnings: BTreeMap<Uuid, Warning>,
     /// Lines of it that wait for a warning to be closed.
     pub waiting: i64,
 }
@@ -421,6 +429,13 @@ pub async fn whole(app: &App, actor: &Actor, id: Uuid) -> Result<Whole> {
                 publicity.push((kind, row.int(1)?, row.int(2)?));
             }
         }
+        let pauses = found.pauses(tx)?;
+        let mut warnings = BTreeMap::new();
+        for one in &pauses {
+            if let Some(warning) = warning::by_id(tx, one.warning)? {
+                warnings.insert(one.warning, warning);
+            }
+        }
         Ok(Whole {
             plan: campaign::plan(tx, id)?,
             targets: campaign::targets(tx, id)?,
@@ -431,7 +446,8 @@ pub async fn whole(app: &App, actor: &Actor, id: Uuid) -> Result<Whole> {
             protected: protected::count(tx, &found.region)?,
             visits: channels::visited(tx, &found.region, Timestamp::start_of(found.from))?,
             publicity,
-            pauses: found.pauses(tx)?,
+            pauses,
+            warnings,
             waiting: pause::waiting(tx, Some(id))?,
             campaign: found,
         })
@@ -517,7 +533,10 @@ pub async fn parcel(app: &App, actor: &Actor, id: Uuid, staff: Vec<String>, each
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         let found = run_campaign(&writer, tx, &actor, id)?;
-        if staff.is_empty() || staff.len() > 200 || !(1..=1_000).contains(&each) {
+        if !(1..=1_000).contains(&each) {
+            return Err(invalid("each"));
+        }
+        if staff.is_empty() || staff.len() > 200 {
             return Err(invalid("staff"));
         }
         let workers = staff.iter().map(|number| worker(&writer, tx, number)).collect::<Result<Vec<_>>>()?;

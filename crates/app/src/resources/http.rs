@@ -115,7 +115,7 @@ pub struct LedgerQuery {
     pub industry: String,
     /// With this defect now.
     pub defect: String,
-    /// `expiring`: papers run out soon or have; `idle`: allotted and silent for long.
+    /// `expiring`: papers run out soon or have; `idle`: allotted and silent for long; `blacklisted`: the subject is on the black list.
     pub watch: String,
     /// Code, from its start.
     pub code: String,

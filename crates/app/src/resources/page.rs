@@ -30,7 +30,7 @@ use crate::{
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused, page_with,
-            pages::{Button, DetailPage, Dialog, FormPart, Section},
+            pages::{Button, DetailPage, Dialog, FormPart, Refused, Section},
             parts::{Facts, Moment, Tab, Tabs, Tag, Timeline, Tone, code, fact, status},
             see_other,
             shell::Shell,
@@ -239,12 +239,21 @@ pub(super) fn read_id(text: &str) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| refuse(Refusal::NotFound))
 }
 
-async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
+async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Option<(&str, &Pairs, &Problem)>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let (line, subject, history) = super::find(app, actor, id).await?;
     let known = watch::about(app, actor, id).await?;
     let mut dialogs = dialogs(app, actor, w, language, &line);
     dialogs.extend(listing(app, actor, w, &line, &subject));
+    let offered = refused.is_some_and(|(step, ..)| dialogs.iter().any(|dialog| dialog.id == step));
+    let again = refused.map(|(step, typed, problem)| Refused { step, typed, problem, language });
+    dialogs = dialogs
+        .into_iter()
+        .map(|dialog| {
+            let id = dialog.id.clone();
+            dialog.again(&id, again.as_ref())
+        })
+        .collect();
     let mut terms = terms(w, language, &line);
     let moment = |at: Option<chuangsha_kernel::time::Timestamp>| at.map_or_else(|| w.none_yet.to_owned(), |at| at.display());
     terms.push(fact(w.sweep_last, moment(known.checked_at)));
@@ -257,7 +266,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         lead: [said(language, line.kind.words()), subject.name.as_str(), region_name(app, language, &line.region).as_str()].join(" · "),
         buttons: dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect(),
         tabs: None,
-        notice: problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
+        notice: refused.filter(|_| !offered).map(|(.., problem)| Notice { wrong: Wrong::of(problem, language) }),
         revealed: None,
         sections: vec![
             Section::Facts(w.ledger_terms.to_owned(), Facts { facts: terms }),
@@ -388,7 +397,7 @@ fn moments(w: &'static Words, language: Language, history: &[Version]) -> Vec<Mo
 
 /// What may be done to a line as it stands, each as a dialog that asks for what it needs.
 fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, line: &Resource) -> Vec<Dialog> {
-    let words = |prefix: &'static str| Input::new("words", w.note, Field::Area).longest(200).wide().prefix(prefix);
+    let words = |prefix: &'static str| Input::new("words", w.note, Field::Area).longest(200).hint(w.ledger_why_hint).wide().prefix(prefix);
     let number =
         |name: &'static str, label: &str, value: i64| Input::text(name, label).inputmode("numeric").value(value.to_string()).prefix("open");
     let mut dialogs = Vec::new();
@@ -471,7 +480,7 @@ fn listing(app: &App, actor: &Actor, w: &'static Words, line: &Resource, subject
         return None;
     }
     let (title, lead) = if subject.blacklisted { (w.ledger_unlist, w.ledger_unlist_lead) } else { (w.ledger_list, w.ledger_list_lead) };
-    let why = Input::new("words", w.note, Field::Area).longest(200).wide().required().prefix("blacklist");
+    let why = Input::new("words", w.note, Field::Area).longest(200).hint(w.ledger_why_hint).wide().required().prefix("blacklist");
     let form = FormPart::new(w, format!("/ledger/{}/blacklist", line.id), title, vec![why]).lead(lead);
     let form = if subject.blacklisted { form } else { form.keep("listed", "yes").danger() };
     Some(Dialog { id: "blacklist".to_owned(), title: title.to_owned(), open: false, form })
@@ -520,16 +529,17 @@ async fn step(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Strin
         (Err(refusal), _) => Err(refuse(refusal)),
         (_, Err(_)) => Err(refuse(Refusal::FieldInvalid("version"))),
     };
-    after(&app, &actor, shell, id, done.map(drop)).await
+    let dialog = format!("step-{}", value(&form, "step"));
+    after(&app, &actor, shell, id, (&dialog, &form), done.map(drop)).await
 }
 
-/// The page of a line after its form: as it stands now, or with what was refused.
-async fn after(app: &App, actor: &Actor, shell: Shell, id: Uuid, done: Result<()>) -> Result<Response> {
+/// The page of a line after its form: as it stands now, or with what was refused in its dialog.
+async fn after(app: &App, actor: &Actor, shell: Shell, id: Uuid, (dialog, form): (&str, &Pairs), done: Result<()>) -> Result<Response> {
     match done {
         Ok(()) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(app, actor, shell, id, Some(&problem)).await?))
+            Ok(page_refused(&problem, &detail(app, actor, shell, id, Some((dialog, form, &problem))).await?))
         }
     }
 }
@@ -548,7 +558,7 @@ async fn renew(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Stri
         Ok(paper) => watch::renew(&app, &actor, id, paper).await,
         Err(refusal) => Err(refuse(refusal)),
     };
-    after(&app, &actor, shell, id, done).await
+    after(&app, &actor, shell, id, ("paper", &form), done).await
 }
 
 async fn blacklist(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String>, Form(form): Form<Pairs>) -> Result<Response> {
@@ -556,7 +566,7 @@ async fn blacklist(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<
     let (_, subject, _) = super::find(&app, &actor, id).await?;
     let words = value(&form, "words").chars().take(200).collect::<String>();
     let done = super::blacklist(&app, &actor, subject.code, !value(&form, "listed").is_empty(), words).await;
-    after(&app, &actor, shell, id, done.map(drop)).await
+    after(&app, &actor, shell, id, ("blacklist", &form), done.map(drop)).await
 }
 
 async fn new(Of(app): Of<App>, actor: Actor, shell: Shell) -> Result<Response> {
@@ -577,7 +587,7 @@ fn application(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Op
             .first(),
         Input::text("code", w.ledger_code).required().longest(20).hint(w.ledger_code_hint),
         Input::text("subject_code", w.ledger_subject_code).required().longest(18).hint(w.ledger_subject_code_hint),
-        Input::text("subject_name", w.ledger_subject).required().longest(80),
+        Input::text("subject_name", w.ledger_subject).required().longest(80).hint(w.ledger_text_hint),
         Input::select(
             "industry",
             w.ledger_industry,
@@ -585,7 +595,7 @@ fn application(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Op
         )
         .required(),
         Input::select("region", w.region, cities).required(),
-        Input::text("access_point", w.ledger_access_point).required().longest(80),
+        Input::text("access_point", w.ledger_access_point).required().longest(80).hint(w.ledger_text_hint),
         Input::select(
             "purpose",
             w.ledger_purpose,
@@ -594,8 +604,8 @@ fn application(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Op
         .required(),
         Input::select("direction", w.ledger_direction, choices(Direction::ALL, None, Direction::as_str, |one| said(language, one.words()))),
         Input::new("callers", w.ledger_callers, Field::Area).hint(w.ledger_callers_hint).wide(),
-        Input::text("unit", w.ledger_unit).required().longest(80),
-        Input::text("owner", w.ledger_owner).required().longest(20),
+        Input::text("unit", w.ledger_unit).required().longest(80).hint(w.ledger_text_hint),
+        Input::text("owner", w.ledger_owner).required().longest(20).hint(w.ledger_owner_hint),
     ];
     for input in &mut fields {
         let filled = value(form, input.name).to_owned();

@@ -357,7 +357,7 @@ pub mod code {
         NO_SUCH_DEFECT = "resources.no_such_defect", 409, "没有这项待整改的问题", "There is no such defect to correct", "请刷新页面查看待整改问题", "Reload the page to see what is to be corrected";
         CODE_TAKEN = "resources.code_taken", 409, "该编号已在台账中", "This code is in the ledger already", "核对编号，或更新原条目", "Check the code, or change the line that is there";
         CHANGED = "resources.changed", 409, "该条目刚被他人修改", "Somebody changed the line in the meantime", "请刷新后重试", "Reload and try again";
-        FIELD_INVALID = "resources.field_invalid", 422, "字段缺失或格式不对", "The field is missing or not of its form", "请按提示的格式填写该字段", "Fill the field in the form shown beside it";
+        FIELD_INVALID = "resources.field_invalid", 422, "「{field}」缺失或格式不对", "\"{field}\" is missing or not of its form", "请按提示的格式填写该字段", "Fill the field in the form shown beside it";
         SWEEP_NOT_FOUND = "resources.sweep_not_found", 404, "没有这次清查，或您无权查看", "There is no such sweep, or it is not yours to see", "请从清查列表进入", "Open it from the list of sweeps";
         SWEEP_CLOSED = "resources.sweep_closed", 409, "这次清查已结束", "This sweep is over", "另行制定清查", "Plan another sweep";
         SWEEP_EMPTY = "resources.sweep_empty", 422, "所选行业和地区没有在用的资源", "No line of these industries is in service there", "扩大行业、种类或地区", "Choose more industries, kinds or a wider region";
@@ -393,7 +393,7 @@ impl Refuse for Refusal {
             Self::NoSuchDefect => Problem::new(&code::NO_SUCH_DEFECT).field("defect"),
             Self::CodeTaken => Problem::new(&code::CODE_TAKEN).field("code"),
             Self::Changed => Problem::new(&code::CHANGED),
-            Self::FieldInvalid(field) => Problem::new(&code::FIELD_INVALID).field(*field),
+            Self::FieldInvalid(field) => Problem::new(&code::FIELD_INVALID).field(*field).with("field", field),
             Self::SweepNotFound => Problem::new(&code::SWEEP_NOT_FOUND),
             Self::SweepClosed => Problem::new(&code::SWEEP_CLOSED),
             Self::SweepEmpty => Problem::new(&code::SWEEP_EMPTY).field("industries"),

@@ -379,7 +379,7 @@ pub struct Filter {
     pub defect: Option<Defect>,
     /// Only what calls pass through.
     pub in_service: bool,
-    /// Only what is watched: papers that run out, lines that are idle.
+    /// Only what is watched: papers that run out, lines that are idle, lines of a subject on the black list.
     pub watch: Option<Watch>,
     /// What the rules of the day make of that; filled in by [`super::list`].
     pub bounds: Option<Bounds>,
@@ -449,6 +449,8 @@ fn conditions<'a>(filter: &'a Filter, values: &mut Vec<Param<'a>>) -> String {
                 let silent = format!("r.state IN (2, 3, 4) AND COALESCE(t.last_at, {SINCE}) < ?");
                 add(&silent, Param::from(bounds.silent_since.0), values);
             }
+            // Shut down by then: of any state, so that who is listed can be seen.
+            Watch::Blacklisted => add("s.blacklisted = ?", Param::from(1_i64), values),
         }
     }
     if filter.in_service {

@@ -20,6 +20,7 @@ listed! {
     Watch {
         Expiring = 1, "expiring", "材料将到期", "Papers run out";
         Idle = 2, "idle", "闲置", "Idle";
+        Blacklisted = 3, "blacklisted", "主体在不良名单", "Subject on the black list";
     }
 }
 

@@ -38,7 +38,11 @@ fn call(app: &App, tx: &mut Tx, id: Uuid) -> Result<Call> {
     Ok(Call { id, at: row.timestamp(0)?, action: row.int(1)?, rule: row.text(2)?, redress: row.text(3)?, caller, callee })
 }
 
-fn reason(words: &str) -> Result<String> {
+/// Why, as the audit trail keeps it.
+///
+/// # Errors
+/// `screening.field_invalid`
+pub(super) fn reason(words: &str) -> Result<String> {
     let words = words.trim();
     let fits = (2..=200).contains(&words.chars().count()) && !words.chars().any(char::is_control);
     if fits { Ok(words.to_owned()) } else { Err(Problem::new(&code::FIELD_INVALID).field("words").with("field", "words").into()) }

@@ -179,7 +179,7 @@ async fn every(app: &App, name: &'static str, pause_ms: u64, turn: Turn, stop: &
 pub mod code {
     chuangsha_kernel::codes! {
         NOT_FOUND = "screening.not_found", 404, "没有这条记录，或您无权查看", "There is no such record, or it is not yours to see", "请核对编号", "Check the id";
-        FIELD_INVALID = "screening.field_invalid", 422, "「{field}」缺失或格式不对", "\"{field}\" is missing or not of its form", "请对照接口文档检查该字段", "Compare the field with the API page";
+        FIELD_INVALID = "screening.field_invalid", 422, "「{field}」缺失或格式不对", "\"{field}\" is missing or not of its form", "请按提示的格式填写该字段", "Fill the field in the form shown beside it";
         NUMBER_INVALID = "screening.number_invalid", 422, "号码不在编号计划内", "The number is none of the numbering plan", "国内号码写国内格式（如 19900001234、0351…、95588），境外号码写 + 和国家码", "Write Chinese numbers as dialled (19900001234, 0351…, 95588), others with + and the country code";
         EVIDENCE_INVALID = "screening.evidence_invalid", 422, "证据编号不对", "This is no evidence id", "证据编号为 32 位十六进制数字，见拦截应答", "An evidence id has 32 hexadecimal digits; the answer to the call gave it";
         FILE_REFUSED = "screening.file_refused", 422, "整个文件未导入：{zh}", "Nothing of the file was taken: {en}", "请重新导出完整文件再导入", "Export the whole file again and take that";

@@ -17,11 +17,8 @@ use chuangsha_store::{Tx, params};
 use jiff::civil::Date;
 use uuid::Uuid;
 
-pub use super::{
-    base::prune,
-    change::{Changes, ListChange, mode_name, mode_of},
-};
 use super::{
+    act,
     base::{self, Base, PART, blocking},
     change::{self, Side},
     code,
@@ -29,6 +26,10 @@ use super::{
     draft::{Draft, Finished},
     kept,
     table::{self, place},
+};
+pub use super::{
+    base::prune,
+    change::{Changes, ListChange, mode_name, mode_of},
 };
 use crate::{
     App,
@@ -300,9 +301,10 @@ fn overtaken() -> Failure {
 /// 编译: a version of ledger and lists as they stand; put in force with `activate`. Costs what changed since the newest one.
 ///
 /// # Errors
-/// `people.denied`
+/// `screening.field_invalid`, `people.denied`
 pub async fn make(app: &App, actor: &Actor, words: String, activate: bool) -> Result<i64> {
     actor.reach(app, role::Action::ScreeningManage)?;
+    let words = act::reason(&words)?;
     for _ in 0..TRIES {
         let now = app.clock.now();
         let made = compiled(app, now).await?;
@@ -326,10 +328,10 @@ pub async fn make(app: &App, actor: &Actor, words: String, activate: bool) -> Re
 /// 启用 or 回退: puts a version in force on every node. One older than the newest holds: changes wait until a version is made and put in force again.
 ///
 /// # Errors
-/// `screening.not_found`, `screening.not_kept`, `people.denied`
+/// `screening.field_invalid`, `screening.not_found`, `screening.not_kept`, `people.denied`
 pub async fn activate(app: &App, actor: &Actor, version: i64, words: &str) -> Result<()> {
     actor.reach(app, role::Action::ScreeningManage)?;
-    let (now, words) = (app.clock.now(), words.trim().to_owned());
+    let (now, words) = (app.clock.now(), act::reason(words)?);
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         let row = tx.query_opt("SELECT kept FROM screen_snapshot WHERE version = $1", &params![version])?;
@@ -551,7 +553,7 @@ pub async fn resume(app: &App) -> Result<Option<u64>> {
 /// 规则运行方式: puts a rule on, on the canary trunks, in shadow or off (the kill switch); here at once, on every other node within seconds.
 ///
 /// # Errors
-/// `screening.rule_unknown`, `screening.mode_unknown`, `screening.always_on` (I3, I4), `people.denied`
+/// `screening.rule_unknown`, `screening.mode_unknown`, `screening.always_on` (I3, I4), `screening.field_invalid`, `people.denied`
 pub async fn set_mode(app: &App, actor: &Actor, rule: &str, mode: &str, words: &str) -> Result<()> {
     actor.reach(app, role::Action::ScreeningManage)?;
     let rule = Rule::ALL.iter().copied().find(|one| one.as_str() == rule);
@@ -562,7 +564,7 @@ pub async fn set_mode(app: &App, actor: &Actor, rule: &str, mode: &str, words: &
         Err(RulesError::AlwaysOn(_)) => return Err(Problem::new(&code::ALWAYS_ON).field("mode").with("rule", rule.as_str()).into()),
         Err(other) => return Err(Failure::internal(other)),
     }
-    let (now, words) = (app.clock.now(), words.trim().to_owned());
+    let (now, words) = (app.clock.now(), act::reason(words)?);
     let (writer, actor) = (app.clone(), actor.clone());
     app.write(move |tx| {
         let before = compile::modes(tx)?.get(&rule).copied().unwrap_or_default();

@@ -31,7 +31,7 @@ use crate::{
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
-            pages::{Button, DetailPage, Dialog, FormPart, Section},
+            pages::{Button, DetailPage, Dialog, FormPart, Refused, Section},
             parts::{Fact, Facts, Tab, Tabs, Tag, Tone, code, fact, status},
             see_other,
             shell::Shell,
@@ -276,11 +276,11 @@ async fn back(Path(id): Path<String>) -> Result<Response> {
     Ok(see_other(&format!("/suspensions/{}", read_id(&id)?)))
 }
 
-async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
+async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Option<&Refused<'_>>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let found = desk::find(app, actor, id).await?;
     let hold = &found.hold;
-    let dialogs = dialogs(app, actor, w, language, hold, found.detached);
+    let dialogs = dialogs(app, actor, w, language, hold, found.detached, refused);
     let mut buttons: Vec<Button> = dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect();
     if actor.could(app, Action::SubscriberView) {
         buttons.push(Button::Page(format!("/persons/{}", hold.subscription), w.subscriber.to_owned()));
@@ -325,6 +325,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         w.suspension_others.clone_into(&mut table.caption);
         sections.push(Section::Table(Box::new(table)));
     }
+    let untold = refused.filter(|_| !dialogs.iter().any(|dialog| dialog.open));
     Ok(DetailPage {
         w,
         title: found.number.clone(),
@@ -333,7 +334,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         lead: [said(language, hold.ground.words()), region_name(app, language, &found.region).as_str()].join(" · "),
         buttons,
         tabs: None,
-        notice: problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
+        notice: untold.map(|refused| Notice { wrong: Wrong::of(refused.problem, language) }),
         revealed: None,
         sections,
         dialogs,
@@ -358,13 +359,21 @@ pub fn network(w: &Words, language: Language, wanted: Option<Level>, line: Optio
 }
 
 /// What may be done to a hold as it stands, each as a dialog that asks for what it needs.
-fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, hold: &Hold, detached: bool) -> Vec<Dialog> {
+fn dialogs(
+    app: &App,
+    actor: &Actor,
+    w: &'static Words,
+    language: Language,
+    hold: &Hold,
+    detached: bool,
+    refused: Option<&Refused<'_>>,
+) -> Vec<Dialog> {
     let words = |prefix: &'static str| Input::new("words", w.suspension_why, Field::Area).required().longest(200).wide().prefix(prefix);
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, title: &str, lead: &str, fields: Vec<Input>, danger: bool| {
         let target = if name == "interrupt" { "interruption" } else { "steps" };
         let form = FormPart::new(w, format!("/suspensions/{}/{target}", hold.id), title, fields).lead(lead).keep("version", hold.version);
-        dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, None));
+        dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
     let may = |action| actor.could(app, action);
     let measured = matches!(hold.state, State::Limited | State::StoppedOut | State::StoppedBoth);
@@ -449,7 +458,7 @@ async fn step(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<Strin
     };
     match done {
         Ok(_) => Ok(see_other(&format!("/suspensions/{id}?done=saved"))),
-        Err(failure) => refused(&app, &actor, shell, id, shown(failure)?).await,
+        Err(failure) => refused(&app, &actor, shell, id, &form, &shown(failure)?).await,
     }
 }
 
@@ -464,13 +473,19 @@ async fn interrupt(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<
     match done {
         Ok(Emergency::Restored) => Ok(see_other(&format!("/suspensions/{id}?done=saved"))),
         Ok(Emergency::Asked(request)) => Ok(see_other(&format!("/second/{request}?done=second-asked"))),
-        Err(failure) => refused(&app, &actor, shell, id, shown(failure)?).await,
+        Err(failure) => refused(&app, &actor, shell, id, &form, &shown(failure)?).await,
     }
 }
 
-async fn refused(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Problem) -> Result<Response> {
+async fn refused(app: &App, actor: &Actor, shell: Shell, id: Uuid, form: &Pairs, problem: &Problem) -> Result<Response> {
+    // What is wrong with the reason stands beside the reason, as the dialogs name it.
+    let mut problem = problem.clone();
+    if problem.field.as_deref() == Some("why") {
+        problem.field = Some("words".to_owned());
+    }
+    let refused = Refused { step: value(form, "step"), typed: form, problem: &problem, language: shell.language };
     // Who may not see the hold at all gets the page that says so.
-    let screen = detail(app, actor, shell, id, Some(&problem)).await?;
+    let screen = detail(app, actor, shell, id, Some(&refused)).await?;
     Ok(page_refused(&problem, &screen))
 }
 

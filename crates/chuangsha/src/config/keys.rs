@@ -418,6 +418,13 @@ pub static KEYS: &[Key] = &[
         "https address (x5u) where others fetch the certificate of that key",
     ),
     key(
+        "sip.transactions",
+        Shape::Number(1_024, 33_000_000),
+        "1600000",
+        "记住多少个呼叫事务，每个约 90 字节；记 32 秒，故须大于每秒呼叫数的 32 倍",
+        "Call transactions remembered, some 90 bytes each; for 32 seconds, so it takes more than 32 times the calls of a second",
+    ),
+    key(
         "sip.drain_seconds",
         Shape::Number(0, 60),
         "5",

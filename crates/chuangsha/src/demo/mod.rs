@@ -173,6 +173,10 @@ impl World {
             settings.put("sip.trunks", &file.display().to_string(), "--demo");
             settings.put("sip.listen", &trunks::listen(), "--demo");
             settings.put("sip.loops", "1", "--demo");
+            // A few thousand calls are looked at: room for millions would be most of what a demo holds in memory.
+            for table in ["sip.transactions", "screening.callers", "screening.callees"] {
+                settings.put(table, "65536", "--demo");
+            }
             if settings.set_text("sip.hep_listen").is_none() {
                 settings.put("sip.hep_listen", "127.0.0.1:0", "--demo");
             }

@@ -242,7 +242,7 @@ fn planning(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Optio
         Input::text("staff", w.visit_staff).required().hint(w.remediation_staff_hint).longest(400),
         date("from", w.remediation_from).required(),
         date("until", w.remediation_until).required().hint(w.visit_until_hint),
-        Input::text("each", w.visit_each).required().inputmode("numeric").value("3"),
+        Input::text("each", w.visit_each).required().inputmode("numeric").value("3").hint(w.visit_each_hint),
     ];
     for input in &mut fields {
         let typed = value(form, input.name);

@@ -232,9 +232,8 @@ fn paper(app: &App, shell: Shell, found: &Bulletin, links: Vec<(String, String)>
     );
     let progress = content.targets.iter().map(|target| {
         let reached = content.all.rate.is_some_and(|rate| rate >= target.percent * 10);
-        let text =
-            format!("{} % · {} {} · {}", target.percent, w.until, target.due, if reached { w.bulletin_reached } else { w.bulletin_open });
-        fact(&target.article, text)
+        let reached = if reached { w.bulletin_reached } else { w.bulletin_open };
+        fact(&format!("{} %", target.percent), format!("{} {} · {reached} · {}", w.until, target.due, target.article))
     });
     Paper {
         w,

@@ -180,7 +180,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         facts.push(fact(w.warning_promise, fill(w.warning_promise_lead, promise)));
     }
     let held: Vec<String> = held.into_iter().map(|(stage, kind)| part(w, language, stage, kind).join(" · ")).collect();
-    facts.push(fact(w.warning_paused, if held.is_empty() { w.warning_paused_none.to_owned() } else { held.join("；") }));
+    facts.push(fact(w.warning_paused, if held.is_empty() { w.warning_paused_none.to_owned() } else { held.join(w.comma) }));
     facts.push(fact(w.warning_opened, one.opened_at.display()));
     if one.state == State::Acknowledged {
         facts.push(fact(w.by, one.ended_by.clone()));

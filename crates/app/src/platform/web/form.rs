@@ -194,7 +194,8 @@ impl Input {
     #[must_use]
     pub fn check(mut self, problem: Option<&Problem>, language: Language) -> Self {
         if let Some(problem) = problem.filter(|problem| problem.field.as_deref() == Some(self.name)) {
-            self.wrong = Some(Wrong::of(problem, language));
+            // The field in the words of the page, not by the name it is sent as.
+            self.wrong = Some(Wrong::of(&problem.clone().with("field", &self.label), language));
         }
         self
     }

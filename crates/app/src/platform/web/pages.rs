@@ -184,23 +184,23 @@ impl Dialog {
     /// 办理步骤: one step on a case, asked for in a dialog of its own. Where this very step was just refused, the dialog is open again: filled as it
     /// was, what is wrong beside its field, or above where it is about none.
     pub fn step(name: &'static str, title: &str, mut form: FormPart, refused: Option<&Refused<'_>>) -> Self {
-        let refused = refused.filter(|refused| refused.step == name);
-        let fields = form.fields.into_iter().map(|input| {
-            let input = input.prefix(name);
-            let Some(Refused { typed, problem, language, .. }) = refused else { return input };
+        form.fields = form.fields.into_iter().map(|input| input.prefix(name)).collect();
+        Self { id: format!("step-{name}"), title: title.to_owned(), open: false, form: form.keep("step", name) }.again(name, refused)
+    }
+
+    /// The dialog open again, as [`Self::step`] says, where what was refused is what it asks for.
+    #[must_use]
+    pub fn again(mut self, name: &str, refused: Option<&Refused<'_>>) -> Self {
+        let Some(Refused { typed, problem, language, .. }) = refused.filter(|refused| refused.step == name) else { return self };
+        let fields = self.form.fields.into_iter().map(|input| {
             let value = typed.iter().find(|(key, _)| key == input.name).map(|(_, value)| value.clone());
-            match value {
-                Some(value) => input.value(value),
-                // A box that is not ticked is not sent.
-                None => input.value(""),
-            }
-            .check(Some(problem), *language)
+            // A box that is not ticked is not sent.
+            input.value(value.unwrap_or_default()).check(Some(problem), *language)
         });
-        form.fields = fields.collect();
-        if let Some(refused) = refused {
-            form.notice = notice(Some(refused.problem), &form.fields, refused.language);
-        }
-        Self { id: format!("step-{name}"), title: title.to_owned(), open: refused.is_some(), form: form.keep("step", name) }
+        self.form.fields = fields.collect();
+        self.form.notice = notice(Some(problem), &self.form.fields, *language);
+        self.open = true;
+        self
     }
 }
 

@@ -19,7 +19,7 @@ macro_rules! hotline_words {
             ticket_place: "涉及网点", "Outlet";
             ticket_place_hint: "网点编号，可不填。", "Code of the outlet; may be left empty.";
             ticket_anonymous: "未留号码", "No number given";
-            ticket_paused: "等待用户，停表", "Waiting for the customer, clock stopped";
+            ticket_paused: "等待用户，停表", "Clock stopped";
             ticket_clock_held: "缺少节假日安排，时限暂缓计算", "Holidays not known: the clock is held";
             ticket_clock_freed: "节假日已补录，时限恢复计算", "Holidays known: the clock runs";
             ticket_left: "剩余 {}", "{} left";
@@ -84,6 +84,7 @@ macro_rules! hotline_words {
             warning_cell: "阶段与渠道", "Stage and channel";
             warning_about: "事由与网点", "Topic and outlet";
             warning_people: "涉及人数", "People";
+            warning_why: "暂停原因", "Why";
             warning_observed: "当日投诉", "Complaints that day";
             warning_expected: "按基线应有", "Expected";
             warning_touched: "近四周触达用户", "Customers touched, four weeks";
@@ -97,8 +98,8 @@ macro_rules! hotline_words {
             warning_paused: "暂停的阶段与渠道", "Held stages and channels";
             warning_paused_none: "未暂停：投诉不涉及整治阶段，或预警已处置", "None: the complaints are about no stage, or the warning is dealt with";
             warning_cause: "原因与处置", "Cause and what was done";
-            alert_warnings: "{} 条投诉预警未处置", "{} warnings of complaints open";
-            alert_tickets: "{} 张工单超期", "{} tickets past their clock";
+            alert_warnings: "{} 条投诉预警未处置", "Warnings of complaints not dealt with: {}";
+            alert_tickets: "{} 张工单超期", "Tickets past their clock: {}";
             bulletin: "通报", "Bulletins";
             bulletin_lead: "日报次日 8 时、周报周一 8 时自动编制；发布后不再改动。", "Made at 8 the day after, and on Mondays; never changed once published.";
             bulletin_base: "在网用户", "Subscribers";

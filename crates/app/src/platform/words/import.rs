@@ -11,7 +11,7 @@ macro_rules! import_words {
             import_file: "文件", "File";
             import_file_hint: "CSV（UTF-8 或 GB18030）、XLSX 或 Parquet，首行为表头：手机号码、姓名、证件类型、证件号码、地址、地市、渠道类型、入网日期等。", "CSV (UTF-8 or GB18030), XLSX or Parquet; the first row is the heading: number, name, document_kind, document_number, address, region, channel_kind, since and others.";
             import_mapping: "字段映射", "Mapping";
-            import_mapping_hint: "TOML；留空则按常见中英文表头识别。", "TOML; left empty, the usual headings are known.";
+            import_mapping_hint: "TOML，留空则按常见中英文表头识别。列名不同时写 [columns]，下一行起写 number = \"列名\"；number、region、since 必须有。", "TOML; left empty, the usual headings are known. For other headings write [columns] and, on the lines below, number = \"heading\"; number, region and since must be there.";
             import_dry_run: "只试运行，不写入", "Only a trial: write nothing";
             import_start: "提交", "Send";
             import_trial: "试运行结果", "What the trial found";

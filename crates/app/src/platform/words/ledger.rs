@@ -7,7 +7,7 @@ macro_rules! ledger_words {
             menu_ledger: "码号台账", "Ledger";
             ledger_lead: "语音专线与 95、96、400 号码：谁在用、做什么、可显示哪些主叫、谁负责。", "Voice trunks and 95, 96, 400 numbers: who uses them, for what, what they may show, who answers for them.";
             ledger_code: "编号", "Code";
-            ledger_code_hint: "专线编号，或号码本身。", "The trunk's code, or the number itself.";
+            ledger_code_hint: "专线编号 2 至 20 位字母、数字或 -；其余种类填号码本身。", "A trunk's code: 2 to 20 letters, digits or -; of the other kinds the number itself.";
             ledger_subject: "使用主体", "Subject";
             ledger_subject_code: "统一社会信用代码", "Unified social credit code";
             ledger_subject_code_hint: "18 位；不提供给个人。", "18 characters; never for persons.";
@@ -19,6 +19,9 @@ macro_rules! ledger_words {
             ledger_access_point: "接入地点", "Access point";
             ledger_unit: "责任单位", "Accountable unit";
             ledger_owner: "责任人工号", "Accountable staff no.";
+            ledger_owner_hint: "2 至 20 位工号。", "A staff number, 2 to 20 characters.";
+            ledger_text_hint: "2 至 80 字。", "2 to 80 characters.";
+            ledger_why_hint: "不超过 200 字；不写个人信息。", "At most 200 characters; no personal data.";
             ledger_owner_short: "责任人", "Accountable";
             ledger_defects: "问题", "Defects";
             ledger_correct_by: "整改期限", "To be corrected by";
@@ -82,12 +85,14 @@ macro_rules! ledger_words {
             sweeps_lead: "按行业逐条核查在用的专线与号码；全部有结果才能结束。", "Every line in service of some industries is checked; a sweep ends when each has its result.";
             sweeps_empty: "还没有清查", "No sweep yet";
             sweep_name: "清查名称", "Name of the sweep";
+            sweep_name_hint: "2 至 60 字。", "2 to 60 characters.";
             sweep_new: "制定清查", "Plan a sweep";
             sweep_new_lead: "重点行业已勾选（R-LED-3）；不选种类即全部种类。清单取此刻在用的资源。", "The industries that come first are ticked (R-LED-3); no kind means all kinds. The list is what is in service now.";
             sweep_plan: "计划", "Plan";
             sweep_days: "计划日期", "Planned days";
             sweep_starts: "开始日期", "First day";
             sweep_ends: "结束日期", "Last day";
+            sweep_ends_hint: "不早于开始日期。", "Not before the first day.";
             sweep_late: "已逾期", "Late";
             sweep_progress: "进度", "Progress";
             sweep_done_of: "已核查 {} 条，共 {} 条", "{} of {} lines checked";

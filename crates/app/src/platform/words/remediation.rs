@@ -39,7 +39,7 @@ macro_rules! remediation_words {
             remediation_holder_differs: "人机不符", "Holder differs";
             remediation_group_card: "集团卡", "Group card";
             remediation_cap: "每日停机上限", "Stops a day";
-            remediation_cap_hint: "不填为规则上限", "Empty: the rule's cap";
+            remediation_cap_hint: "整数，不超过规则上限；不填为规则上限", "A whole number up to the rule's cap; empty: the cap";
             remediation_targets: "目标", "Targets";
             remediation_targets_hint: "日期与百分比，如 2026-10-31 96, 2026-12-31 100", "Day and percent, such as 2026-10-31 96, 2026-12-31 100";
             remediation_auto_pause: "预警自动暂停", "Paused by a warning";
@@ -68,6 +68,7 @@ macro_rules! remediation_words {
             remediation_simulate: "模拟运行", "Simulate";
             remediation_simulation: "模拟结果", "Simulation";
             remediation_size: "本波户数", "Lines of the wave";
+            remediation_size_hint: "1 至 10000000 的整数", "A whole number from 1 to 10000000";
             remediation_in_scope: "范围内待补登", "Open in scope";
             remediation_claimed: "已在批次中", "In a campaign already";
             remediation_touches: "本波涉及", "This wave touches";
@@ -82,9 +83,13 @@ macro_rules! remediation_words {
             remediation_staff: "工号", "Staff number";
             remediation_staff_hint: "多个用逗号分隔", "Separate with commas";
             remediation_each: "每人户数", "Lines each";
+            remediation_each_hint: "1 至 1000 的整数", "A whole number from 1 to 1000";
             remediation_publicise: "宣传登记", "Record publicity";
             remediation_pieces: "数量", "Pieces";
+            remediation_pieces_hint: "1 至 100000 的整数", "A whole number from 1 to 100000";
+            remediation_times: "次数", "Times";
             remediation_place: "地点", "Place";
+            remediation_place_hint: "2 至 80 字", "2 to 80 characters";
             remediation_emergency: "紧急复机", "Emergency restoration";
             remediation_emergency_hint: "最长 72 小时，须另一组织的人批准", "72 hours at most; somebody of another organisation agrees";
             remediation_hours: "小时", "Hours";
@@ -94,6 +99,7 @@ macro_rules! remediation_words {
             remediation_reach: "人工触达", "Record a contact";
             remediation_medium: "方式", "Medium";
             remediation_receipt: "凭证号", "Evidence number";
+            remediation_receipt_hint: "通话、信函或照片的编号，2 至 40 字", "Number of the call, letter or picture, 2 to 40 characters";
             remediation_was_reached: "已触达本人", "The customer was reached";
             remediation_exempt: "豁免", "Exempt";
             remediation_exempt_until: "豁免至", "Exempt until";
@@ -171,6 +177,7 @@ macro_rules! remediation_words {
             visit_since_hint: "不填为从未走访；未填网点时有效", "Empty: never visited; used where no outlet is named";
             visit_until_hint: "只排工作日；只排一天时与开始相同", "Working days only; for a single day the same as the first";
             visit_each: "每人每日走访数", "Visits a person and day";
+            visit_each_hint: "1 至 20 的整数", "A whole number from 1 to 20";
             visit_planned: "已排", "Planned";
             visit_missed: "逾期", "Missed";
             remediation_plan_own: "地市计划", "A city's own plan";
@@ -178,6 +185,11 @@ macro_rules! remediation_words {
             remediation_plan_new_hint: "各阶段填开始日期，至批次结束；个别地市不同的，建立后在批次页「地市计划」设置。", "First days; each lasts to the end of the campaign. A city that differs gets its own plan on the campaign's page.";
             remediation_empty: "点「新建批次」先建草稿，再启动、模拟、放行。", "Make a draft with \"New campaign\", then start, simulate and release it.";
             remediation_name: "批次名称", "Name";
+            remediation_name_hint: "2 至 60 字", "2 to 60 characters";
+            remediation_words_hint: "2 至 200 字，不写个人信息", "2 to 200 characters, no personal data";
+            remediation_one_staff_hint: "一个工号，须能办理补登工单", "One staff number, of somebody who works on cases";
+            remediation_regions_none: "放行第一波后按地市列出。", "Cities are listed once the first wave is released.";
+            remediation_holds_none: "这个号码没有停机或限制。", "Nothing stops or limits this number.";
             remediation_auto_pause_hint: "开启后，投诉预警即暂停该地市、阶段、渠道的工单；处置预警后自动继续。", "A warning of complaints holds the cases of its city, stage and channel until it is dealt with.";
             remediation_none_is_all: "类型、渠道都不选为全部。", "None ticked means all, of kinds and of channels.";
             remediation_calendar_missing: "缺 {} 年，停机暂缓", "{} is missing: stops wait";

@@ -110,7 +110,7 @@ pub struct Mapping {
 const DATES: [&str; 4] = ["%Y-%m-%d", "%Y%m%d", "%Y/%m/%d", "%Y年%m月%d日"];
 
 /// Words every file may use without naming them.
-const WORDS: [(Field, &str, &str); 24] = [
+const WORDS: [(Field, &str, &str); 26] = [
     (Field::RealName, "是", "yes"),
     (Field::RealName, "已实名", "yes"),
     (Field::RealName, "实名", "yes"),
@@ -128,10 +128,12 @@ const WORDS: [(Field, &str, &str); 24] = [
     (Field::DocumentKind, "营业执照", "organisation_code"),
     (Field::ChannelKind, "自有营业厅", "own_hall"),
     (Field::ChannelKind, "自有厅", "own_hall"),
+    (Field::ChannelKind, "自营厅", "own_hall"),
     (Field::ChannelKind, "社会渠道", "social_outlet"),
     (Field::ChannelKind, "社会渠道网点", "social_outlet"),
     (Field::ChannelKind, "代理商", "social_outlet"),
     (Field::ChannelKind, "网上营业厅", "online"),
+    (Field::ChannelKind, "网上", "online"),
     (Field::Product, "移动电话卡", "voice"),
     (Field::Product, "无线上网卡", "data"),
     (Field::Product, "物联网卡", "iot"),

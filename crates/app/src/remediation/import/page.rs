@@ -260,7 +260,11 @@ async fn send(
             Err(failure) => failure,
         }
     };
-    let problem = shown(failure)?;
+    let mut problem = shown(failure)?;
+    // What is wrong with a mapping stands beside it, as the form names it.
+    if problem.field.as_deref() == Some("--mapping") {
+        problem.field = Some("mapping".to_owned());
+    }
     Ok(page_refused(&problem, &form(shell, &mapping, Some(&problem), Vec::new())))
 }
 
@@ -279,7 +283,7 @@ fn counts(w: &'static Words, report: &Report) -> Vec<Fact> {
 }
 
 fn weighed(w: &'static Words, language: Language, report: &Report, first: &[Reject]) -> Vec<Section> {
-    let mut facts = vec![fact(w.import_file, format!("{} ({})", report.file, report.format))];
+    let mut facts = vec![fact(w.import_file, format!("{} · {}", report.file, report.format))];
     facts.extend(counts(w, report));
     let rows = first.iter().map(|reject| {
         let data = reject.data.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();

@@ -11,7 +11,7 @@ use chuangsha_kernel::{
     problem::Language,
     role::Action,
     rulebook::{ChannelKind, Place},
-    time::DAY_MS,
+    time::{DAY_MS, Timestamp},
 };
 use uuid::Uuid;
 
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     App,
+    hotline::warning::{Warning, WarningKind},
     platform::{
         actor::Actor,
         failure::{Result, refuse},
@@ -109,11 +110,16 @@ fn simulation_facts(w: &'static Words, one: &Simulation) -> Vec<Fact> {
         fact(w.remediation_stops_before_30, count(one.stops_before_day_30)),
         fact(w.remediation_first_stop_day, one.first_stop_day.to_string()),
         match &one.first_stop {
-            Some(at) => code(w.remediation_first_stop, at.clone()),
+            Some(at) => fact(w.remediation_first_stop, in_china(at)),
             None => status(w.remediation_first_stop, Tag::new(Tone::Warning, w.remediation_no_calendar)),
         },
         fact(w.remediation_days_of_stops, count(one.days_of_stops)),
     ]
+}
+
+/// A moment of the record's JSON as the pages say it.
+fn in_china(at: &str) -> String {
+    at.parse::<jiff::Timestamp>().map_or_else(|_| at.to_owned(), |at| Timestamp(at.as_millisecond()).display())
 }
 
 fn progress(app: &App, w: &'static Words, language: Language, whole: &Whole) -> Vec<Fact> {
@@ -155,7 +161,8 @@ fn progress(app: &App, w: &'static Words, language: Language, whole: &Whole) -> 
         facts.push(status(w.remediation_pause_reason, Tag::new(Tone::Warning, whole.campaign.pause_reason.clone())));
     }
     for (kind, times, pieces) in &whole.publicity {
-        facts.push(fact(said(language, kind.words()), format!("{} · {}", count(*times), count(*pieces))));
+        let text = format!("{} {} · {} {}", w.remediation_times, count(*times), w.remediation_pieces, count(*pieces));
+        facts.push(fact(said(language, kind.words()), text));
     }
     for wave in &whole.waves {
         facts.push(fact(
@@ -179,13 +186,27 @@ fn paused(app: &App, w: &'static Words, language: Language, whole: &Whole) -> Ta
                 Cell::Text(said(language, one.cell.stage.words()).to_owned()),
                 Cell::Text(ChannelKind::from_i64(one.cell.channel_kind).map_or("—", |kind| channel_words(w, kind)).to_owned()),
                 Cell::Code(one.since.display()),
-                Cell::Link(format!("/warnings/{}", one.warning), w.warning.to_owned()),
+                Cell::Link(
+                    format!("/warnings/{}", one.warning),
+                    whole.warnings.get(&one.warning).map_or_else(|| w.warning.to_owned(), |warning| why(w, language, warning)),
+                ),
             ],
             current: false,
         })
         .collect();
-    let columns = [w.region, w.remediation_stage, w.channel, w.remediation_since, w.warning].map(Column::new).into();
+    let columns = [w.region, w.remediation_stage, w.channel, w.remediation_since, w.warning_why].map(Column::new).into();
     plain_table(w, "paused", w.remediation_paused_cells, columns, lines)
+}
+
+/// Why a cell is held: what kind of warning, and the count it was raised on.
+fn why(w: &'static Words, language: Language, one: &Warning) -> String {
+    let counted = match one.kind {
+        WarningKind::Rate => w.warning_observed,
+        WarningKind::Group => w.warning_people,
+    };
+    let topic = one.topic.map(|topic| said(language, topic.words()).to_owned());
+    let parts = [Some(said(language, one.kind.words()).to_owned()), topic, Some(format!("{counted} {}", one.observed))];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
 fn by_kind(w: &'static Words, whole: &Whole) -> Table {
@@ -268,9 +289,9 @@ fn rules(app: &App, w: &'static Words, whole: &Whole) -> Vec<Fact> {
     let hours = |id: &str| {
         let windows = app.rules.windows(id, now.day(), &place).map(|ruling| ruling.value).unwrap_or_default();
         let time = |at: jiff::civil::Time| format!("{:02}:{:02}", at.hour(), at.minute());
-        windows.iter().map(|window| format!("{}–{}", time(window.from), time(window.to))).collect::<Vec<_>>().join("、")
+        windows.iter().map(|window| format!("{}–{}", time(window.from), time(window.to))).collect::<Vec<_>>().join(w.comma)
     };
-    facts.push(fact(w.remediation_rule_quiet, [hours("quiet.noon"), hours("quiet.default")].join("、")));
+    facts.push(fact(w.remediation_rule_quiet, [hours("quiet.noon"), hours("quiet.default")].join(w.comma)));
     facts.push(fact(w.remediation_rule_stop_hours, hours("remediation.stop_hours")));
     if whole.campaign.state != Runs::Ended
         && let Some(missing) = app.calendar().missing(now.day(), whole.campaign.until)
@@ -331,7 +352,7 @@ fn by_region(app: &App, w: &'static Words, language: Language, whole: &Whole) ->
         Column::number(w.remediation_rate),
         Column::new(w.remediation_planned),
     ];
-    plain_table(w, "regions", w.remediation_by_region, columns, lines)
+    Table::within(w, "regions", w.remediation_by_region, columns, lines, w.remediation_regions_none)
 }
 
 fn plan_table(app: &App, w: &'static Words, language: Language, whole: &Whole) -> Table {
@@ -374,14 +395,14 @@ fn campaign_dialogs(app: &App, w: &'static Words, language: Language, whole: &Wh
         let form = if name == "plan" { form.keep("campaign_until", of.until) } else { form };
         dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
-    let words = || Input::new("words", w.note, Field::Area).longest(200).wide();
+    let words = || Input::new("words", w.note, Field::Area).longest(200).hint(w.remediation_words_hint).wide();
     match of.state {
         Runs::Draft => add("start", w.remediation_start, vec![words()], false),
         Runs::Running => {
             add(
                 "simulate",
                 w.remediation_simulate,
-                vec![Input::text("size", w.remediation_size).required().inputmode("numeric").value("500")],
+                vec![Input::text("size", w.remediation_size).required().inputmode("numeric").value("500").hint(w.remediation_size_hint)],
                 false,
             );
             add("pause", w.remediation_pause, vec![words().required()], false);
@@ -394,7 +415,7 @@ fn campaign_dialogs(app: &App, w: &'static Words, language: Language, whole: &Wh
         w.remediation_parcel,
         vec![
             Input::text("staff", w.remediation_staff).required().hint(w.remediation_staff_hint).wide(),
-            Input::text("each", w.remediation_each).required().inputmode("numeric").value("50"),
+            Input::text("each", w.remediation_each).required().inputmode("numeric").value("50").hint(w.remediation_each_hint),
         ],
         false,
     );
@@ -404,8 +425,8 @@ fn campaign_dialogs(app: &App, w: &'static Words, language: Language, whole: &Wh
         w.remediation_publicise,
         vec![
             Input::select("kind", w.kind, kinds),
-            Input::text("pieces", w.remediation_pieces).required().inputmode("numeric"),
-            Input::text("place", w.remediation_place).required().longest(80).wide(),
+            Input::text("pieces", w.remediation_pieces).required().inputmode("numeric").hint(w.remediation_pieces_hint),
+            Input::text("place", w.remediation_place).required().longest(80).hint(w.remediation_place_hint).wide(),
         ],
         false,
     );

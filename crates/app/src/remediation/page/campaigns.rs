@@ -4,7 +4,7 @@ use axum::{Form, extract::State as Of, http::Uri, response::Response};
 use chuangsha_kernel::{problem::Problem, role::Action, rulebook::ChannelKind};
 use futures_util::future::BoxFuture;
 
-use super::{Pairs, choices, count, detail, kind_words, parts, runs_tag, said, value, whole_region};
+use super::{Pairs, choices, count, detail, kind_words, number, parts, runs_tag, said, value, whole_region};
 use crate::{
     App,
     platform::{
@@ -153,7 +153,7 @@ fn asking(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Option<
     regions.retain(|choice| !choice.value.is_empty());
     regions.insert(0, Choice::new(actor.region.clone(), whole_region(app, language, w, &actor.region)));
     let mut fields = vec![
-        Input::text("name", w.remediation_name).required().longest(60).first(),
+        Input::text("name", w.remediation_name).required().longest(60).hint(w.remediation_name_hint).first(),
         Input::select("region", w.region, regions),
         date("from", w.remediation_from),
         date("until", w.remediation_until),
@@ -202,7 +202,8 @@ pub(super) fn read_targets(text: &str) -> Result<Vec<TargetInput>> {
 pub(super) async fn create(Of(app): Of<App>, actor: Actor, shell: Shell, Form(form): Form<Pairs>) -> Result<Response> {
     actor.reach(&app, Action::RemediationManage)?;
     let until = value(&form, "until");
-    let input = read_targets(value(&form, "targets")).map(|targets| NewCampaign {
+    let cap = if value(&form, "stops_per_day").is_empty() { Ok(0) } else { number(&form, "stops_per_day") };
+    let input = cap.and_then(|cap| Ok((cap, read_targets(value(&form, "targets"))?))).map(|(cap, targets)| NewCampaign {
         name: value(&form, "name").to_owned(),
         region: value(&form, "region").to_owned(),
         kinds: Kind::ALL.into_iter().filter(|kind| !value(&form, kind.as_str()).is_empty()).collect(),
@@ -215,7 +216,7 @@ pub(super) async fn create(Of(app): Of<App>, actor: Actor, shell: Shell, Form(fo
         numbers: parts(value(&form, "numbers")),
         from: value(&form, "from").to_owned(),
         until: until.to_owned(),
-        stops_per_day: value(&form, "stops_per_day").parse().unwrap_or(0),
+        stops_per_day: cap,
         auto_pause: !value(&form, "auto_pause").is_empty(),
         stages: desk::stages(["remind", "suspend", "reregister", "cancel"].map(|name| value(&form, name)), until),
         targets,

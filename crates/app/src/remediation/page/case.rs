@@ -10,7 +10,7 @@ use chuangsha_kernel::{
     role::Action,
 };
 
-use super::{Pairs, choices, detail, kind_words, number, plain_table, read_id, said, short, state_tag, unless_open, value};
+use super::{Pairs, choices, detail, kind_words, number, read_id, said, short, state_tag, unless_open, value};
 use crate::{
     App,
     platform::{
@@ -199,7 +199,7 @@ fn hold_table(w: &'static Words, language: Language, file: &CaseFile) -> Table {
         Column::new(w.remediation_article),
         Column::new(w.remediation_interrupted),
     ];
-    plain_table(w, "holds", w.remediation_holds, columns, lines)
+    Table::within(w, "holds", w.remediation_holds, columns, lines, w.remediation_holds_none)
 }
 
 /// What may be done to a case as it stands, each as a dialog that asks for what it needs.
@@ -210,7 +210,8 @@ fn case_dialogs(w: &'static Words, language: Language, file: &CaseFile, manages:
         let form = FormPart::new(w, format!("/remediation/cases/{}/steps", case.id), title, fields).keep("version", case.version);
         dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
-    let words = || Input::new("words", w.note, Field::Area).longest(200).wide();
+    let words = || Input::new("words", w.note, Field::Area).longest(200).hint(w.remediation_words_hint).wide();
+    let staff = || Input::text("staff", w.remediation_staff).required().hint(w.remediation_one_staff_hint);
     if case.state.is_stopped() {
         let hours =
             Input::text("hours", w.remediation_hours).required().inputmode("numeric").value("24").hint(w.remediation_emergency_hint);
@@ -229,9 +230,9 @@ fn case_dialogs(w: &'static Words, language: Language, file: &CaseFile, manages:
     }
     if case.state.is_open() {
         add("complain", w.remediation_complain, vec![words().required()], false);
-        add("own", w.remediation_own, vec![Input::text("staff", w.remediation_staff).required()], false);
+        add("own", w.remediation_own, vec![staff()], false);
         if manages {
-            add("parcel", w.remediation_parcel, vec![Input::text("staff", w.remediation_staff).required()], false);
+            add("parcel", w.remediation_parcel, vec![staff()], false);
         }
         let media: Vec<Medium> = Medium::ALL.iter().copied().filter(|one| *one != Medium::Sms).collect();
         add(
@@ -239,7 +240,7 @@ fn case_dialogs(w: &'static Words, language: Language, file: &CaseFile, manages:
             w.remediation_reach,
             vec![
                 Input::select("medium", w.remediation_medium, choices(&media, None, Medium::as_str, |one| said(language, one.words()))),
-                Input::text("receipt", w.remediation_receipt).required().longest(40),
+                Input::text("receipt", w.remediation_receipt).required().longest(40).hint(w.remediation_receipt_hint),
                 Input::new("delivered", w.remediation_was_reached, Field::Check),
             ],
             false,

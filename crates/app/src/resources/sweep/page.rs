@@ -422,11 +422,11 @@ fn planning(app: &App, actor: &Actor, shell: Shell, form: &Pairs, problem: Optio
     // Which of the two a box is about stands with it: industries and kinds follow each other.
     let check = |of: &str, name: &'static str, words| Input::new(name, format!("{of} · {}", said(language, words)), Field::Check);
     let mut fields = vec![
-        Input::text("name", w.sweep_name).required().longest(60).first(),
+        Input::text("name", w.sweep_name).required().longest(60).hint(w.sweep_name_hint).first(),
         Input::select("region", w.region, regions),
         day("starts", w.sweep_starts),
-        day("ends", w.sweep_ends),
-        Input::text("lead", w.ledger_owner).required().longest(20),
+        day("ends", w.sweep_ends).hint(w.sweep_ends_hint),
+        Input::text("lead", w.ledger_owner).required().longest(20).hint(w.ledger_owner_hint),
     ];
     fields.extend(Industry::ALL.iter().map(|one| check(w.ledger_industry, one.as_str(), one.words())));
     fields.extend(Kind::ALL.iter().map(|one| check(w.kind, one.as_str(), one.words())));

@@ -174,7 +174,12 @@ fn intake(shell: Shell, input: &Intake, problem: Option<&Problem>) -> DetailPage
         Input::text("evidence", w.screen_evidence).longest(32).hint(w.appeal_evidence_hint).wide().first().value(input.evidence.clone()),
         Input::text("number", w.screen_caller).longest(20).hint(w.appeal_number_hint).inputmode("tel").value(input.number.as_str()),
         Input::new("at", w.appeal_called, Field::Line("datetime-local")).value(input.at.clone()),
-        Input::new("words", w.appeal_words, Field::Area).required().longest(500).wide().value(input.words.clone()),
+        Input::new("words", w.appeal_words, Field::Area)
+            .required()
+            .longest(500)
+            .hint(w.appeal_words_hint)
+            .wide()
+            .value(input.words.clone()),
     ]
     .into_iter()
     .map(|input| input.check(problem, language))
@@ -248,7 +253,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Optio
             continue;
         }
         let typed = refused.filter(|(step, ..)| *step == name);
-        let words = Input::new("words", w.note, Field::Area).required().longest(500).wide().prefix(name);
+        let words = Input::new("words", w.note, Field::Area).required().longest(500).hint(w.appeal_words_hint).wide().prefix(name);
         let words = words.value(typed.map_or("", |(_, words, _)| words)).check(typed.map(|(.., problem)| problem), language);
         let form = FormPart::new(w, format!("/screening/appeals/{id}/steps"), title, vec![words]).lead(lead).keep("step", name);
         let form = if danger { form.danger() } else { form };

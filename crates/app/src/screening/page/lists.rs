@@ -26,7 +26,7 @@ use crate::{
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
-            pages::{Button, DetailPage, Dialog, FormPart, Section},
+            pages::{Button, DetailPage, Dialog, FormPart, Refused, Section},
             parts::{Empty, Facts, Tabs, Tag, Tone, code, fact, status},
             see_other,
             shell::Shell,
@@ -123,7 +123,7 @@ impl Listing for Lists {
     }
 
     fn empty(&self, w: &'static Words, _asked: &Asked) -> Empty {
-        Empty { title: w.lists_empty.into(), hint: w.lists_lead.into(), action: None }
+        Empty { title: w.lists_empty.into(), hint: w.lists_empty_hint.into(), action: None }
     }
 
     fn tools(&self, look: &Look) -> Vec<Tool> {
@@ -237,11 +237,11 @@ fn form(shell: Shell, posted: &Posted, problem: Option<&Problem>) -> DetailPage 
             .value(entry.operator.clone()),
         Input::text("refuses", w.list_refuses).longest(120).hint(w.list_refuses_hint).value(entry.refuses.clone()),
         Input::select("hours", w.list_hours, coded_choices(language, &HOURS)).hint(w.list_preference_hint).value(entry.hours.clone()),
-        Input::text("source", w.list_source).required().longest(60).value(entry.source.clone()),
-        Input::text("article", w.screen_article).longest(40).value(entry.article.clone()),
-        Input::new("reason", w.list_reason, Field::Area).required().longest(200).wide().value(entry.reason.clone()),
+        Input::text("source", w.list_source).required().longest(60).hint(w.list_source_hint).value(entry.source.clone()),
+        Input::text("article", w.screen_article).longest(20).hint(w.list_article_hint).value(entry.article.clone()),
+        Input::new("reason", w.list_reason, Field::Area).required().longest(200).hint(w.screen_why_hint).wide().value(entry.reason.clone()),
         day("from", w.list_from, &entry.from),
-        day("until", w.list_until, &entry.until),
+        day("until", w.list_until, &entry.until).hint(w.list_until_hint),
         Input::text("evidence", w.ledger_evidence).longest(120).wide().value(entry.evidence.clone()),
     ]
     .into_iter()
@@ -280,7 +280,7 @@ async fn one(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<
     Ok(page(&detail(&app, &actor, shell, read_id(&id)?, None).await?))
 }
 
-async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
+async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Option<(&str, &Problem)>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let (list, row) = entries::find(app, actor, id).await?;
     let facts = vec![
@@ -296,17 +296,20 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         fact(w.list_entered, moment(&row.entered)),
     ];
     let title = row.number.clone();
+    let manages = may(app, actor, Right::ScreeningManage);
     let mut screen = screen(
         shell,
         &title,
-        problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
+        refused.filter(|_| !manages).map(|(_, problem)| Notice { wrong: Wrong::of(problem, language) }),
         vec![Section::Facts(w.list_entry.to_owned(), Facts { facts })],
     );
-    if may(app, actor, Right::ScreeningManage) {
-        let words = Input::new("words", w.note, Field::Area).required().longest(200).wide();
+    if manages {
+        let words = Input::new("words", w.note, Field::Area).required().longest(200).hint(w.screen_why_hint).wide();
         let form = FormPart::new(w, format!("/screening/lists/{id}"), w.list_end, vec![words]).lead(w.list_end_lead).danger();
         screen.buttons.push(Button::Dialog("end".to_owned(), w.list_end.to_owned()));
-        screen.dialogs.push(Dialog { id: "end".to_owned(), title: w.list_end.to_owned(), open: false, form });
+        let typed = refused.map(|(words, _)| [("words".to_owned(), words.to_owned())]);
+        let again = refused.zip(typed.as_ref()).map(|((_, problem), typed)| Refused { step: "end", typed, problem, language });
+        screen.dialogs.push(Dialog { id: "end".to_owned(), title: w.list_end.to_owned(), open: false, form }.again("end", again.as_ref()));
     }
     Ok(screen)
 }
@@ -324,7 +327,7 @@ async fn end(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<
         Ok(()) => Ok(see_other("/screening/lists?done=ended")),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&problem)).await?))
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some((&ending.words, &problem))).await?))
         }
     }
 }

@@ -138,17 +138,17 @@ fn body(app: &App, actor: &Actor, w: &'static Words, language: Language) -> Resu
     })
 }
 
-/// What spoke, what it measured and the article, in words: `超出合同呼叫频次 84/60`.
-fn basis(language: Language, row: &VerdictRow) -> (String, String) {
+/// What spoke, what it measured and the article, in words: `超出合同呼叫频次 实测 84，界限 60`.
+fn basis(w: &'static Words, language: Language, row: &VerdictRow) -> (String, String) {
     let name = rule_name(language, &row.rule);
-    let measured = if row.limit > 0 { format!(" {}/{}", row.measured, row.limit) } else { String::new() };
+    let measured = if row.limit > 0 { format!(" {}", fill(&fill(w.screen_measured, row.measured), row.limit)) } else { String::new() };
     (format!("{name}{measured}"), row.article.clone())
 }
 
 fn newest(w: &'static Words, language: Language, view: &LiveView, manages: bool) -> Table {
     let lines = view.newest.iter().take(SHOWN).map(|row| {
         let href = format!("/screening/verdicts/{}", row.evidence);
-        let (rule, article) = basis(language, row);
+        let (rule, article) = basis(w, language, row);
         let caller = if row.caller.is_empty() { w.screen_no_caller.to_owned() } else { row.caller.clone() };
         let time = live::moment(row.at_ms).display();
         let mut acts = vec![Act::page(w.details, &caller, href.clone())];

@@ -25,7 +25,7 @@ use crate::{
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
-            pages::{Button, DetailPage, Dialog, FormPart, Section},
+            pages::{Button, DetailPage, Dialog, FormPart, Refused, Section},
             parts::{Facts, Tabs, Tag, Tone, code, fact, status},
             see_other,
             shell::Shell,
@@ -47,7 +47,7 @@ pub fn pages() -> Router<App> {
 
 const MODES: [&str; 4] = ["on", "canary", "shadow", "off"];
 
-fn mode_words(w: &'static Words, mode: &str) -> &'static str {
+pub(super) fn mode_words(w: &'static Words, mode: &str) -> &'static str {
     match mode {
         "canary" => w.mode_canary,
         "shadow" => w.mode_shadow,
@@ -175,7 +175,7 @@ async fn one(State(app): State<App>, actor: Actor, shell: Shell, Path(rule): Pat
     Ok(page(&detail(&app, &actor, shell, &rule, None).await?))
 }
 
-async fn detail(app: &App, actor: &Actor, shell: Shell, rule: &str, problem: Option<&Problem>) -> Result<DetailPage> {
+async fn detail(app: &App, actor: &Actor, shell: Shell, rule: &str, refused: Option<(&Posted, &Problem)>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let all = rules::rules(app, actor).await?;
     let found = all.rules.iter().find(|one| one.rule == rule).ok_or_else(|| Problem::new(&codes::NOT_FOUND))?;
@@ -183,7 +183,9 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, rule: &str, problem: Opt
     let mut dialogs = Vec::new();
     if may(app, actor, Right::ScreeningManage) && !found.always_on {
         let action = format!("/screening/rules/{rule}");
-        let words = |prefix: &'static str| Input::new("words", w.note, Field::Area).required().longest(200).wide().prefix(prefix);
+        let words = |prefix: &'static str| {
+            Input::new("words", w.note, Field::Area).required().longest(200).hint(w.screen_why_hint).wide().prefix(prefix)
+        };
         let modes = MODES.iter().map(|mode| Choice::new(*mode, mode_words(w, mode))).collect();
         let fields =
             vec![Input::new("mode", w.rule_mode, Field::Radio(modes)).value(found.mode.clone()).wide().prefix("mode"), words("mode")];
@@ -194,6 +196,17 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, rule: &str, problem: Opt
             dialogs.push(Dialog { id: "stop".to_owned(), title: w.rule_stop.to_owned(), open: false, form });
         }
     }
+    // A rule is stopped from either dialog: what was refused is asked again where every mode can be chosen.
+    let typed = refused.map(|(posted, _)| [("mode".to_owned(), posted.mode.clone()), ("words".to_owned(), posted.words.clone())]);
+    let again = refused.zip(typed.as_ref()).map(|((_, problem), typed)| Refused { step: "mode", typed, problem, language });
+    let offered = dialogs.iter().any(|dialog| dialog.id == "mode");
+    dialogs = dialogs
+        .into_iter()
+        .map(|dialog| {
+            let id = dialog.id.clone();
+            dialog.again(&id, again.as_ref())
+        })
+        .collect();
     let about = match language {
         Language::Chinese => &found.about_zh,
         Language::English => &found.about_en,
@@ -227,7 +240,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, rule: &str, problem: Opt
         lead: about.clone(),
         buttons: dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect(),
         tabs: None,
-        notice: problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
+        notice: refused.filter(|_| !offered).map(|(_, problem)| Notice { wrong: Wrong::of(problem, language) }),
         revealed: None,
         sections: vec![
             Section::Facts(w.rule_basis.to_owned(), Facts { facts: basis }),
@@ -258,7 +271,7 @@ async fn change(
         Ok(()) => Ok(see_other(&format!("/screening/rules/{rule}?done=changed"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(&app, &actor, shell, &rule, Some(&problem)).await?))
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, &rule, Some((&posted, &problem))).await?))
         }
     }
 }

@@ -120,7 +120,7 @@ impl Listing for Verdicts {
     }
 
     fn empty(&self, w: &'static Words, _asked: &Asked) -> Empty {
-        Empty { title: w.nothing_found.into(), hint: w.live_quiet.into(), action: None }
+        Empty { title: w.nothing_found.into(), hint: w.verdicts_empty_hint.into(), action: None }
     }
 
     fn tools(&self, look: &Look) -> Vec<Tool> {
@@ -269,7 +269,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, evidence: &str, after: A
                 After::Act(act, words, problem) if *act == name => Some((*words, *problem)),
                 _ => None,
             };
-            let words = Input::new("words", w.note, Field::Area).required().longest(200).wide().prefix(name);
+            let words = Input::new("words", w.note, Field::Area).required().longest(200).hint(w.screen_why_hint).wide().prefix(name);
             let words = words.value(asked.map_or("", |(words, _)| words)).check(asked.and_then(|(_, problem)| problem), language);
             let form = FormPart::new(w, format!("{href}/{name}"), title, vec![words]).lead(lead);
             let open = asked.is_some_and(|(_, problem)| problem.is_none_or(|problem| problem.field.is_some()));

@@ -13,18 +13,18 @@ use chuangsha_kernel::{
 };
 use futures_util::future::BoxFuture;
 
-use super::{may, moment, parts, rule_name, trail, window};
+use super::{may, moment, parts, rule_name, rule_of, rules::mode_words, trail, window};
 use crate::{
     App,
     platform::{
         actor::Actor,
         failure::Result,
         web::{
-            form::{Choice, Input, Kind as Field, Notice, Wrong},
+            form::{Choice, Input, Kind as Field, Notice, Wrong, notice},
             frame::shown,
             list::{self, Asked, Found, Listing, Look, Window},
             page, page_refused,
-            pages::{Button, DetailPage, Dialog, FormPart, Section},
+            pages::{Button, DetailPage, Dialog, FormPart, Refused, Section},
             parts::{Card, Empty, Fact, Facts, Tabs, Tag, Tone, code, fact, status},
             see_other,
             shell::Shell,
@@ -161,13 +161,26 @@ fn in_short(w: &'static Words, changes: &Changes) -> String {
     if added + removed + changed == 0 { "—".to_owned() } else { counted(w, added, removed, changed) }
 }
 
+/// A change of mode, `on > off`, in words.
+fn from_to(w: &'static Words, step: &str) -> String {
+    step.split('>').map(|mode| mode_words(w, mode.trim())).collect::<Vec<_>>().join(" → ")
+}
+
+/// Why a version was made; where that is a change of mode, by the names of rule and modes, not by their codes.
+fn why(w: &'static Words, language: Language, words: &str) -> String {
+    match words.split_once(':').filter(|(rule, step)| rule_of(rule).is_some() && step.contains('>')) {
+        Some((rule, step)) => format!("{} {}", rule_name(language, rule), from_to(w, step)),
+        None => words.to_owned(),
+    }
+}
+
 fn line(look: &Look, row: &VersionView) -> Line {
     let w = look.w;
     let (href, name) = (format!("/screening/versions/{}", row.version), format!("v{}", row.version));
     Line {
         id: row.version.to_string(),
         cells: vec![
-            Cell::LinkTwo(href.clone(), name.clone(), row.words.clone()),
+            Cell::LinkTwo(href.clone(), name.clone(), why(w, look.language, &row.words)),
             Cell::Text(moment(&row.made)),
             row.by.clone().map_or_else(|| Cell::Text(w.version_by_itself.to_owned()), Cell::Code),
             Cell::Number(thousands(row.counts.trunks)),
@@ -216,7 +229,7 @@ fn facts_of(language: Language, w: &'static Words, changes: &Changes) -> Vec<Fac
     }
     for mode in &changes.modes {
         let (rule, step) = mode.split_once(": ").unwrap_or((mode.as_str(), ""));
-        facts.push(fact(&fill(w.version_mode_changed, rule_name(language, rule)), step));
+        facts.push(fact(&fill(w.version_mode_changed, rule_name(language, rule)), from_to(w, step)));
     }
     for list in &changes.lists {
         let name = List::parse(&list.list).map_or(list.list.as_str(), |list| match language {
@@ -241,7 +254,7 @@ async fn detail(
     shell: Shell,
     version: &str,
     against: Option<i64>,
-    problem: Option<&Problem>,
+    refused: Option<(&str, &Problem)>,
 ) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let all = snapshot::versions(app, actor).await?;
@@ -252,11 +265,13 @@ async fn detail(
         let back = found.version < all.active;
         let (title, lead) =
             if back { (w.version_roll_back, w.version_roll_back_lead) } else { (w.version_activate, w.version_activate_lead) };
-        let words = Input::new("words", w.note, Field::Area).required().longest(200).wide();
+        let words = Input::new("words", w.note, Field::Area).required().longest(200).hint(w.screen_why_hint).wide();
         let form = FormPart::new(w, format!("/screening/versions/{}", found.version), title, vec![words]).lead(lead);
         let form = if back { form.danger() } else { form };
         buttons.push(Button::Dialog("activate".to_owned(), title.to_owned()));
-        dialogs.push(Dialog { id: "activate".to_owned(), title: title.to_owned(), open: false, form });
+        let typed = refused.map(|(words, _)| [("words".to_owned(), words.to_owned())]);
+        let again = refused.zip(typed.as_ref()).map(|((_, problem), typed)| Refused { step: "activate", typed, problem, language });
+        dialogs.push(Dialog { id: "activate".to_owned(), title: title.to_owned(), open: false, form }.again("activate", again.as_ref()));
     }
     for other in all.versions.iter().filter(|other| other.kept && found.kept && other.version != found.version).take(3) {
         let href = format!("/screening/versions/{}?against={}", found.version, other.version);
@@ -265,7 +280,7 @@ async fn detail(
     let about = vec![
         fact(w.version_made, moment(&found.made)),
         code(w.version_by, found.by.clone().unwrap_or_else(|| w.version_by_itself.to_owned())),
-        fact(w.note, if found.words.is_empty() { "—" } else { &found.words }),
+        fact(w.note, if found.words.is_empty() { "—".to_owned() } else { why(w, language, &found.words) }),
         fact(w.version_trunks, format!("{} / {}", found.counts.trunks, found.counts.closed)),
         fact(w.version_numbers, thousands(found.counts.numbers)),
         fact(w.version_own, thousands(found.counts.own)),
@@ -283,6 +298,7 @@ async fn detail(
         }
         None => sections.push(Section::Facts(w.version_changes.to_owned(), Facts { facts: facts_of(language, w, &found.changes) })),
     }
+    let notice = refused.filter(|_| dialogs.is_empty()).map(|(_, problem)| Notice { wrong: Wrong::of(problem, language) });
     Ok(DetailPage {
         w,
         title: format!("v{}", found.version),
@@ -291,7 +307,7 @@ async fn detail(
         lead: String::new(),
         buttons,
         tabs: None,
-        notice: problem.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
+        notice,
         revealed: None,
         sections,
         dialogs,
@@ -319,23 +335,33 @@ async fn activate(
         Ok(()) => Ok(see_other(&format!("/screening/versions/{version}?done=changed"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(&app, &actor, shell, &version, None, Some(&problem)).await?))
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, &version, None, Some((&words, &problem))).await?))
         }
     }
 }
 
 async fn new(State(app): State<App>, actor: Actor, shell: Shell) -> Result<Response> {
     actor.reach(&app, Right::ScreeningManage)?;
-    Ok(page(&making(shell)))
+    Ok(page(&making(shell, None)))
 }
 
-fn making(shell: Shell) -> DetailPage {
-    let w = shell.w;
+fn making(shell: Shell, refused: Option<(&Posted, &Problem)>) -> DetailPage {
+    let (w, language) = (shell.w, shell.language);
     let choices = vec![Choice::new("yes", w.version_activate), Choice::new("no", w.version_make_only)];
+    let (words, activate) = refused.map_or(("", "yes"), |(posted, _)| (posted.words.as_str(), posted.activate.as_str()));
+    let problem = refused.map(|(_, problem)| problem);
     let fields = vec![
-        Input::new("words", w.note, Field::Area).required().longest(200).wide().first(),
-        Input::new("activate", w.status, Field::Radio(choices)).value("yes").wide(),
+        Input::new("words", w.note, Field::Area)
+            .required()
+            .longest(200)
+            .hint(w.screen_why_hint)
+            .wide()
+            .first()
+            .value(words)
+            .check(problem, language),
+        Input::new("activate", w.status, Field::Radio(choices)).value(activate).wide(),
     ];
+    let notice = notice(problem, &fields, language);
     let mut part = FormPart::new(w, "/screening/versions/new", w.version_new, fields).lead(w.version_new_lead);
     part.cancel = Some(("/screening/versions".to_owned(), w.cancel.to_owned()));
     DetailPage {
@@ -346,7 +372,7 @@ fn making(shell: Shell) -> DetailPage {
         lead: String::new(),
         buttons: Vec::new(),
         tabs: None,
-        notice: None,
+        notice,
         revealed: None,
         sections: vec![Section::Form(w.version_new.to_owned(), part)],
         dialogs: Vec::new(),
@@ -354,8 +380,13 @@ fn making(shell: Shell) -> DetailPage {
     }
 }
 
-async fn make(State(app): State<App>, actor: Actor, Form(posted): Form<Posted>) -> Result<Response> {
+async fn make(State(app): State<App>, actor: Actor, shell: Shell, Form(posted): Form<Posted>) -> Result<Response> {
     let words: String = posted.words.chars().take(200).collect();
-    let version = snapshot::make(&app, &actor, words, posted.activate == "yes").await?;
-    Ok(see_other(&format!("/screening/versions/{version}?done=saved")))
+    match snapshot::make(&app, &actor, words, posted.activate == "yes").await {
+        Ok(version) => Ok(see_other(&format!("/screening/versions/{version}?done=saved"))),
+        Err(failure) => {
+            let problem = shown(failure)?;
+            Ok(page_refused(&problem, &making(shell, Some((&posted, &problem)))))
+        }
+    }
 }

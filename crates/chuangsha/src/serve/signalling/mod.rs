@@ -23,7 +23,9 @@ use chuangsha_kernel::{
     time::Clock,
 };
 use chuangsha_screen::{Engine, Observe, stir::Vouch};
-use chuangsha_sip::{Decide, Edge, Screening, Trunks, aside::Aside, datagram::Datagrams, stream, tls, trunk::Mode, watch::Monotonic};
+use chuangsha_sip::{
+    Decide, Edge, Screening, TRANSACTIONS, Trunks, aside::Aside, datagram::Datagrams, stream, tls, trunk::Mode, watch::Monotonic,
+};
 use rustls::ServerConfig;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -183,6 +185,7 @@ impl Signalling {
         }
         let screening: Arc<dyn Decide> = Arc::new(screening);
         let mut edge = Edge::new(trunks, Arc::clone(&screening), secret()?, clock, Arc::new(Monotonic::default()));
+        edge = edge.remember(usize::try_from(settings.number("sip.transactions")).unwrap_or(TRANSACTIONS));
         if let Some(own) = settings.set_text("sip.own_address").and_then(|text| text.parse().ok()) {
             edge = edge.proxy(own);
         }
