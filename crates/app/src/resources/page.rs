@@ -247,13 +247,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Optio
     dialogs.extend(listing(app, actor, w, &line, &subject));
     let offered = refused.is_some_and(|(step, ..)| dialogs.iter().any(|dialog| dialog.id == step));
     let again = refused.map(|(step, typed, problem)| Refused { step, typed, problem, language });
-    dialogs = dialogs
-        .into_iter()
-        .map(|dialog| {
-            let id = dialog.id.clone();
-            dialog.again(&id, again.as_ref())
-        })
-        .collect();
+    dialogs = Dialog::reopened(dialogs, again.as_ref());
     let mut terms = terms(w, language, &line);
     let moment = |at: Option<chuangsha_kernel::time::Timestamp>| at.map_or_else(|| w.none_yet.to_owned(), |at| at.display());
     terms.push(fact(w.sweep_last, moment(known.checked_at)));

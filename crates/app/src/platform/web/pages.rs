@@ -188,6 +188,15 @@ impl Dialog {
         Self { id: format!("step-{name}"), title: title.to_owned(), open: false, form: form.keep("step", name) }.again(name, refused)
     }
 
+    /// Those of a page, of which the refused one is open again.
+    pub fn reopened(dialogs: Vec<Self>, refused: Option<&Refused<'_>>) -> Vec<Self> {
+        let again = |dialog: Self| match refused {
+            Some(Refused { step, .. }) if dialog.id == *step => dialog.again(step, refused),
+            _ => dialog,
+        };
+        dialogs.into_iter().map(again).collect()
+    }
+
     /// The dialog open again, as [`Self::step`] says, where what was refused is what it asks for.
     #[must_use]
     pub fn again(mut self, name: &str, refused: Option<&Refused<'_>>) -> Self {

@@ -200,13 +200,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, rule: &str, refused: Opt
     let typed = refused.map(|(posted, _)| [("mode".to_owned(), posted.mode.clone()), ("words".to_owned(), posted.words.clone())]);
     let again = refused.zip(typed.as_ref()).map(|((_, problem), typed)| Refused { step: "mode", typed, problem, language });
     let offered = dialogs.iter().any(|dialog| dialog.id == "mode");
-    dialogs = dialogs
-        .into_iter()
-        .map(|dialog| {
-            let id = dialog.id.clone();
-            dialog.again(&id, again.as_ref())
-        })
-        .collect();
+    dialogs = Dialog::reopened(dialogs, again.as_ref());
     let about = match language {
         Language::Chinese => &found.about_zh,
         Language::English => &found.about_en,
