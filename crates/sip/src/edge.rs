@@ -129,10 +129,22 @@ pub struct Edge {
 impl Edge {
     /// An edge that asks `decide` about every call of `trunks`. `secret` is random, new for every process.
     pub fn new(trunks: Trunks, decide: Arc<dyn Decide>, secret: [u8; 16], clock: Arc<dyn Clock>, stopwatch: Arc<dyn Stopwatch>) -> Self {
+        Self::remembering(TRANSACTIONS, trunks, decide, secret, clock, stopwatch)
+    }
+
+    /// The same with room for so many transactions: all of it is there from the start.
+    pub fn remembering(
+        transactions: usize,
+        trunks: Trunks,
+        decide: Arc<dyn Decide>,
+        secret: [u8; 16],
+        clock: Arc<dyn Clock>,
+        stopwatch: Arc<dyn Stopwatch>,
+    ) -> Self {
         Self {
             decide,
             trunks: ArcSwap::from_pointee(trunks),
-            memory: Memory::new(TRANSACTIONS),
+            memory: Memory::new(transactions),
             secret: Secret(secret),
             clock,
             stopwatch,
@@ -147,13 +159,6 @@ impl Edge {
             signer: ArcSwapOption::empty(),
             leaving: AtomicBool::new(false),
         }
-    }
-
-    /// Another bound for the transactions remembered.
-    #[must_use]
-    pub fn remember(mut self, most: usize) -> Self {
-        self.memory = Memory::new(most);
-        self
     }
 
     /// Another time a call may wait for its verdict, for a machine that is not only there for calls.

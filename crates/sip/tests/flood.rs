@@ -19,7 +19,7 @@ fn callers_nobody_has_seen_leave_everything_within_its_bound() {
     let trunks = Trunks::parse("[[trunk]]\nname = \"peer\"\nclass = \"interconnect\"\nsources = [\"192.0.2.1\"]").unwrap();
     let (clock, stopwatch) = (Arc::new(SettableClock::at(Timestamp(1_795_320_000_000))), Arc::new(Settable::default()));
     let decide = Arc::new(Screening::new(engine.clone()));
-    let edge = Edge::new(trunks, decide, [7; 16], clock.clone(), stopwatch.clone()).remember(REMEMBERED);
+    let edge = Edge::remembering(REMEMBERED, trunks, decide, [7; 16], clock.clone(), stopwatch.clone());
     let source = Source { address: "192.0.2.1:5060".parse().unwrap(), stream: false };
     let text = message(
         "INVITE sip:+86199200#######@127.0.0.1 SIP/2.0",

@@ -95,7 +95,8 @@ struct Server {
 impl Server {
     fn start(port: u16, trunks: &str, proxy: bool) -> Self {
         let decider = Arc::new(ByLastDigit::default());
-        let edge = Edge::new(
+        let edge = Edge::remembering(
+            10_000,
             Trunks::parse(trunks).unwrap(),
             decider.clone(),
             [3; 16],
@@ -103,7 +104,7 @@ impl Server {
             Arc::new(Monotonic::default()),
         );
         // Builds and other tests run beside this one.
-        let edge = edge.patience(Duration::from_secs(5)).remember(10_000);
+        let edge = edge.patience(Duration::from_secs(5));
         let edge = Arc::new(if proxy { edge.proxy(local(port)) } else { edge });
         let stop = Arc::new(AtomicBool::new(false));
         let loops = Datagrams::bind(local(port), 2, 1 << 20).unwrap().serve(&edge, &stop).unwrap();

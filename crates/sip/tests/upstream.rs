@@ -28,9 +28,9 @@ impl Server {
     fn start(address: &str) -> Self {
         let decider = Arc::new(ByLastDigit::default());
         let (clock, stopwatch) = (Arc::new(SystemClock::default()), Arc::new(Monotonic::default()));
-        let edge = Edge::new(Trunks::parse(TRUNKS).unwrap(), decider, [3; 16], clock, stopwatch);
+        let edge = Edge::remembering(20_000, Trunks::parse(TRUNKS).unwrap(), decider, [3; 16], clock, stopwatch);
         // Other tests run beside this one.
-        let edge = Arc::new(edge.patience(Duration::from_secs(5)).remember(20_000));
+        let edge = Arc::new(edge.patience(Duration::from_secs(5)));
         let datagrams = Datagrams::bind(address.parse().unwrap(), 1, 1 << 22).unwrap();
         let (address, stop) = (datagrams.address, Arc::new(AtomicBool::new(false)));
         let loops = datagrams.serve(&edge, &stop).unwrap();

@@ -328,18 +328,15 @@ impl Session<'_> {
                 task::Poll::Ready(rows) => rows,
                 task::Poll::Pending => question.await,
             };
-            let rows = rows.map_err(|fault| Failed::Sent((fault, false)))?;
+            let rows = rows.map_err(Failed::alone)?;
             pin_mut!(rows);
             while let Some(row) = rows.next().await {
-                let row = row.map_err(|fault| Failed::Sent((fault, false)))?;
+                let row = row.map_err(Failed::alone)?;
                 take(read(&row).map_err(Failed::Own)?).map_err(Failed::Own)?;
             }
             Ok(())
         });
-        answer.map_err(|failed| match failed {
-            Failed::Sent((fault, guard)) => self.fault(&fault, guard),
-            Failed::Own(fault) => fault,
-        })
+        answer.map_err(|failed| self.failed(failed))
     }
 
     pub(crate) fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64> {
@@ -386,6 +383,13 @@ impl Session<'_> {
         self.land()
     }
 
+    fn failed(&mut self, failed: Failed) -> StoreError {
+        match failed {
+            Failed::Sent((fault, guard)) => self.fault(&fault, guard),
+            Failed::Own(fault) => fault,
+        }
+    }
+
     /// COPY in binary form: the fast way in.
     pub(crate) fn load(&mut self, table: &Table, next: &mut dyn FnMut() -> Result<Option<Vec<Row>>>) -> Result<()> {
         self.land()?;
@@ -405,10 +409,7 @@ impl Session<'_> {
             }
             copy.finish().await
         });
-        loaded.map_err(|failed| match failed {
-            Failed::Sent((fault, guard)) => self.fault(&fault, guard),
-            Failed::Own(fault) => fault,
-        })
+        loaded.map_err(|failed| self.failed(failed))
     }
 
     /// As [`Session::load`], of rows that are at hand.
@@ -437,10 +438,7 @@ impl Session<'_> {
             }
             copy.finish().await
         });
-        loaded.map_err(|failed| match failed {
-            Failed::Sent((fault, guard)) => self.fault(&fault, guard),
-            Failed::Own(fault) => fault,
-        })
+        loaded.map_err(|failed| self.failed(failed))
     }
 
     fn send_command(&mut self, sql: &'static str) {
@@ -531,7 +529,8 @@ enum Failed {
 }
 
 impl Failed {
-    fn copying(fault: Fault) -> Self {
+    /// Of a statement that guards no state.
+    fn alone(fault: Fault) -> Self {
         Self::Sent((fault, false))
     }
 }
@@ -631,7 +630,7 @@ impl Copy {
     const PIECE: usize = 64 << 10;
 
     async fn start(client: &Client, sql: &str) -> Result<Self, Failed> {
-        let sink = client.copy_in(sql).await.map_err(Failed::copying)?;
+        let sink = client.copy_in(sql).await.map_err(Failed::alone)?;
         Ok(Self { sink: Box::pin(sink), out: BytesMut::from(Self::HEAD) })
     }
 
@@ -664,13 +663,13 @@ impl Copy {
 
     async fn send(&mut self) -> Result<(), Failed> {
         let piece = std::mem::replace(&mut self.out, BytesMut::with_capacity(Self::PIECE + (4 << 10)));
-        self.sink.feed(piece.freeze()).await.map_err(Failed::copying)
+        self.sink.feed(piece.freeze()).await.map_err(Failed::alone)
     }
 
     async fn finish(mut self) -> Result<(), Failed> {
         self.out.put_i16(-1);
         self.send().await?;
-        self.sink.as_mut().finish().await.map(drop).map_err(Failed::copying)
+        self.sink.as_mut().finish().await.map(drop).map_err(Failed::alone)
     }
 }
 

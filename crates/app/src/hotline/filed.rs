@@ -104,11 +104,16 @@ pub(super) fn with_code<T: Filed>(tx: &mut Tx, one: T) -> Result<(T, String)> {
     Ok((one, ticket.map_or_else(String::new, |ticket| ticket.code)))
 }
 
+/// One of them, whoever asks.
+pub(super) fn by_id<T: Filed>(tx: &mut Tx, id: Uuid) -> Result<Option<T>> {
+    let row = tx.query_opt(&format!("SELECT {} FROM {} WHERE id = $1", T::COLUMNS, T::TABLE), &params![&id])?;
+    row.as_ref().map(T::read).transpose()
+}
+
 /// One of them, when this person may see it; else as if it were not there.
 pub(super) fn seen<T: Filed>(app: &App, tx: &mut Tx, actor: &Actor, id: Uuid) -> Result<T> {
     actor.reach(app, Action::TicketView)?;
-    let row = tx.query_opt(&format!("SELECT {} FROM {} WHERE id = $1", T::COLUMNS, T::TABLE), &params![&id])?;
-    let found = row.as_ref().map(T::read).transpose()?.ok_or_else(T::missing)?;
+    let found = by_id::<T>(tx, id)?.ok_or_else(T::missing)?;
     actor.require(app, Action::TicketView, &place(app, found.region())).map_err(|_| T::missing())?;
     Ok(found)
 }

@@ -336,8 +336,7 @@ pub fn list(tx: &mut Tx, filter: &Filter) -> Result<Vec<Warning>> {
 /// # Errors
 /// The record failed.
 pub fn by_id(tx: &mut Tx, id: Uuid) -> Result<Option<Warning>> {
-    let sql = format!("SELECT {} FROM {} WHERE id = $1", Warning::COLUMNS, Warning::TABLE);
-    tx.query_opt(&sql, &params![&id])?.as_ref().map(Warning::read).transpose()
+    filed::by_id(tx, id)
 }
 
 /// Open warnings in a region.

@@ -239,15 +239,14 @@ pub(super) fn read_id(text: &str) -> Result<Uuid> {
     Uuid::try_parse(text).map_err(|_| refuse(Refusal::NotFound))
 }
 
-async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Option<(&str, &Pairs, &Problem)>) -> Result<DetailPage> {
+async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Option<&Refused<'_>>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let (line, subject, history) = super::find(app, actor, id).await?;
     let known = watch::about(app, actor, id).await?;
     let mut dialogs = dialogs(app, actor, w, language, &line);
     dialogs.extend(listing(app, actor, w, &line, &subject));
-    let offered = refused.is_some_and(|(step, ..)| dialogs.iter().any(|dialog| dialog.id == step));
-    let again = refused.map(|(step, typed, problem)| Refused { step, typed, problem, language });
-    dialogs = Dialog::reopened(dialogs, again.as_ref());
+    let dialogs = Dialog::reopened(dialogs, refused);
+    let untold = refused.and_then(|refused| refused.untold(&dialogs));
     let mut terms = terms(w, language, &line);
     let moment = |at: Option<chuangsha_kernel::time::Timestamp>| at.map_or_else(|| w.none_yet.to_owned(), |at| at.display());
     terms.push(fact(w.sweep_last, moment(known.checked_at)));
@@ -260,7 +259,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Optio
         lead: [said(language, line.kind.words()), subject.name.as_str(), region_name(app, language, &line.region).as_str()].join(" · "),
         buttons: dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect(),
         tabs: None,
-        notice: refused.filter(|_| !offered).map(|(.., problem)| Notice { wrong: Wrong::of(problem, language) }),
+        notice: untold.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
         revealed: None,
         sections: vec![
             Section::Facts(w.ledger_terms.to_owned(), Facts { facts: terms }),
@@ -533,7 +532,8 @@ async fn after(app: &App, actor: &Actor, shell: Shell, id: Uuid, (dialog, form):
         Ok(()) => Ok(see_other(&format!("/ledger/{id}?done=saved"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(app, actor, shell, id, Some((dialog, form, &problem))).await?))
+            let refused = Refused { step: dialog, typed: form, problem: &problem, language: shell.language };
+            Ok(page_refused(&problem, &detail(app, actor, shell, id, Some(&refused)).await?))
         }
     }
 }

@@ -325,7 +325,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Optio
         w.suspension_others.clone_into(&mut table.caption);
         sections.push(Section::Table(Box::new(table)));
     }
-    let untold = refused.filter(|_| !dialogs.iter().any(|dialog| dialog.open));
+    let untold = refused.and_then(|refused| refused.untold(&dialogs));
     Ok(DetailPage {
         w,
         title: found.number.clone(),
@@ -334,7 +334,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Optio
         lead: [said(language, hold.ground.words()), region_name(app, language, &found.region).as_str()].join(" · "),
         buttons,
         tabs: None,
-        notice: untold.map(|refused| Notice { wrong: Wrong::of(refused.problem, language) }),
+        notice: untold.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
         revealed: None,
         sections,
         dialogs,

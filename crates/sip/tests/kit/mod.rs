@@ -116,7 +116,7 @@ impl Rig {
         let stopwatch = Arc::new(Settable::default());
         let trunks = Trunks::parse(trunks).unwrap();
         let dyn_clock: Arc<dyn Clock> = clock.clone();
-        let edge = Edge::new(trunks, decider.clone(), [7; 16], dyn_clock, stopwatch.clone()).remember(10_000);
+        let edge = Edge::remembering(10_000, trunks, decider.clone(), [7; 16], dyn_clock, stopwatch.clone());
         Self { edge, decider, clock, stopwatch, work: Work::default() }
     }
 

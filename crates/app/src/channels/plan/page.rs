@@ -312,8 +312,8 @@ fn detail(app: &App, actor: &Actor, shell: Shell, found: &Listed, refused: Optio
     built.tags = vec![state_tag(language, plan.state)];
     built.lead = [plan.day.to_string().as_str(), kind_words(w, &plan.kind)].join(" · ");
     built.buttons = dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect();
-    let untold = refused.filter(|_| !dialogs.iter().any(|dialog| dialog.open));
-    built.notice = untold.map(|refused| Notice { wrong: Wrong::of(refused.problem, language) });
+    let untold = refused.and_then(|refused| refused.untold(&dialogs));
+    built.notice = untold.map(|problem| Notice { wrong: Wrong::of(problem, language) });
     built.dialogs = dialogs;
     built
 }

@@ -349,7 +349,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, after: After<'
     let may_reveal = found.subscription.is_some() && actor.could(app, Action::RevealField);
     let refused = if let After::Refused(refused) = &after { Some(refused) } else { None };
     let mut dialogs = dialogs(app, actor, w, language, &found, refused);
-    let untold = refused.filter(|_| !dialogs.iter().any(|dialog| dialog.open)).map(|refused| refused.problem);
+    let untold = refused.and_then(|refused| refused.untold(&dialogs));
     if may_reveal {
         let budget = view::budget(app, actor, found.ticket.region.clone()).await?;
         let fields = view::FIELDS.into_iter().filter(|field| *field == "number" || found.holder.is_some());

@@ -170,7 +170,7 @@ impl HtmlSafe for Dialog {}
 /// 退回的步骤: what a step was asked with and why it was refused.
 #[derive(Debug, Clone, Copy)]
 pub struct Refused<'a> {
-    /// Which step.
+    /// Which step, or which dialog by its id.
     pub step: &'a str,
     /// What was typed, by the names of the fields.
     pub typed: &'a [(String, String)],
@@ -180,27 +180,35 @@ pub struct Refused<'a> {
     pub language: Language,
 }
 
+impl<'a> Refused<'a> {
+    /// Why it was refused, where no dialog of the page is open to tell it: then the page does, at its top.
+    pub fn untold(&self, dialogs: &[Dialog]) -> Option<&'a Problem> {
+        (!dialogs.iter().any(|dialog| dialog.open)).then_some(self.problem)
+    }
+}
+
 impl Dialog {
     /// 办理步骤: one step on a case, asked for in a dialog of its own. Where this very step was just refused, the dialog is open again: filled as it
     /// was, what is wrong beside its field, or above where it is about none.
     pub fn step(name: &'static str, title: &str, mut form: FormPart, refused: Option<&Refused<'_>>) -> Self {
         form.fields = form.fields.into_iter().map(|input| input.prefix(name)).collect();
-        Self { id: format!("step-{name}"), title: title.to_owned(), open: false, form: form.keep("step", name) }.again(name, refused)
+        let dialog = Self { id: format!("step-{name}"), title: title.to_owned(), open: false, form: form.keep("step", name) };
+        match refused {
+            Some(refused) if refused.step == name => dialog.again(refused),
+            _ => dialog,
+        }
     }
 
-    /// Those of a page, of which the refused one is open again.
+    /// Those of a page, of which the one whose id was refused is open again, as [`Self::step`] says.
     pub fn reopened(dialogs: Vec<Self>, refused: Option<&Refused<'_>>) -> Vec<Self> {
         let again = |dialog: Self| match refused {
-            Some(Refused { step, .. }) if dialog.id == *step => dialog.again(step, refused),
+            Some(refused) if refused.step == dialog.id => dialog.again(refused),
             _ => dialog,
         };
         dialogs.into_iter().map(again).collect()
     }
 
-    /// The dialog open again, as [`Self::step`] says, where what was refused is what it asks for.
-    #[must_use]
-    pub fn again(mut self, name: &str, refused: Option<&Refused<'_>>) -> Self {
-        let Some(Refused { typed, problem, language, .. }) = refused.filter(|refused| refused.step == name) else { return self };
+    fn again(mut self, Refused { typed, problem, language, .. }: &Refused<'_>) -> Self {
         let fields = self.form.fields.into_iter().map(|input| {
             let value = typed.iter().find(|(key, _)| key == input.name).map(|(_, value)| value.clone());
             // A box that is not ticked is not sent.

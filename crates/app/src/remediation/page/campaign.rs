@@ -11,14 +11,12 @@ use chuangsha_kernel::{
     problem::Language,
     role::Action,
     rulebook::{ChannelKind, Place},
-    time::{DAY_MS, Timestamp},
+    time::DAY_MS,
 };
 use uuid::Uuid;
 
 use super::campaigns::read_targets;
-use super::{
-    Pairs, choices, count, detail, kind_words, number, parts, plain_table, read_id, runs_tag, said, unless_open, value, whole_region,
-};
+use super::{Pairs, choices, count, detail, kind_words, number, parts, plain_table, read_id, runs_tag, said, value, whole_region};
 use crate::{
     App,
     hotline::warning::{Warning, WarningKind},
@@ -38,7 +36,7 @@ use crate::{
         },
         words::{Words, fill},
     },
-    registration::page::{channel_words, city_choices},
+    registration::page::{channel_words, city_choices, moment},
     remediation::{
         Refusal,
         campaign::{self, Publicity, State as Runs},
@@ -87,7 +85,7 @@ fn campaign_page(
     sections.push(Section::Table(Box::new(by_region(app, w, language, whole))));
     sections.push(Section::Table(Box::new(plan_table(app, w, language, whole))));
     let dialogs = if manages { campaign_dialogs(app, w, language, whole, refused) } else { Vec::new() };
-    let mut built = detail(shell, of.name.clone(), sections, unless_open(&dialogs, refused));
+    let mut built = detail(shell, of.name.clone(), sections, refused.and_then(|refused| refused.untold(&dialogs)));
     built.tags = vec![runs_tag(language, of.state)];
     built.lead = format!("{} · {} → {}", whole_region(app, language, w, &of.region), of.from, of.until);
     built.buttons = dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect();
@@ -110,16 +108,11 @@ fn simulation_facts(w: &'static Words, one: &Simulation) -> Vec<Fact> {
         fact(w.remediation_stops_before_30, count(one.stops_before_day_30)),
         fact(w.remediation_first_stop_day, one.first_stop_day.to_string()),
         match &one.first_stop {
-            Some(at) => fact(w.remediation_first_stop, in_china(at)),
+            Some(at) => fact(w.remediation_first_stop, moment(at)),
             None => status(w.remediation_first_stop, Tag::new(Tone::Warning, w.remediation_no_calendar)),
         },
         fact(w.remediation_days_of_stops, count(one.days_of_stops)),
     ]
-}
-
-/// A moment of the record's JSON as the pages say it.
-fn in_china(at: &str) -> String {
-    at.parse::<jiff::Timestamp>().map_or_else(|_| at.to_owned(), |at| Timestamp(at.as_millisecond()).display())
 }
 
 fn progress(app: &App, w: &'static Words, language: Language, whole: &Whole) -> Vec<Fact> {

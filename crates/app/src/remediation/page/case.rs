@@ -10,7 +10,7 @@ use chuangsha_kernel::{
     role::Action,
 };
 
-use super::{Pairs, choices, detail, kind_words, number, read_id, said, short, state_tag, unless_open, value};
+use super::{Pairs, choices, detail, kind_words, number, read_id, said, short, state_tag, value};
 use crate::{
     App,
     platform::{
@@ -67,7 +67,8 @@ fn case_page(app: &App, actor: &Actor, shell: Shell, file: &CaseFile, refused: O
             },
         ),
     ];
-    let mut built = detail(shell, format!("{} {}", w.remediation_case, short(case.id)), sections, unless_open(&dialogs, refused));
+    let mut built =
+        detail(shell, format!("{} {}", w.remediation_case, short(case.id)), sections, refused.and_then(|refused| refused.untold(&dialogs)));
     built.trail.push((file.campaign.name.clone(), format!("/remediation/{}", case.campaign)));
     built.tags = vec![state_tag(language, case.state)];
     if file.protected {

@@ -24,7 +24,7 @@ use crate::{
         failure::{Result, refuse},
         web::{
             form::{Choice, Notice, Wrong},
-            pages::{DetailPage, Dialog, Refused, Section},
+            pages::{DetailPage, Section},
             parts::{Tag, Tone},
             shell::Shell,
             table::{Column, Line, Table, thousands},
@@ -145,11 +145,6 @@ fn detail(shell: Shell, title: String, sections: Vec<Section>, problem: Option<&
         dialogs: Vec::new(),
         shell,
     }
-}
-
-/// What was refused, to be told at the top of the page where no dialog tells it.
-fn unless_open<'a>(dialogs: &[Dialog], refused: Option<&Refused<'a>>) -> Option<&'a Problem> {
-    refused.filter(|_| !dialogs.iter().any(|dialog| dialog.open)).map(|refused| refused.problem)
 }
 
 fn plain_table(w: &'static Words, id: &str, caption: &str, columns: Vec<Column>, lines: Vec<Line>) -> Table {

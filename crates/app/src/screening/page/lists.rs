@@ -280,7 +280,7 @@ async fn one(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<
     Ok(page(&detail(&app, &actor, shell, read_id(&id)?, None).await?))
 }
 
-async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Option<(&str, &Problem)>) -> Result<DetailPage> {
+async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Option<&Refused<'_>>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let (list, row) = entries::find(app, actor, id).await?;
     let facts = vec![
@@ -296,21 +296,16 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Optio
         fact(w.list_entered, moment(&row.entered)),
     ];
     let title = row.number.clone();
-    let manages = may(app, actor, Right::ScreeningManage);
-    let mut screen = screen(
-        shell,
-        &title,
-        refused.filter(|_| !manages).map(|(_, problem)| Notice { wrong: Wrong::of(problem, language) }),
-        vec![Section::Facts(w.list_entry.to_owned(), Facts { facts })],
-    );
-    if manages {
+    let mut screen = screen(shell, &title, None, vec![Section::Facts(w.list_entry.to_owned(), Facts { facts })]);
+    if may(app, actor, Right::ScreeningManage) {
         let words = Input::new("words", w.note, Field::Area).required().longest(200).hint(w.screen_why_hint).wide();
         let form = FormPart::new(w, format!("/screening/lists/{id}"), w.list_end, vec![words]).lead(w.list_end_lead).danger();
         screen.buttons.push(Button::Dialog("end".to_owned(), w.list_end.to_owned()));
-        let typed = refused.map(|(words, _)| [("words".to_owned(), words.to_owned())]);
-        let again = refused.zip(typed.as_ref()).map(|((_, problem), typed)| Refused { step: "end", typed, problem, language });
-        screen.dialogs.push(Dialog { id: "end".to_owned(), title: w.list_end.to_owned(), open: false, form }.again("end", again.as_ref()));
+        let end = Dialog { id: "end".to_owned(), title: w.list_end.to_owned(), open: false, form };
+        screen.dialogs = Dialog::reopened(vec![end], refused);
     }
+    let untold = refused.and_then(|refused| refused.untold(&screen.dialogs));
+    screen.notice = untold.map(|problem| Notice { wrong: Wrong::of(problem, language) });
     Ok(screen)
 }
 
@@ -327,7 +322,9 @@ async fn end(State(app): State<App>, actor: Actor, shell: Shell, Path(id): Path<
         Ok(()) => Ok(see_other("/screening/lists?done=ended")),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some((&ending.words, &problem))).await?))
+            let typed = [("words".to_owned(), ending.words)];
+            let refused = Refused { step: "end", typed: &typed, problem: &problem, language: shell.language };
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, id, Some(&refused)).await?))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! 甄别页面: live, verdicts, appeals, rules, lists, versions, figures. A page decides nothing and shows no number in clear.
 
 use axum::Router;
-use chuangsha_kernel::{problem::Language, role::Action as Right, time::Timestamp};
+use chuangsha_kernel::{problem::Language, role::Action as Right};
 use chuangsha_screen::{Action, Rule};
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
         },
         words::Words,
     },
+    registration::page::moment,
     screening::coded::{Coded, coded},
 };
 
@@ -111,11 +112,6 @@ fn coded_choices(language: Language, all: &[Coded]) -> Vec<Choice> {
 fn rule_choices(w: &'static Words, language: Language) -> Vec<Choice> {
     let rules = Rule::ALL.iter().map(|rule| Choice::new(rule.as_str(), rule_name(language, rule.as_str())));
     std::iter::once(Choice::new("", w.all)).chain(rules).collect()
-}
-
-/// A moment a view wrote as RFC 3339, for people.
-fn moment(text: &str) -> String {
-    text.parse::<jiff::Timestamp>().map_or_else(|_| text.to_owned(), |at| Timestamp(at.as_millisecond()).display())
 }
 
 /// One page of rows that were read whole: what follows the row the cursor names.

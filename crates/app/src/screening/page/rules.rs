@@ -175,7 +175,7 @@ async fn one(State(app): State<App>, actor: Actor, shell: Shell, Path(rule): Pat
     Ok(page(&detail(&app, &actor, shell, &rule, None).await?))
 }
 
-async fn detail(app: &App, actor: &Actor, shell: Shell, rule: &str, refused: Option<(&Posted, &Problem)>) -> Result<DetailPage> {
+async fn detail(app: &App, actor: &Actor, shell: Shell, rule: &str, refused: Option<&Refused<'_>>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let all = rules::rules(app, actor).await?;
     let found = all.rules.iter().find(|one| one.rule == rule).ok_or_else(|| Problem::new(&codes::NOT_FOUND))?;
@@ -196,11 +196,8 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, rule: &str, refused: Opt
             dialogs.push(Dialog { id: "stop".to_owned(), title: w.rule_stop.to_owned(), open: false, form });
         }
     }
-    // A rule is stopped from either dialog: what was refused is asked again where every mode can be chosen.
-    let typed = refused.map(|(posted, _)| [("mode".to_owned(), posted.mode.clone()), ("words".to_owned(), posted.words.clone())]);
-    let again = refused.zip(typed.as_ref()).map(|((_, problem), typed)| Refused { step: "mode", typed, problem, language });
-    let offered = dialogs.iter().any(|dialog| dialog.id == "mode");
-    dialogs = Dialog::reopened(dialogs, again.as_ref());
+    let dialogs = Dialog::reopened(dialogs, refused);
+    let untold = refused.and_then(|refused| refused.untold(&dialogs));
     let about = match language {
         Language::Chinese => &found.about_zh,
         Language::English => &found.about_en,
@@ -234,7 +231,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, rule: &str, refused: Opt
         lead: about.clone(),
         buttons: dialogs.iter().map(|dialog| Button::Dialog(dialog.id.clone(), dialog.title.clone())).collect(),
         tabs: None,
-        notice: refused.filter(|_| !offered).map(|(_, problem)| Notice { wrong: Wrong::of(problem, language) }),
+        notice: untold.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
         revealed: None,
         sections: vec![
             Section::Facts(w.rule_basis.to_owned(), Facts { facts: basis }),
@@ -265,7 +262,10 @@ async fn change(
         Ok(()) => Ok(see_other(&format!("/screening/rules/{rule}?done=changed"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(&app, &actor, shell, &rule, Some((&posted, &problem))).await?))
+            let typed = [("mode".to_owned(), posted.mode), ("words".to_owned(), posted.words)];
+            // A rule is stopped from either dialog: what was refused is asked again where every mode can be chosen.
+            let refused = Refused { step: "mode", typed: &typed, problem: &problem, language: shell.language };
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, &rule, Some(&refused)).await?))
         }
     }
 }

@@ -254,7 +254,7 @@ async fn detail(
     shell: Shell,
     version: &str,
     against: Option<i64>,
-    refused: Option<(&str, &Problem)>,
+    refused: Option<&Refused<'_>>,
 ) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let all = snapshot::versions(app, actor).await?;
@@ -269,9 +269,7 @@ async fn detail(
         let form = FormPart::new(w, format!("/screening/versions/{}", found.version), title, vec![words]).lead(lead);
         let form = if back { form.danger() } else { form };
         buttons.push(Button::Dialog("activate".to_owned(), title.to_owned()));
-        let typed = refused.map(|(words, _)| [("words".to_owned(), words.to_owned())]);
-        let again = refused.zip(typed.as_ref()).map(|((_, problem), typed)| Refused { step: "activate", typed, problem, language });
-        dialogs.push(Dialog { id: "activate".to_owned(), title: title.to_owned(), open: false, form }.again("activate", again.as_ref()));
+        dialogs.push(Dialog { id: "activate".to_owned(), title: title.to_owned(), open: false, form });
     }
     for other in all.versions.iter().filter(|other| other.kept && found.kept && other.version != found.version).take(3) {
         let href = format!("/screening/versions/{}?against={}", found.version, other.version);
@@ -298,7 +296,8 @@ async fn detail(
         }
         None => sections.push(Section::Facts(w.version_changes.to_owned(), Facts { facts: facts_of(language, w, &found.changes) })),
     }
-    let notice = refused.filter(|_| dialogs.is_empty()).map(|(_, problem)| Notice { wrong: Wrong::of(problem, language) });
+    let dialogs = Dialog::reopened(dialogs, refused);
+    let untold = refused.and_then(|refused| refused.untold(&dialogs));
     Ok(DetailPage {
         w,
         title: format!("v{}", found.version),
@@ -307,7 +306,7 @@ async fn detail(
         lead: String::new(),
         buttons,
         tabs: None,
-        notice,
+        notice: untold.map(|problem| Notice { wrong: Wrong::of(problem, language) }),
         revealed: None,
         sections,
         dialogs,
@@ -335,7 +334,9 @@ async fn activate(
         Ok(()) => Ok(see_other(&format!("/screening/versions/{version}?done=changed"))),
         Err(failure) => {
             let problem = shown(failure)?;
-            Ok(page_refused(&problem, &detail(&app, &actor, shell, &version, None, Some((&words, &problem))).await?))
+            let typed = [("words".to_owned(), words)];
+            let refused = Refused { step: "activate", typed: &typed, problem: &problem, language: shell.language };
+            Ok(page_refused(&problem, &detail(&app, &actor, shell, &version, None, Some(&refused)).await?))
         }
     }
 }

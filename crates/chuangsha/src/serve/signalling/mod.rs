@@ -184,8 +184,8 @@ impl Signalling {
             screening = screening.roaming(port.clone());
         }
         let screening: Arc<dyn Decide> = Arc::new(screening);
-        let mut edge = Edge::new(trunks, Arc::clone(&screening), secret()?, clock, Arc::new(Monotonic::default()));
-        edge = edge.remember(usize::try_from(settings.number("sip.transactions")).unwrap_or(TRANSACTIONS));
+        let transactions = usize::try_from(settings.number("sip.transactions")).unwrap_or(TRANSACTIONS);
+        let mut edge = Edge::remembering(transactions, trunks, Arc::clone(&screening), secret()?, clock, Arc::new(Monotonic::default()));
         if let Some(own) = settings.set_text("sip.own_address").and_then(|text| text.parse().ok()) {
             edge = edge.proxy(own);
         }
