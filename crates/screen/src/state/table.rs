@@ -45,6 +45,8 @@ pub struct Ground {
     tags: Words,
     /// Records one after the other, each on a cache line of its own.
     records: Words,
+    /// Numbers that found no room.
+    sketch: Sketch,
     /// Sets of one shard.
     sets: usize,
 }
@@ -56,7 +58,7 @@ impl Ground {
         let tags = Words::zeroed(shards * sets * TAG_WORDS);
         // Small beside the records, and every call looks somewhere else in them.
         tags.touch();
-        Self { tags, records: Words::zeroed(shards * sets * WAYS * WORDS), sets }
+        Self { tags, records: Words::zeroed(shards * sets * WAYS * WORDS), sketch: Sketch::new(shards), sets }
     }
 
     /// The two sets of a hash, counted from the first shard's.
@@ -79,7 +81,7 @@ impl Ground {
         }
     }
 
-    /// Asks for the record a hash very probably has, or else for the place it would get.
+    /// Asks for the record a hash very probably has, or else for the place it would get, or be counted at.
     #[inline]
     pub fn prefetch_record(&self, shard: usize, hash: u64) {
         let sets = self.sets(shard, hash);
@@ -93,8 +95,10 @@ impl Ground {
             }
         }
         if !known {
-            let (set, free) = roomier(sets, tags.map(|tags| machine::tags_equal(tags, 0)));
-            self.prefetch_place(set, free);
+            match roomier(sets, tags.map(|tags| machine::tags_equal(tags, 0))) {
+                (_, 0) => self.sketch.prefetch(shard, hash),
+                (set, free) => self.prefetch_place(set, free),
+            }
         }
     }
 
@@ -121,7 +125,9 @@ pub struct Table {
     ground: Arc<Ground>,
     shard: usize,
     used: usize,
-    sketch: Option<Sketch>,
+    /// What full sets are known not to hold: of each the last call of its quietest record when that was last looked for, so that a flood of forged
+    /// numbers does not have thirty-two records read for every one of them.
+    quietest: Vec<Option<u32>>,
     displaced: u64,
     refused: u64,
 }
@@ -129,7 +135,7 @@ pub struct Table {
 impl Table {
     /// The table of one shard.
     pub const fn new(ground: Arc<Ground>, shard: usize) -> Self {
-        Self { ground, shard, used: 0, sketch: None, displaced: 0, refused: 0 }
+        Self { ground, shard, used: 0, quietest: Vec::new(), displaced: 0, refused: 0 }
     }
 
     /// Records it can hold.
@@ -199,24 +205,48 @@ impl Table {
             self.used += 1;
             return self.occupy(set * WAYS + way, key, hash);
         }
-        let all = sets.into_iter().flat_map(|set| set * WAYS..(set + 1) * WAYS);
-        let quietest = all
-            .filter_map(|place| Some((place, self.record(place)?)))
-            .filter(|(_, record)| !R::is_held(record, now))
-            .map(|(place, record)| (place, R::last_seen(&record)))
-            .min_by_key(|(place, last)| (*last, *place));
-        let sketch = self.sketch.get_or_insert_with(Sketch::new);
-        let seen = sketch.count(hash, now);
-        match quietest {
-            Some((place, last)) if seen >= 2 || now.abs_diff(last) > QUIET_S => {
-                self.displaced += 1;
-                self.occupy(place, key, hash)
+        let seen = self.ground.sketch.count(self.shard, hash, now);
+        let displaced = if seen < 2 && sets.iter().all(|set| self.is_lively(*set, now)) {
+            None
+        } else {
+            self.longest_quiet::<R>(sets, now).filter(|(_, last)| seen >= 2 || now.abs_diff(*last) > QUIET_S)
+        };
+        let Some((place, _)) = displaced else {
+            self.refused += 1;
+            return Place::Refused(seen);
+        };
+        self.displaced += 1;
+        self.occupy(place, key, hash)
+    }
+
+    /// Whether a full set surely holds nobody who has been quiet for an hour.
+    fn is_lively(&self, set: usize, now: u32) -> bool {
+        let last = self.quietest.get(set % self.ground.sets).copied().flatten();
+        last.is_some_and(|last| now.checked_sub(last).is_some_and(|quiet| quiet <= QUIET_S))
+    }
+
+    /// Of two full sets the record that may go: its place, and its last call.
+    fn longest_quiet<R: Resident>(&mut self, sets: [usize; 2], now: u32) -> Option<(usize, u32)> {
+        let mut longest = None;
+        for set in sets {
+            let mut quietest = u32::MAX;
+            for place in set * WAYS..(set + 1) * WAYS {
+                let Some(record) = self.record(place) else { continue };
+                let last = R::last_seen(&record);
+                quietest = quietest.min(last);
+                if !R::is_held(&record, now) && longest.is_none_or(|longest| (last, place) < longest) {
+                    longest = Some((last, place));
+                }
             }
-            _ => {
-                self.refused += 1;
-                Place::Refused(seen)
+            let at = set % self.ground.sets;
+            if self.quietest.len() <= at {
+                self.quietest.resize(self.ground.sets, None);
+            }
+            if let Some(known) = self.quietest.get_mut(at) {
+                *known = Some(quietest);
             }
         }
+        longest.map(|(last, place)| (place, last))
     }
 
     fn occupy(&mut self, place: usize, key: u64, hash: u64) -> Place {
