@@ -22,12 +22,13 @@ use crate::{
         self, Asked as Wanted, Filter, Kind, Outcome, Refusal, Stage, State, Topic,
         appeal::{self, About, NewAppeal},
         http::NewTicket,
-        refund::{self, yuan},
+        refund,
         view::{self, Detail, TicketView},
     },
     platform::{
         actor::Actor,
         failure::{Failure, Result, refuse},
+        money::yuan,
         reveal::{self, Reveal, page::Tried},
         second::page::field_words,
         web::{
@@ -441,7 +442,7 @@ fn facts(w: &'static Words, language: Language, found: &Detail, may_reveal: bool
         facts.push(status(w.ticket_resolution, Tag::new(Tone::Bad, w.ticket_recontacted)));
     }
     for refund in &found.refunds {
-        facts.push(fact(w.refund, format!("¥ {} · {}", yuan(refund.amount_fen), said(language, refund.state.words()))));
+        facts.push(fact(w.refund, format!("¥{} · {}", yuan(refund.amount_fen), said(language, refund.state.words()))));
     }
     facts
 }

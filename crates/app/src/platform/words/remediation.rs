@@ -106,8 +106,8 @@ macro_rules! remediation_words {
             remediation_protect: "列入保护名单", "Protect";
             remediation_unprotect: "移出保护名单", "Take off the list";
             remediation_balance: "核算余额", "Balance";
-            remediation_amount: "余额（分）", "Balance in fen";
-            remediation_amount_hint: "1 元为 100 分", "1 yuan is 100 fen";
+            remediation_amount: "余额（元）", "Balance (yuan)";
+            remediation_amount_hint: "0 至 100 万元，最多两位小数，例如 12.50", "0 to 1,000,000 yuan, two decimals at most, such as 12.50";
             remediation_refund: "退费", "Refund";
             remediation_settle: "退费办结", "Refund paid";
             remediation_reference: "付款单号", "Payment number";
