@@ -490,6 +490,8 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, foun
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, to: &str, title: &str, fields: Vec<Input>, danger: bool| {
         let form = FormPart::new(w, format!("/tickets/{}/{to}", ticket.id), title, fields).keep("version", ticket.version);
+        // It asks nothing: it says what it leads to.
+        let form = if name == "claim" { form.lead(w.ticket_claim_lead) } else { form };
         dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
     let (works, decides) = (actor.could(app, Action::TicketWork), actor.could(app, Action::TicketDecide));

@@ -34,6 +34,7 @@ macro_rules! hotline_words {
             ticket_region_hint: "未留号码时必选。", "Needed where no number is given.";
             ticket_words: "诉求内容", "What they say";
             ticket_open: "受理", "Take the ticket";
+            ticket_claim_lead: "领取后由您处理并答复，其他人不能代为答复；时限自受理起算，不因领取重新计算。", "It is yours to work and to answer from then on, and nobody else answers it. The clock runs on from the opening.";
             ticket_assign: "指派", "Assign";
             ticket_pause: "待用户补充", "Wait for the customer";
             ticket_resume: "用户已补充", "The customer answered";
