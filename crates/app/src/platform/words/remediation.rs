@@ -18,7 +18,7 @@ macro_rules! remediation_words {
             remediation_reminded: "催告中", "Reminded";
             remediation_warned: "停机预告", "Warned";
             remediation_held: "投诉暂停", "Held";
-            remediation_rate: "补登率", "Rate";
+            remediation_rate: "补登率", "Re-registration rate";
             remediation_cases: "补登工单", "Cases";
             remediation_cases_lead: "按批次、状态、类型查找；逾期的由时钟处理，等待的写明原因。", "By campaign, state and kind. The clock moves what is due; what waits says why.";
             remediation_case: "工单", "Case";
