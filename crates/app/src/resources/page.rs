@@ -421,8 +421,8 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, line
         let documents = choices(Document::ALL, None, Document::as_str, |one| said(language, one.words()));
         let fields = vec![
             Input::select("document", w.ledger_paper, documents).wide().prefix("paper"),
-            Input::text("reference", w.ledger_paper_reference).longest(60).prefix("paper"),
-            Input::new("valid_until", w.ledger_papers_until, Field::Line("date")).prefix("paper"),
+            Input::text("reference", w.ledger_paper_reference).longest(60).hint(w.ledger_paper_reference_hint).prefix("paper"),
+            Input::new("valid_until", w.ledger_papers_until, Field::Line("date")).hint(w.ledger_papers_until_hint).prefix("paper"),
             Input::new("in_scope", w.ledger_in_scope, Field::Check).value("yes").prefix("paper"),
         ];
         let form = FormPart::new(w, format!("/ledger/{}/papers", line.id), w.ledger_renew, fields).lead(w.ledger_renew_lead);

@@ -160,18 +160,17 @@ pub async fn count(app: &App, actor: &Actor, watch: Watch, city: &str) -> Result
 /// 登记材料: a document shown anew takes the place of the one that stands (L-LED-6).
 ///
 /// # Errors
-/// The right to vet; [`Refusal::FieldInvalid`]; no such line.
+/// The right to vet; what [`Paper::complete`] refuses; no such line.
 pub async fn renew(app: &App, actor: &Actor, id: Uuid, paper: Paper) -> Result<()> {
     let now = app.clock.now();
+    let paper = Paper { reference: paper.reference.trim().to_owned(), ..paper };
     let (app, actor) = (app.clone(), actor.clone());
     let store = app.clone();
     store
         .write(move |tx| {
             let line = super::seen(&app, tx, &actor, id)?;
             actor.require(&app, Action::LedgerManage, &super::place(&app, &actor, &line))?;
-            if paper.reference.chars().count() > 60 || paper.reference.chars().any(char::is_control) {
-                return Err(refuse(Refusal::FieldInvalid("reference")));
-            }
+            paper.complete().map_err(refuse)?;
             let mut subject = table::subject(tx, line.subject)?.ok_or_else(|| refuse(Refusal::NotFound))?;
             subject.papers.retain(|one| one.document != paper.document);
             subject.papers.push(paper.clone());
