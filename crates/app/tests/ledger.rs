@@ -251,12 +251,16 @@ story!(a_black_listed_organisation_loses_everything_at_once, kit => {
     let listed = |why: &'static str| resources::blacklist(&kit.app, &manager, credit_code(1), true, why.into());
     assert_eq!(refused(listed(" ").await), "resources.field_invalid");
     assert_eq!(listed("涉诈").await.unwrap(), 2);
-    for line in lines {
+    for line in &lines {
         assert_eq!(resources::find(&kit.app, &manager, line.id).await.unwrap().0.state, State::ShutDown);
     }
     assert_eq!(refused(resources::apply(&kit.app, &manager, application("T-03")).await), "resources.blacklisted");
+    kit.clock.advance_ms(DAY_MS);
     resources::blacklist(&kit.app, &manager, credit_code(1), false, "复核".into()).await.unwrap();
     resources::apply(&kit.app, &manager, application("T-03")).await.unwrap();
+    let about = watch::about(&kit.app, &manager, lines[0].id).await.unwrap();
+    let told: Vec<_> = about.blacklistings.iter().map(|one| (one.listed, one.why.as_str(), one.by == manager.number)).collect();
+    assert_eq!(told, [(false, "复核", true), (true, "涉诈", true)], "each of its lines tells it");
 });
 
 story!(a_file_lands_its_good_rows_names_its_bad_ones_and_adds_nothing_twice, kit => {

@@ -98,12 +98,8 @@ async fn a_program_asks_a_second_person_for_pictures() {
     assert_eq!(look().await.status, StatusCode::FORBIDDEN, "one approval, for a while");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_permit_without_number_or_last_day_is_refused_beside_the_field() {
-    let (_engine, kit, _things, router) = start().await;
-    let (_, token) = arrive(&kit, "M-2", kit.city, Role::CityManager).await;
-    let manager = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY);
-    let application = Application {
+fn trunk() -> Application {
+    Application {
         code: "T-01".into(),
         kind: resources::Kind::VoiceTrunk,
         region: kit::CITY.into(),
@@ -117,8 +113,15 @@ async fn a_permit_without_number_or_last_day_is_refused_beside_the_field() {
         callers: Vec::new(),
         unit: "政企部".into(),
         owner: "D0051".into(),
-    };
-    let line = resources::apply(&kit.app, &manager, application).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permit_without_number_or_last_day_is_refused_beside_the_field() {
+    let (_engine, kit, _things, router) = start().await;
+    let (_, token) = arrive(&kit, "M-2", kit.city, Role::CityManager).await;
+    let manager = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY);
+    let line = resources::apply(&kit.app, &manager, trunk()).await.unwrap();
     let here = format!("/ledger/{}", line.id);
     let (papers, interface) = (format!("{here}/papers"), format!("/api/v1{here}/papers"));
     let post = async |number: &str, last: &str| {
@@ -139,4 +142,26 @@ async fn a_permit_without_number_or_last_day_is_refused_beside_the_field() {
     assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY);
     let problem: Value = serde_json::from_str(&told.text()).unwrap();
     assert_eq!((&problem["code"], &problem["field"]), (&json!("resources.paper_number"), &json!("reference")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_timeline_of_a_line_tells_that_its_subject_was_put_on_the_black_list() {
+    let (_engine, kit, _things, router) = start().await;
+    let (_, token) = arrive(&kit, "M-3", kit.city, Role::CityManager).await;
+    let province = kit.actor(Role::ProvinceManager, OrganisationKind::Province, kit.city, kit::CITY);
+    let line = resources::apply(&kit.app, &province, trunk()).await.unwrap();
+    let here = format!("/ledger/{}", line.id);
+    let look = async || send(&router, "line", browse("get", &here, Some(&token)).body(Body::empty()).unwrap()).await.text();
+    // A city neither lists nor takes off: no button says these words to it.
+    let words = ["列入不良名单", "移出不良名单"];
+    let said = async || {
+        let page = look().await;
+        words.map(|words| page.contains(words))
+    };
+    assert_eq!(said().await, [false, false]);
+    resources::blacklist(&kit.app, &province, trunk().subject_code, true, "涉诈通报".into()).await.unwrap();
+    assert_eq!(said().await, [true, false]);
+    assert!(look().await.contains("涉诈通报"));
+    resources::blacklist(&kit.app, &province, trunk().subject_code, false, "复核".into()).await.unwrap();
+    assert_eq!(said().await, [true, true]);
 }
