@@ -13,6 +13,7 @@ use chuangsha_kernel::{OrganisationCode, problem::Language, role::Role, rulebook
 use chuangsha_store::params;
 use chuangsha_world::kit::{self, Kit, refused};
 use chuangsha_world::story;
+use jiff::civil::{Date, date};
 
 fn manager(kit: &Kit) -> Actor {
     kit.actor(Role::ProvinceManager, OrganisationKind::Province, kit.city, kit::CITY)
@@ -216,18 +217,50 @@ story!(what_runs_out_and_what_lies_idle_is_told_and_what_has_run_out_is_a_findin
     assert!(watch::renew(&kit.app, &clerk, idle.id, until(1)).await.is_err());
 });
 
+story!(a_permit_is_recorded_with_its_number_and_its_last_day, kit => {
+    let manager = manager(&kit);
+    let line = running(&kit, &manager, "T-01").await;
+    let record = async |document: Document, number: &str, valid_until: Option<Date>| {
+        let paper = Paper { document, reference: number.into(), valid_until, in_scope: true };
+        watch::renew(&kit.app, &manager, line.id, paper).await
+    };
+    let last = Some(date(2030, 12, 31));
+    for document in [Document::TelecomPermit, Document::NumberCertificate] {
+        assert_eq!(refused(record(document, " ", last).await), "resources.paper_number");
+        assert_eq!(refused(record(document, "B2-20260001", None).await), "resources.paper_last_day");
+        record(document, " B2-20260001 ", last).await.unwrap();
+    }
+    let Err(Failure::Problem(problem)) = record(Document::TelecomPermit, "B2-20260001", None).await else { panic!("taken") };
+    assert_eq!(problem.field.as_deref(), Some("valid_until"));
+    assert_eq!(problem.title(Language::Chinese), "「电信业务经营许可证」须登记有效期的最后一天");
+    assert_eq!(problem.remedy(Language::English), "Give the date from the document, as 2030-12-31 (R-LED-7, L-LED-6)");
+    // A licence may hold for good; the number of a person's ID is not kept, and a plan has none.
+    assert_eq!(refused(record(Document::BusinessLicence, "", last).await), "resources.paper_number");
+    record(Document::BusinessLicence, "91990100", None).await.unwrap();
+    for document in [Document::LegalPersonId, Document::AgentId, Document::BusinessPlan] {
+        record(document, "", None).await.unwrap();
+    }
+    let (_, subject, _) = resources::find(&kit.app, &manager, line.id).await.unwrap();
+    let permit = subject.papers.iter().find(|paper| paper.document == Document::TelecomPermit).unwrap();
+    assert_eq!((permit.reference.as_str(), permit.valid_until), ("B2-20260001", last), "what was refused changed nothing");
+});
+
 story!(a_black_listed_organisation_loses_everything_at_once, kit => {
     let manager = manager(&kit);
     let lines = [running(&kit, &manager, "T-01").await, running(&kit, &manager, "T-02").await];
     let listed = |why: &'static str| resources::blacklist(&kit.app, &manager, credit_code(1), true, why.into());
     assert_eq!(refused(listed(" ").await), "resources.field_invalid");
     assert_eq!(listed("涉诈").await.unwrap(), 2);
-    for line in lines {
+    for line in &lines {
         assert_eq!(resources::find(&kit.app, &manager, line.id).await.unwrap().0.state, State::ShutDown);
     }
     assert_eq!(refused(resources::apply(&kit.app, &manager, application("T-03")).await), "resources.blacklisted");
+    kit.clock.advance_ms(DAY_MS);
     resources::blacklist(&kit.app, &manager, credit_code(1), false, "复核".into()).await.unwrap();
     resources::apply(&kit.app, &manager, application("T-03")).await.unwrap();
+    let about = watch::about(&kit.app, &manager, lines[0].id).await.unwrap();
+    let told: Vec<_> = about.blacklistings.iter().map(|one| (one.listed, one.why.as_str(), one.by == manager.number)).collect();
+    assert_eq!(told, [(false, "复核", true), (true, "涉诈", true)], "each of its lines tells it");
 });
 
 story!(a_file_lands_its_good_rows_names_its_bad_ones_and_adds_nothing_twice, kit => {

@@ -10,6 +10,7 @@ pub mod images;
 pub mod jobs;
 pub mod keys;
 pub(crate) mod listed;
+pub mod money;
 pub mod network;
 pub mod notify;
 pub mod people;

@@ -781,7 +781,7 @@ pub enum Asked {
     },
     /// 核算余额
     Balance {
-        /// Fen.
+        /// Fen, 0 to 100,000,000.
         amount: i64,
     },
     /// 退费办结

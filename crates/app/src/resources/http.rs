@@ -223,7 +223,7 @@ async fn findings(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>) ->
     Ok(Json(known.found.iter().map(view).collect()))
 }
 
-/// A document shown anew takes the place of the one that stands.
+/// A document shown anew takes the place of the one that stands: a licence, permit or certificate with its number, a permit or certificate with its last day.
 #[utoipa::path(post, path = "/ledger/{id}/papers", tag = "ledger", params(("id" = Uuid, Path)), request_body = Paper, responses((status = 204)))]
 async fn renew(State(app): State<App>, actor: Actor, Path(id): Path<Uuid>, Body(paper): Body<Paper>) -> Result<StatusCode> {
     watch::renew(&app, &actor, id, paper).await?;

@@ -492,7 +492,7 @@ pub async fn blacklist(app: &App, actor: &Actor, subject_code: String, listed: b
             subject.blacklisted = listed;
             table::put_subject(tx, &subject, now)?;
             let entry = Entry {
-                action: if listed { "ledger.blacklist" } else { "ledger.unlist" },
+                action: if listed { watch::Blacklisting::ON } else { watch::Blacklisting::OFF },
                 case_kind: "ledger_subject",
                 case: Some(subject.id),
                 why: &why,

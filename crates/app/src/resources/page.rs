@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{
     Application, Asked as Step, Clause, Defect, Direction, Document, Filter, Industry, Kind, Listed, Moment as Version, Paper, Purpose,
     Refusal, Resource, State, Subject, file,
-    watch::{self, Found as Spotted, Sign, Watch},
+    watch::{self, Blacklisting, Found as Spotted, Sign, Watch},
 };
 use crate::{
     App,
@@ -265,7 +265,10 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, refused: Optio
             Section::Facts(w.ledger_terms.to_owned(), Facts { facts: terms }),
             Section::Facts(w.ledger_subject.to_owned(), Facts { facts: about(w, language, &line, &subject) }),
             Section::Table(Box::new(findings(w, language, &known.found))),
-            Section::Timeline(w.timeline.to_owned(), Timeline { empty: w.none_yet.to_owned(), moments: moments(w, language, &history) }),
+            Section::Timeline(
+                w.timeline.to_owned(),
+                Timeline { empty: w.none_yet.to_owned(), moments: moments(w, language, &history, &known.blacklistings) },
+            ),
         ],
         dialogs,
         shell,
@@ -371,21 +374,34 @@ fn step_words<'a>(w: &'static Words, language: Language, action: &'a str) -> &'a
     }
 }
 
-fn moments(w: &'static Words, language: Language, history: &[Version]) -> Vec<Moment> {
-    history
-        .iter()
-        .map(|version| {
-            let line: serde_json::Value = serde_json::from_str(&version.line).unwrap_or_default();
-            let state = line.get("state").and_then(serde_json::Value::as_str).and_then(State::parse).unwrap_or(State::Applied);
-            Moment {
-                at: version.at.display(),
-                title: said(language, state.words()).to_owned(),
-                by: step_words(w, language, &version.action).to_owned(),
-                note: format!("{} {}", w.ledger_version, version.version),
-                tone: state_tag(language, state).tone,
-            }
-        })
-        .collect()
+/// The versions of a line and what became of its subject on the black list, newest first.
+fn moments(w: &'static Words, language: Language, history: &[Version], blacklistings: &[Blacklisting]) -> Vec<Moment> {
+    let versions = history.iter().map(|version| {
+        let line: serde_json::Value = serde_json::from_str(&version.line).unwrap_or_default();
+        let state = line.get("state").and_then(serde_json::Value::as_str).and_then(State::parse).unwrap_or(State::Applied);
+        let moment = Moment {
+            at: version.at.display(),
+            title: said(language, state.words()).to_owned(),
+            by: step_words(w, language, &version.action).to_owned(),
+            note: format!("{} {}", w.ledger_version, version.version),
+            tone: state_tag(language, state).tone,
+        };
+        (version.at, moment)
+    });
+    let listed = blacklistings.iter().map(|one| {
+        let moment = Moment {
+            at: one.at.display(),
+            title: if one.listed { w.ledger_list } else { w.ledger_unlist }.to_owned(),
+            by: one.by.clone(),
+            note: one.why.clone(),
+            tone: if one.listed { Tone::Bad } else { Tone::Quiet },
+        };
+        (one.at, moment)
+    });
+    // Of one moment the line comes first: it was shut down because its subject was listed.
+    let mut all: Vec<_> = versions.chain(listed).collect();
+    all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    all.into_iter().map(|(_, moment)| moment).collect()
 }
 
 /// What may be done to a line as it stands, each as a dialog that asks for what it needs.
@@ -421,8 +437,8 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, line
         let documents = choices(Document::ALL, None, Document::as_str, |one| said(language, one.words()));
         let fields = vec![
             Input::select("document", w.ledger_paper, documents).wide().prefix("paper"),
-            Input::text("reference", w.ledger_paper_reference).longest(60).prefix("paper"),
-            Input::new("valid_until", w.ledger_papers_until, Field::Line("date")).prefix("paper"),
+            Input::text("reference", w.ledger_paper_reference).longest(60).hint(w.ledger_paper_reference_hint).prefix("paper"),
+            Input::new("valid_until", w.ledger_papers_until, Field::Line("date")).hint(w.ledger_papers_until_hint).prefix("paper"),
             Input::new("in_scope", w.ledger_in_scope, Field::Check).value("yes").prefix("paper"),
         ];
         let form = FormPart::new(w, format!("/ledger/{}/papers", line.id), w.ledger_renew, fields).lead(w.ledger_renew_lead);

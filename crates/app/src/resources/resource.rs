@@ -104,6 +104,19 @@ listed! {
     }
 }
 
+impl Document {
+    /// Recorded with its number. That of a person's ID is not kept here, and a plan has none.
+    pub const fn has_number(self) -> bool {
+        matches!(self, Self::BusinessLicence | Self::TelecomPermit | Self::NumberCertificate)
+    }
+
+    /// Granted for a time, so recorded with its last day: without it nobody sees it run out (R-LED-7, L-LED-6). A licence and an ID may hold
+    /// for good.
+    pub const fn runs_out(self) -> bool {
+        matches!(self, Self::TelecomPermit | Self::NumberCertificate)
+    }
+}
+
 impl Clause {
     /// All of them, as bits.
     pub const COMPLETE: i64 = 7;
@@ -128,13 +141,33 @@ impl Direction {
 pub struct Paper {
     /// Which.
     pub document: Document,
-    /// Number of the permit or licence; empty for the ID of a person, which is not kept here.
+    /// Number of the licence, permit or certificate, 60 characters at most; empty for the ID of a person, which is not kept here.
     pub reference: String,
-    /// Last day it holds; `None`: without end.
+    /// Last day it holds; `None`: without end, or not said yet.
     #[schema(value_type = Option<String>)]
     pub valid_until: Option<Date>,
     /// Covers what it is shown for: the licensed scope takes in the use.
     pub in_scope: bool,
+}
+
+impl Paper {
+    /// Says what a document on record must say (L-LED-6). One ticked at the counter says it later.
+    ///
+    /// # Errors
+    /// [`Refusal::FieldInvalid`], [`Refusal::PaperNumber`], [`Refusal::PaperLastDay`].
+    pub fn complete(&self) -> Result<(), Refusal> {
+        let reference = self.reference.trim();
+        if reference.chars().count() > 60 || reference.chars().any(char::is_control) {
+            return Err(Refusal::FieldInvalid("reference"));
+        }
+        if self.document.has_number() && reference.is_empty() {
+            return Err(Refusal::PaperNumber(self.document));
+        }
+        if self.document.runs_out() && self.valid_until.is_none() {
+            return Err(Refusal::PaperLastDay(self.document));
+        }
+        Ok(())
+    }
 }
 
 /// 使用主体: the organisation that uses a resource. Never a person (L-LED-2).
@@ -298,6 +331,10 @@ pub enum Refusal {
     OwnHallsOnly,
     #[error("a document is missing, has run out or does not cover the use")]
     PaperMissing(Document),
+    #[error("the document is recorded with its number")]
+    PaperNumber(Document),
+    #[error("the document is recorded with its last day")]
+    PaperLastDay(Document),
     #[error("the subject is on the black list")]
     Blacklisted,
     #[error("the contract lacks a clause")]
@@ -346,6 +383,8 @@ pub mod code {
         ORGANISATIONS_ONLY = "resources.organisations_only", 422, "此类资源只提供给单位，不提供给个人（L-LED-2）", "Such resources go to organisations, never to persons (L-LED-2)", "填写 18 位统一社会信用代码", "Give the unified social credit code, 18 characters";
         OWN_HALLS_ONLY = "resources.own_halls_only", 403, "只能由自有营业厅受理（L-LED-2）", "Only the carrier's own halls take this application (L-LED-2)", "请到自有实体营业厅办理，代理与网上渠道不受理", "Apply at an own hall; agents and online channels do not take it";
         PAPER_MISSING = "resources.paper_missing", 422, "材料缺失、过期或范围不符：{paper_zh}", "A document is missing, has run out or does not cover the use: {paper_en}", "补齐有效材料后再审查（L-LED-6）", "Bring a valid one and have it vetted again (L-LED-6)";
+        PAPER_NUMBER = "resources.paper_number", 422, "「{paper_zh}」须登记证照编号", "\"{paper_en}\" is recorded with its number", "按证照照抄编号，1 至 60 字（L-LED-6）", "Copy the number from the document, 1 to 60 characters (L-LED-6)";
+        PAPER_LAST_DAY = "resources.paper_last_day", 422, "「{paper_zh}」须登记有效期的最后一天", "\"{paper_en}\" is recorded with its last day", "按证照填写日期，写作 2030-12-31（R-LED-7、L-LED-6）", "Give the date from the document, as 2030-12-31 (R-LED-7, L-LED-6)";
         BLACKLISTED = "resources.blacklisted", 422, "使用主体在不良名单中（L-LED-5）", "The subject is on the black list (L-LED-5)", "移出名单前不得提供资源", "No resource until it is taken off the list";
         CLAUSE_MISSING = "resources.clause_missing", 422, "协议缺少条款：{clause_zh}", "The contract lacks the clause: {clause_en}", "补签条款后再开通（R-LED-10）", "Add the clause before opening (R-LED-10)";
         NO_LIMIT = "resources.no_limit", 422, "协议须写明呼叫频次限制，且大于 0", "The contract must name a limit of call frequency above zero", "填写每日次数与对同一被叫的次数", "Give calls a day and calls to one callee a day";
@@ -379,6 +418,12 @@ impl Refuse for Refusal {
             Self::OwnHallsOnly => Problem::new(&code::OWN_HALLS_ONLY),
             Self::PaperMissing(paper) => {
                 Problem::new(&code::PAPER_MISSING).with("paper_zh", paper.words().0).with("paper_en", paper.words().1).field("papers")
+            }
+            Self::PaperNumber(paper) => {
+                Problem::new(&code::PAPER_NUMBER).with("paper_zh", paper.words().0).with("paper_en", paper.words().1).field("reference")
+            }
+            Self::PaperLastDay(paper) => {
+                Problem::new(&code::PAPER_LAST_DAY).with("paper_zh", paper.words().0).with("paper_en", paper.words().1).field("valid_until")
             }
             Self::Blacklisted => Problem::new(&code::BLACKLISTED).field("subject_code"),
             Self::ClauseMissing(clause) => {

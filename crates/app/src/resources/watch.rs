@@ -10,7 +10,10 @@ use crate::{
     App,
     platform::{
         actor::Actor,
-        audit::{By, Entry},
+        audit::{
+            By, Entry,
+            query::{self, Seen},
+        },
         failure::{Result, refuse},
     },
 };
@@ -80,6 +83,35 @@ pub struct Found {
     pub correct_by: Timestamp,
 }
 
+/// 不良名单变更: a subject put on the black list or taken off. The audit log alone keeps it: it is nothing of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blacklisting {
+    /// When.
+    pub at: Timestamp,
+    /// Put on the list, or taken off.
+    pub listed: bool,
+    /// Staff number.
+    pub by: String,
+    /// Why, in words.
+    pub why: String,
+}
+
+impl Blacklisting {
+    /// Name in the log of what puts on the list.
+    pub(super) const ON: &'static str = "ledger.blacklist";
+    /// Name in the log of what takes off it.
+    pub(super) const OFF: &'static str = "ledger.unlist";
+
+    fn read(seen: Seen) -> Option<Self> {
+        let listed = match seen.action.as_str() {
+            Self::ON => true,
+            Self::OFF => false,
+            _ => return None,
+        };
+        Some(Self { at: Timestamp(seen.at_ms), listed, by: seen.number, why: seen.why })
+    }
+}
+
 /// What is known of a line besides its terms.
 #[derive(Debug, Clone, Default)]
 pub struct About {
@@ -89,6 +121,8 @@ pub struct About {
     pub checked_at: Option<Timestamp>,
     /// Last call seen.
     pub called_at: Option<Timestamp>,
+    /// When its subject was put on the black list and taken off, newest first.
+    pub blacklistings: Vec<Blacklisting>,
 }
 
 /// 线索: real traffic contradicts the ledger (sub-lease, another purpose, callers outside the set). `evidence` is a [`Sign`]'s name, with `:` and
@@ -138,11 +172,13 @@ pub async fn about(app: &App, actor: &Actor, id: Uuid) -> Result<About> {
     let store = app.clone();
     store
         .read(move |tx| {
-            super::seen(&app, tx, &actor, id)?;
+            let line = super::seen(&app, tx, &actor, id)?;
+            let of_subject = query::of_case(&app, tx, line.subject)?;
             Ok(About {
                 found: table::findings(tx, id)?,
                 checked_at: super::sweep::table::last_check(tx, id)?,
                 called_at: table::last_call(tx, id)?,
+                blacklistings: of_subject.into_iter().rev().filter_map(Blacklisting::read).collect(),
             })
         })
         .await
@@ -160,18 +196,17 @@ pub async fn count(app: &App, actor: &Actor, watch: Watch, city: &str) -> Result
 /// 登记材料: a document shown anew takes the place of the one that stands (L-LED-6).
 ///
 /// # Errors
-/// The right to vet; [`Refusal::FieldInvalid`]; no such line.
+/// The right to vet; what [`Paper::complete`] refuses; no such line.
 pub async fn renew(app: &App, actor: &Actor, id: Uuid, paper: Paper) -> Result<()> {
     let now = app.clock.now();
+    let paper = Paper { reference: paper.reference.trim().to_owned(), ..paper };
     let (app, actor) = (app.clone(), actor.clone());
     let store = app.clone();
     store
         .write(move |tx| {
             let line = super::seen(&app, tx, &actor, id)?;
             actor.require(&app, Action::LedgerManage, &super::place(&app, &actor, &line))?;
-            if paper.reference.chars().count() > 60 || paper.reference.chars().any(char::is_control) {
-                return Err(refuse(Refusal::FieldInvalid("reference")));
-            }
+            paper.complete().map_err(refuse)?;
             let mut subject = table::subject(tx, line.subject)?.ok_or_else(|| refuse(Refusal::NotFound))?;
             subject.papers.retain(|one| one.document != paper.document);
             subject.papers.push(paper.clone());

@@ -400,7 +400,7 @@ impl Refuse for Refusal {
             Self::NotOverdue => Problem::new(&code::NOT_OVERDUE).field("due_on"),
             Self::NotDue => Problem::new(&code::NOT_DUE),
             Self::OwnDecision => Problem::new(&code::OWN_DECISION),
-            Self::NoReason => Problem::new(&code::NO_REASON).field("why"),
+            Self::NoReason => Problem::new(&code::NO_REASON).field("words"),
             Self::TooLong { hours } => Problem::new(&code::TOO_LONG).with("hours", hours).field("hours"),
             Self::NotApproved => Problem::new(&code::NOT_APPROVED),
             Self::DoesNotYield => Problem::new(&code::DOES_NOT_YIELD),

@@ -478,15 +478,10 @@ async fn interrupt(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<
 }
 
 async fn refused(app: &App, actor: &Actor, shell: Shell, id: Uuid, form: &Pairs, problem: &Problem) -> Result<Response> {
-    // What is wrong with the reason stands beside the reason, as the dialogs name it.
-    let mut problem = problem.clone();
-    if problem.field.as_deref() == Some("why") {
-        problem.field = Some("words".to_owned());
-    }
-    let refused = Refused { step: value(form, "step"), typed: form, problem: &problem, language: shell.language };
+    let refused = Refused { step: value(form, "step"), typed: form, problem, language: shell.language };
     // Who may not see the hold at all gets the page that says so.
     let screen = detail(app, actor, shell, id, Some(&refused)).await?;
-    Ok(page_refused(&problem, &screen))
+    Ok(page_refused(problem, &screen))
 }
 
 /// Where the form comes from.

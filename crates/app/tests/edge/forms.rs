@@ -1,15 +1,18 @@
-//! What a form or a program is told at the edge where the story behind it is told elsewhere: a batch refused beside the field, pictures asked for.
+//! What a form or a program is told at the edge where the story behind it is told elsewhere: a batch or a document refused beside
+//! the field, pictures asked for.
 
 use axum::{
     body::Body,
     http::{StatusCode, header},
 };
 use chuangsha_app::{
+    platform::people::OrganisationKind,
     registration::audit_desk,
     remediation::{Case, kind::Kind, table},
+    resources::{self, Application, Direction, Industry, Purpose},
     subscribers::view::{self, Protection},
 };
-use chuangsha_kernel::{role::Role, rulebook::ChannelKind, time::MINUTE_MS};
+use chuangsha_kernel::{OrganisationCode, role::Role, rulebook::ChannelKind, time::MINUTE_MS};
 use chuangsha_world::kit;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -93,4 +96,72 @@ async fn a_program_asks_a_second_person_for_pictures() {
     assert_eq!(look().await.status, StatusCode::OK);
     kit.clock.advance_ms(2 * MINUTE_MS);
     assert_eq!(look().await.status, StatusCode::FORBIDDEN, "one approval, for a while");
+}
+
+fn trunk() -> Application {
+    Application {
+        code: "T-01".into(),
+        kind: resources::Kind::VoiceTrunk,
+        region: kit::CITY.into(),
+        subject_code: OrganisationCode::compose('9', '1', kit::CITY, "MA000001").unwrap(),
+        subject_name: "演示呼叫中心".into(),
+        industry: Industry::CallCentre,
+        papers: Vec::new(),
+        access_point: "演示机楼".into(),
+        purpose: Purpose::CustomerService,
+        direction: Direction::InboundOnly,
+        callers: Vec::new(),
+        unit: "政企部".into(),
+        owner: "D0051".into(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permit_without_number_or_last_day_is_refused_beside_the_field() {
+    let (_engine, kit, _things, router) = start().await;
+    let (_, token) = arrive(&kit, "M-2", kit.city, Role::CityManager).await;
+    let manager = kit.actor(Role::CityManager, OrganisationKind::City, kit.city, kit::CITY);
+    let line = resources::apply(&kit.app, &manager, trunk()).await.unwrap();
+    let here = format!("/ledger/{}", line.id);
+    let (papers, interface) = (format!("{here}/papers"), format!("/api/v1{here}/papers"));
+    let post = async |number: &str, last: &str| {
+        let fields = [("document", "telecom_permit"), ("reference", number), ("valid_until", last), ("in_scope", "yes")];
+        send(&router, "paper", form(&papers, Some(&token), &here, &fields)).await
+    };
+    for (number, last, beside) in [("", "2030-12-31", "paper-reference-wrong"), ("B2-20260001", "", "paper-valid_until-wrong")] {
+        let refused = post(number, last).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let page = refused.text();
+        assert!(page.contains(&format!("id=\"{beside}\"")) && page.contains("「电信业务经营许可证」须登记"), "{page}");
+    }
+    let done = post("B2-20260001", "2030-12-31").await;
+    assert_eq!((done.status, done.header("location")), (StatusCode::SEE_OTHER, format!("{here}?done=saved").as_str()));
+    let body = json!({ "document": "telecom_permit", "reference": "", "valid_until": null, "in_scope": true }).to_string();
+    let request = browse("post", &interface, Some(&token)).header(header::CONTENT_TYPE, "application/json");
+    let told = send(&router, "paper", request.body(Body::from(body)).unwrap()).await;
+    assert_eq!(told.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let problem: Value = serde_json::from_str(&told.text()).unwrap();
+    assert_eq!((&problem["code"], &problem["field"]), (&json!("resources.paper_number"), &json!("reference")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_timeline_of_a_line_tells_that_its_subject_was_put_on_the_black_list() {
+    let (_engine, kit, _things, router) = start().await;
+    let (_, token) = arrive(&kit, "M-3", kit.city, Role::CityManager).await;
+    let province = kit.actor(Role::ProvinceManager, OrganisationKind::Province, kit.city, kit::CITY);
+    let line = resources::apply(&kit.app, &province, trunk()).await.unwrap();
+    let here = format!("/ledger/{}", line.id);
+    let look = async || send(&router, "line", browse("get", &here, Some(&token)).body(Body::empty()).unwrap()).await.text();
+    // A city neither lists nor takes off: no button says these words to it.
+    let words = ["列入不良名单", "移出不良名单"];
+    let said = async || {
+        let page = look().await;
+        words.map(|words| page.contains(words))
+    };
+    assert_eq!(said().await, [false, false]);
+    resources::blacklist(&kit.app, &province, trunk().subject_code, true, "涉诈通报".into()).await.unwrap();
+    assert_eq!(said().await, [true, false]);
+    assert!(look().await.contains("涉诈通报"));
+    resources::blacklist(&kit.app, &province, trunk().subject_code, false, "复核".into()).await.unwrap();
+    assert_eq!(said().await, [true, true]);
 }

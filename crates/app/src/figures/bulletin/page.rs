@@ -192,7 +192,7 @@ fn paper(app: &App, shell: Shell, found: &Bulletin, links: Vec<(String, String)>
     };
     let small = content.small;
     let cards = vec![
-        Card { unit: w.unit_percent.to_owned(), ..card(w.bulletin_rate, per_cent(content.all.rate), Tone::Active) },
+        Card { unit: w.unit_percent.to_owned(), ..card(w.rate_base, per_cent(content.all.rate), Tone::Active) },
         card(w.bulletin_remediated, sheet::count(content.all.remediated, small), Tone::Good),
         card(w.bulletin_stopped, sheet::count(content.all.stopped, small), Tone::Warning),
         card(w.bulletin_restored, sheet::count(content.all.restored, small), Tone::Good),
@@ -366,8 +366,7 @@ fn changed(
         .enumerate()
         .map(|(index, ((head, (old, new)), (before, after)))| {
             let change = match (old, new) {
-                (Some(old), Some(new)) if index == 2 => format!("{:+.1}", (new - old) as f64 / 10.0),
-                (Some(old), Some(new)) => format!("{:+}", new - old),
+                (Some(old), Some(new)) => difference(new - old, index == 2),
                 _ => "—".to_owned(),
             };
             Line {
@@ -383,4 +382,25 @@ fn changed(
             }
         })
         .collect()
+}
+
+/// By how much a figure changed, with its sign; what did not change has none.
+fn difference(by: i64, tenths: bool) -> String {
+    match by {
+        0 => "0".to_owned(),
+        by if tenths => format!("{:+.1}", by as f64 / 10.0),
+        by => format!("{by:+}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::difference;
+
+    #[test]
+    fn what_did_not_change_has_no_sign() {
+        assert_eq!([difference(0, false), difference(0, true)], ["0", "0"]);
+        let changed = [difference(12, false), difference(-3, false), difference(4, true), difference(-15, true)];
+        assert_eq!(changed, ["+12", "-3", "+0.4", "-1.5"]);
+    }
 }

@@ -18,11 +18,12 @@ use crate::{
     App,
     hotline::{
         filed,
-        refund::{self, Entered, Refund, RefundOrigin as Origin, RefundState as State, RefundStep as Step, Refusal, yuan},
+        refund::{self, Entered, Refund, RefundOrigin as Origin, RefundState as State, RefundStep as Step, Refusal},
     },
     platform::{
         actor::Actor,
         failure::{Result, refuse},
+        money::yuan,
         web::{
             form::Input,
             frame::shown,
@@ -143,7 +144,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
     let (one, ticket) = filed::find::<Refund>(app, actor, id).await?;
     let mut facts = vec![
         code(w.ticket_code, ticket.clone()),
-        fact(w.refund_amount, format!("¥ {}", yuan(one.amount_fen))),
+        fact(w.refund_amount, format!("¥{}", yuan(one.amount_fen))),
         fact(w.refund_computed_at, one.computed_at.display()),
         fact(w.refund_second, if one.approved_by.is_some() { w.present } else { w.absent }),
     ];

@@ -22,12 +22,13 @@ use crate::{
         self, Asked as Wanted, Filter, Kind, Outcome, Refusal, Stage, State, Topic,
         appeal::{self, About, NewAppeal},
         http::NewTicket,
-        refund::{self, yuan},
+        refund,
         view::{self, Detail, TicketView},
     },
     platform::{
         actor::Actor,
         failure::{Failure, Result, refuse},
+        money::yuan,
         reveal::{self, Reveal, page::Tried},
         second::page::field_words,
         web::{
@@ -441,7 +442,7 @@ fn facts(w: &'static Words, language: Language, found: &Detail, may_reveal: bool
         facts.push(status(w.ticket_resolution, Tag::new(Tone::Bad, w.ticket_recontacted)));
     }
     for refund in &found.refunds {
-        facts.push(fact(w.refund, format!("¥ {} · {}", yuan(refund.amount_fen), said(language, refund.state.words()))));
+        facts.push(fact(w.refund, format!("¥{} · {}", yuan(refund.amount_fen), said(language, refund.state.words()))));
     }
     facts
 }
@@ -489,6 +490,8 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, foun
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, to: &str, title: &str, fields: Vec<Input>, danger: bool| {
         let form = FormPart::new(w, format!("/tickets/{}/{to}", ticket.id), title, fields).keep("version", ticket.version);
+        // It asks nothing: it says what it leads to.
+        let form = if name == "claim" { form.lead(w.ticket_claim_lead) } else { form };
         dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
     let (works, decides) = (actor.could(app, Action::TicketWork), actor.could(app, Action::TicketDecide));

@@ -34,6 +34,7 @@ macro_rules! hotline_words {
             ticket_region_hint: "未留号码时必选。", "Needed where no number is given.";
             ticket_words: "诉求内容", "What they say";
             ticket_open: "受理", "Take the ticket";
+            ticket_claim_lead: "领取后由您处理并答复，其他人不能代为答复；时限自受理起算，不因领取重新计算。", "It is yours to work and to answer from then on, and nobody else answers it. The clock runs on from the opening.";
             ticket_assign: "指派", "Assign";
             ticket_pause: "待用户补充", "Wait for the customer";
             ticket_resume: "用户已补充", "The customer answered";
@@ -104,7 +105,7 @@ macro_rules! hotline_words {
             bulletin_lead: "日报次日 8 时、周报周一 8 时自动编制；发布后不再改动。", "Made at 8 the day after, and on Mondays; never changed once published.";
             bulletin_base: "在网用户", "Subscribers";
             bulletin_real_name: "实名用户", "Registered";
-            bulletin_rate: "实名率 %", "Rate %";
+            bulletin_rate: "在网实名率 %", "Real-name rate %";
             bulletin_new: "新入网", "New";
             bulletin_remediated: "补登完成", "Re-registered";
             bulletin_stopped: "停机", "Stopped";
@@ -119,7 +120,7 @@ macro_rules! hotline_words {
             bulletin_print: "打印版", "For printing";
             bulletin_compare: "对比", "Compare";
             bulletin_change: "变化", "Change";
-            bulletin_rates: "各地市实名率", "Rate by city";
+            bulletin_rates: "各地市在网实名率", "Real-name rate by city";
             bulletin_rates_about: "按实名率从高到低。", "The highest rate first.";
             bulletin_flows: "各地市办理情况", "What was done, by city";
             bulletin_flows_about: "补登、停机、复机与投诉；未公开的数没有条形。", "Re-registered, stopped, restored, complaints; what is not published has no bar.";

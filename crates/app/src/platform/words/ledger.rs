@@ -72,7 +72,9 @@ macro_rules! ledger_words {
             ledger_found_by: "来源", "Found by";
             ledger_by_calendar: "到期监测", "Calendar";
             ledger_paper: "材料", "Document";
-            ledger_paper_reference: "证照编号", "Reference";
+            ledger_paper_reference: "证照编号", "Number of the document";
+            ledger_paper_reference_hint: "营业执照、经营许可证、码号使用证书必填；个人证件不填号码。", "Needed for a licence, a permit and a number certificate; the number of a person's ID is not kept.";
+            ledger_papers_until_hint: "经营许可证、码号使用证书必填；长期有效的留空。", "Needed for a permit and a number certificate; empty: it holds for good.";
             ledger_in_scope: "许可范围覆盖此用途", "Its scope covers this use";
             ledger_renew: "登记材料", "Record a document";
             ledger_renew_lead: "新出示的材料取代原有的同类材料。", "A document shown anew takes the place of the one that stands.";

@@ -18,7 +18,7 @@ macro_rules! remediation_words {
             remediation_reminded: "催告中", "Reminded";
             remediation_warned: "停机预告", "Warned";
             remediation_held: "投诉暂停", "Held";
-            remediation_rate: "补登率", "Rate";
+            remediation_rate: "补登率", "Re-registration rate";
             remediation_cases: "补登工单", "Cases";
             remediation_cases_lead: "按批次、状态、类型查找；逾期的由时钟处理，等待的写明原因。", "By campaign, state and kind. The clock moves what is due; what waits says why.";
             remediation_case: "工单", "Case";
@@ -62,9 +62,13 @@ macro_rules! remediation_words {
             remediation_current: "进行中", "Current";
             remediation_over: "已过", "Over";
             remediation_start: "启动", "Start";
+            remediation_start_lead: "启动后即可模拟并放行；放行之前不触达任何用户。", "Waves can be simulated and released from then on; until one is released no customer is contacted.";
             remediation_pause: "暂停批次", "Pause";
+            remediation_pause_lead: "暂停期间不放行、不催告、不停机、不销户；到期的步骤留待继续后办理。临时复机仍会到期，退费照常办理。", "While it is paused nothing is released, sent, stopped or cancelled; what falls due waits until it goes on. Emergency restorations still run out and refunds are still paid.";
             remediation_resume: "继续", "Resume";
+            remediation_resume_lead: "到期未办的步骤随即办理，停机不超过每日上限。", "What fell due meanwhile is taken up at once, within the day's cap of stops.";
             remediation_end: "结束批次", "End";
+            remediation_end_lead: "结束后不能再启动，也不再放行、催告、停机、销户。已停机的号码不会因此复机，补登后才复机；已在办的退费照常办完。", "It cannot be started again, and nothing more is released, sent, stopped or cancelled. Lines that are stopped stay stopped until they are registered; refunds under way are still paid.";
             remediation_simulate: "模拟运行", "Simulate";
             remediation_simulation: "模拟结果", "Simulation";
             remediation_size: "本波户数", "Lines of the wave";
@@ -106,8 +110,8 @@ macro_rules! remediation_words {
             remediation_protect: "列入保护名单", "Protect";
             remediation_unprotect: "移出保护名单", "Take off the list";
             remediation_balance: "核算余额", "Balance";
-            remediation_amount: "余额（分）", "Balance in fen";
-            remediation_amount_hint: "1 元为 100 分", "1 yuan is 100 fen";
+            remediation_amount: "余额（元）", "Balance (yuan)";
+            remediation_amount_hint: "0 至 100 万元，最多两位小数，例如 12.50", "0 to 1,000,000 yuan, two decimals at most, such as 12.50";
             remediation_refund: "退费", "Refund";
             remediation_settle: "退费办结", "Refund paid";
             remediation_reference: "付款单号", "Payment number";

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::code;
 use crate::platform::failure::{Failure, Result};
-use chuangsha_kernel::problem::Problem;
+use chuangsha_kernel::problem::{Code, Problem};
 
 /// Declares the fields with name and usual headings.
 macro_rules! fields {
@@ -161,24 +161,41 @@ fn plain(text: &str) -> String {
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_lowercase().replace([' ', '\u{3000}'], "")
 }
 
+fn wrong(code: &'static Code) -> Problem {
+    Problem::new(code).field("mapping")
+}
+
 fn field(name: &str) -> Result<Field> {
-    let unknown = || Failure::from(Problem::new(&code::MAPPING).with("reason", name).field("--mapping"));
+    let unknown = || {
+        let fields = Field::ALL.map(Field::as_str).join(", ");
+        Failure::from(wrong(&code::MAPPING_FIELD).with("name", name).with("fields", fields))
+    };
     Field::ALL.into_iter().find(|field| field.as_str() == name).ok_or_else(unknown)
+}
+
+/// Line and column of a byte of a text, both from 1.
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 impl Mapping {
     /// Reads a mapping file.
     ///
     /// # Errors
-    /// `import.mapping`: it is no TOML of this form.
+    /// `import.mapping`: it is no TOML of this form; `import.mapping_field`, `import.mapping_delimiter`.
     pub fn parse(text: &str) -> Result<Self> {
-        let mapping: Self =
-            toml::from_str(text).map_err(|error| Problem::new(&code::MAPPING).with("reason", error.message()).field("--mapping"))?;
+        let mapping: Self = toml::from_str(text).map_err(|error| {
+            // Where it is wrong, in our words: the parser's are English only.
+            let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+            wrong(&code::MAPPING).with("line", line).with("column", column)
+        })?;
         for name in mapping.columns.keys().chain(mapping.constants.keys()).chain(mapping.values.keys()) {
             field(name)?;
         }
         if mapping.delimiter.as_ref().is_some_and(|text| text.len() != 1) {
-            return Err(Problem::new(&code::MAPPING).with("reason", "delimiter").field("--mapping").into());
+            return Err(wrong(&code::MAPPING_DELIMITER).into());
         }
         Ok(mapping)
     }
@@ -266,6 +283,8 @@ fn iso(text: &str) -> Option<Date> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that fails stops")]
 
+    use chuangsha_kernel::problem::Language;
+
     use super::*;
 
     fn code_of<T>(result: Result<T>) -> String {
@@ -306,11 +325,31 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_unknown_is_named() {
-        assert_eq!(code_of(Mapping::parse("[columns]\nnumbre = 'A'")), "import.mapping");
-        assert_eq!(code_of(Mapping::parse("delimiter = 'ab'")), "import.mapping");
+        assert_eq!(code_of(Mapping::parse("[columns]\nnumbre = 'A'")), "import.mapping_field");
+        assert_eq!(code_of(Mapping::parse("delimiter = 'ab'")), "import.mapping_delimiter");
         assert_eq!(code_of(Mapping::parse("columns = 3")), "import.mapping");
         assert_eq!(code_of(Mapping::default().plan(&["手机号码", "地市"])), "import.column_missing");
         let named = Mapping::parse("[columns]\nname = 'Nobody'").unwrap();
         assert_eq!(code_of(named.plan(&["手机号码", "地市", "入网日期", "姓名"])), "import.column_missing");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_by_its_place_in_our_own_words() {
+        let told = |text: &str| match Mapping::parse(text) {
+            Err(Failure::Problem(problem)) => {
+                assert_eq!(problem.field.as_deref(), Some("mapping"), "as the form and the interface name it");
+                [Language::Chinese, Language::English].map(|language| problem.title(language))
+            }
+            _ => panic!("{text:?} was read"),
+        };
+        assert_eq!(
+            told("dates = ['%d.%m.%Y']\ncolumns = 3"),
+            ["映射文件第 2 行第 11 列的写法不对", "Line 2, column 11 of the mapping file is not written as a mapping is"]
+        );
+        for text in ["手机号码,姓名", "[columns]\nnumber = 手机号", "[columns", "other = 1", "malformed = 'maybe'"] {
+            let [zh, en] = told(text);
+            assert!(zh.starts_with("映射文件第 ") && en.starts_with("Line "), "{text}: {zh} / {en}");
+        }
+        assert_eq!([position("", 0), position("号码\n姓名 = 1", 13), position("a\n", 99)], [(1, 1), (2, 3), (2, 1)]);
     }
 }

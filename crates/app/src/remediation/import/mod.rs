@@ -38,8 +38,12 @@ pub mod code {
             "请确认导出成功，首行是表头", "Check the export; the first row is the heading";
         PARQUET_ABSENT = "import.parquet_absent", 422, "本版程序不读 Parquet", "This build reads no Parquet",
             "请转为 CSV 或 XLSX，或换用完整版程序", "Convert it to CSV or XLSX, or use a full build";
-        MAPPING = "import.mapping", 422, "映射文件有误：{reason}", "The mapping file is wrong: {reason}",
-            "对照 docs/operate/import.md 改正映射文件", "Compare the mapping file with docs/operate/import.md";
+        MAPPING = "import.mapping", 422, "映射文件第 {line} 行第 {column} 列的写法不对", "Line {line}, column {column} of the mapping file is not written as a mapping is",
+            "每行一项，写在所属的段下：先写 [columns]，下一行写 number = \"列名\"；完整示例见 docs/operate/import.md", "One thing a line, below its part: first [columns], on the next line number = \"heading\"; the whole example is in docs/operate/import.md";
+        MAPPING_FIELD = "import.mapping_field", 422, "映射文件中的「{name}」不是可导入的字段", "The mapping file names \"{name}\", which is no field",
+            "可用的字段：{fields}", "The fields are {fields}";
+        MAPPING_DELIMITER = "import.mapping_delimiter", 422, "映射文件中的 delimiter 须为一个半角字符", "The delimiter of a mapping file is one plain character",
+            "例如 delimiter = \";\"；不写则自动识别", "For example delimiter = \";\"; left out, it is found by itself";
         COLUMN_MISSING = "import.column_missing", 422, "找不到字段 {column} 的列", "There is no column for the field {column}",
             "在映射文件的 [columns] 中写明列名，或在 [constants] 中给出固定值", "Name the column under [columns] of a mapping file, or give one value for all rows under [constants]";
         RUNNING = "import.running", 409, "另一进程正在导入 {file}", "Another process is importing {file}",

@@ -260,11 +260,7 @@ async fn send(
             Err(failure) => failure,
         }
     };
-    let mut problem = shown(failure)?;
-    // What is wrong with a mapping stands beside it, as the form names it.
-    if problem.field.as_deref() == Some("--mapping") {
-        problem.field = Some("mapping".to_owned());
-    }
+    let problem = shown(failure)?;
     Ok(page_refused(&problem, &form(shell, &mapping, Some(&problem), Vec::new())))
 }
 

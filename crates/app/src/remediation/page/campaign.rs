@@ -385,7 +385,14 @@ fn campaign_dialogs(app: &App, w: &'static Words, language: Language, whole: &Wh
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, title: &str, fields: Vec<Input>, danger: bool| {
         let form = FormPart::new(w, format!("/remediation/{}/steps", of.id), title, fields).keep("version", of.version);
-        let form = if name == "plan" { form.keep("campaign_until", of.until) } else { form };
+        let form = match name {
+            "start" => form.lead(w.remediation_start_lead),
+            "pause" => form.lead(w.remediation_pause_lead),
+            "resume" => form.lead(w.remediation_resume_lead),
+            "plan" => form.keep("campaign_until", of.until),
+            "end" => form.lead(w.remediation_end_lead),
+            _ => form,
+        };
         dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
     let words = || Input::new("words", w.note, Field::Area).longest(200).hint(w.remediation_words_hint).wide();

@@ -18,6 +18,7 @@ use crate::{
         audit::query::Seen,
         calendar::NoNotice,
         failure::{Result, refuse},
+        money,
         web::{
             form::{Input, Kind as Field, Notice, Wrong},
             frame::shown,
@@ -26,7 +27,7 @@ use crate::{
             parts::{Fact, Facts, Moment, Tag, Timeline, Tone, code, fact, status},
             see_other,
             shell::Shell,
-            table::{Cell, Column, Line, Table, thousands},
+            table::{Cell, Column, Line, Table},
         },
         words::Words,
     },
@@ -172,8 +173,7 @@ fn case_facts(w: &'static Words, language: Language, file: &CaseFile) -> Vec<Fac
         facts.push(fact(w.remediation_window, ends.display()));
     }
     if let Some(refund) = &file.refund {
-        let yuan = format!("¥{}.{:02}", thousands(refund.amount.unsigned_abs() / 100), refund.amount % 100);
-        facts.push(fact(w.remediation_refund, format!("{yuan} · {}", said(language, refund.state.words()))));
+        facts.push(fact(w.remediation_refund, format!("¥{} · {}", money::yuan(refund.amount), said(language, refund.state.words()))));
     }
     facts
 }
@@ -259,7 +259,7 @@ fn case_dialogs(w: &'static Words, language: Language, file: &CaseFile, manages:
         add(
             "balance",
             w.remediation_balance,
-            vec![Input::text("amount", w.remediation_amount).required().inputmode("numeric").hint(w.remediation_amount_hint)],
+            vec![Input::text("amount", w.remediation_amount).required().longest(10).inputmode("decimal").hint(w.remediation_amount_hint)],
             false,
         );
     }
@@ -282,7 +282,7 @@ fn asked(form: &Pairs) -> Result<Step> {
             delivered: checked("delivered"),
             receipt: value(form, "receipt").to_owned(),
         },
-        "balance" => Step::Balance { amount: number(form, "amount")? },
+        "balance" => Step::Balance { amount: money::fen(value(form, "amount")).ok_or_else(|| refuse(Refusal::FieldInvalid("amount")))? },
         "settle" => Step::Settle { reference: value(form, "reference").to_owned(), account_closed: checked("account_closed") },
         _ => return Err(refuse(Refusal::FieldInvalid("step"))),
     })
@@ -314,4 +314,17 @@ pub(super) async fn step(
 /// Whoever presses "back" after a step is led to the case.
 pub(super) async fn back(Path(id): Path<String>) -> Result<Response> {
     Ok(see_other(&format!("/remediation/cases/{}", read_id(&id)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_balance_is_typed_in_yuan_and_kept_in_fen() {
+        let typed = |amount: &str| asked(&vec![("step".to_owned(), "balance".to_owned()), ("amount".to_owned(), amount.to_owned())]);
+        assert!(matches!(typed("12.5"), Ok(Step::Balance { amount: 1_250 })));
+        assert!(matches!(typed("0"), Ok(Step::Balance { amount: 0 })), "nothing may be left");
+        assert!(typed("12.345").is_err() && typed("").is_err());
+    }
 }
