@@ -227,6 +227,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "keys", version: 3, sql: platform::keys::DDL_3 },
     Migration { module: "channel_plan", version: 1, sql: channels::plan::DDL },
     Migration { module: "remediation_pause", version: 1, sql: remediation::pause::DDL },
+    Migration { module: "subscription", version: 3, sql: registration::DDL_4 },
 ];
 
 /// The subject whose key seals the numbers of the pool.

@@ -97,7 +97,7 @@ pub async fn end(app: &App, job: &'static str, id: OrderId, ended: Timestamp, wh
         tx.push_one("UPDATE subscription SET state = 2 WHERE id = $1 AND state = 1", &params![id.as_bytes()])?;
         tx.push_one("DELETE FROM quota_slot WHERE holder = $1", &params![id.as_bytes()])?;
         let number = table::number_of(tx, id)?;
-        table::move_number(tx, number.id, NumberState::InUse, NumberState::Quarantined, None)?;
+        table::move_number(tx, number.id, NumberState::InUse, NumberState::Quarantined, Some(id.0))?;
         remember(&writer, tx, id.0, Rest::Counted, ended)?;
         let place = figures::Cell { day: now.day(), region: order.region.clone(), channel_kind: channel_kind(tx, &order)? };
         figures::add(tx, writer.ids.next(now), &place, figures::Metric::Base, -1)?;
@@ -136,7 +136,7 @@ pub fn end_line(app: &App, tx: &mut Tx, by: By<'_>, held: &Held, rest: Rest, why
         return Ok(());
     }
     tx.push("DELETE FROM quota_slot WHERE holder = $1", &params![&held.id])?;
-    table::move_number(tx, held.number_id, NumberState::InUse, NumberState::Quarantined, None)?;
+    table::move_number(tx, held.number_id, NumberState::InUse, NumberState::Quarantined, Some(held.id))?;
     remember(app, tx, held.id, rest, now)?;
     let place = figures::Cell { day: now.day(), region: held.region.clone(), channel_kind: held.channel_kind };
     figures::add(tx, app.ids.next(now), &place, figures::Metric::Base, -1)?;

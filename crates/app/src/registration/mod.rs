@@ -23,4 +23,4 @@ pub mod view;
 mod tests;
 
 pub use refusal::Refusal;
-pub use table::{DDL, DDL_2, DDL_3};
+pub use table::{DDL, DDL_2, DDL_3, DDL_4};

@@ -101,8 +101,8 @@ pub fn in_service(tx: &mut Tx, ids: &[Uuid]) -> Result<std::collections::HashSet
 
 /// The subscription with this number, by its blind index.
 pub fn of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<Held>> {
-    // A number issued anew is in the pool once; its former lines have let go of it.
-    let sql = format!("SELECT {COLUMNS} WHERE s.number_id = (SELECT id FROM number_pool WHERE number_index = $1)");
+    // A number issued anew has its new holder in the pool; its former lines have let go of it.
+    let sql = format!("SELECT {COLUMNS} WHERE s.id = (SELECT holder FROM number_pool WHERE number_index = $1)");
     let row = tx.query_opt(&sql, &params![index])?;
     row.as_ref().map(held).transpose()
 }
@@ -138,7 +138,7 @@ pub struct NumberStanding {
 /// Indexed reads, and none of what is sealed.
 pub fn standing_of_number(tx: &mut Tx, index: &[u8]) -> Result<Option<NumberStanding>> {
     let row = tx.query_opt(
-        "SELECT s.id, s.real_name, s.state FROM number_pool n JOIN subscription s ON s.number_id = n.id WHERE n.number_index = $1",
+        "SELECT s.id, s.real_name, s.state FROM number_pool n JOIN subscription s ON s.id = n.holder WHERE n.number_index = $1",
         &params![index],
     )?;
     row.map(|row| {

@@ -206,6 +206,29 @@ ALTER TABLE subscription_next RENAME TO subscription;
 CREATE INDEX subscription_subject ON subscription (subject) WHERE subject IS NOT NULL;
 ";
 
+/// Who has a number stands in the pool and nowhere else, also while it rests; a line keeps no second tree to be found by its number.
+pub const DDL_4: &str = "
+UPDATE number_pool SET holder = (SELECT s.id FROM subscription s WHERE s.number_id = number_pool.id) WHERE state = 4;
+DROP INDEX subscription_subject;
+CREATE TABLE subscription_next (
+    id BYTEA NOT NULL PRIMARY KEY,
+    number_id BYTEA NOT NULL,
+    subject BYTEA,
+    person_key BYTEA,
+    region TEXT NOT NULL,
+    channel_kind BIGINT NOT NULL,
+    product BIGINT NOT NULL,
+    real_name BIGINT NOT NULL,
+    state BIGINT NOT NULL,
+    since BIGINT NOT NULL
+) WITHOUT ROWID;
+INSERT INTO subscription_next (id, number_id, subject, person_key, region, channel_kind, product, real_name, state, since)
+    SELECT id, number_id, subject, person_key, region, channel_kind, product, real_name, state, since FROM subscription;
+DROP TABLE subscription;
+ALTER TABLE subscription_next RENAME TO subscription;
+CREATE INDEX subscription_subject ON subscription (subject) WHERE subject IS NOT NULL;
+";
+
 /// State of a number in the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NumberState {
@@ -956,12 +979,6 @@ pub fn face_declined(tx: &mut Tx, order: OrderId) -> Result<bool> {
     Ok(tx.query_one("SELECT face_declined FROM registration_order WHERE id = $1", &params![order.as_bytes()])?.int(0)? == 1)
 }
 
-/// Is the number in use by somebody else than this order's holder? Group cards: card and actual user one to one (R-REG-11).
-pub fn subscription_of_number(tx: &mut Tx, number: Uuid) -> Result<Option<Uuid>> {
-    let row = tx.query_opt("SELECT id FROM subscription WHERE number_id = $1", &params![number.as_bytes().as_slice()])?;
-    row.as_ref().map(|row| uuid_at(row, 0)).transpose()
-}
-
 /// A subscription begins.
 #[derive(Debug, Clone)]
 pub struct Subscription {
@@ -1022,6 +1039,11 @@ pub const CHECKS: &[(&str, &str)] = &[
     (
         "a number in use or held names who holds it, and nobody else does",
         "SELECT COUNT(*) FROM number_pool WHERE state IN (2, 3) AND holder IS NULL",
+    ),
+    (
+        "a line in service is the holder of its number",
+        "SELECT COUNT(*) FROM subscription s WHERE s.state = 1 AND NOT EXISTS \
+         (SELECT 1 FROM number_pool p WHERE p.id = s.number_id AND p.holder = s.id AND p.state = 3)",
     ),
 ];
 

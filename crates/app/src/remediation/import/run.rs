@@ -40,6 +40,13 @@ const CHUNK: usize = 1_000;
 pub const BATCH: u64 = 50_000;
 /// The same at the terminal, unless asked otherwise: a page of an index that many rows fall into is written once for all of them.
 pub const BULK: u64 = 200_000;
+/// Rows of the first transaction, at most: the record has work soon after the first rows are sealed.
+const FIRST: u64 = 25_000;
+
+/// Rows of the transaction after one of `rows`. No more than are sealed while that one is written, or the record waits for them.
+const fn after(rows: u64) -> u64 {
+    rows + rows * 2 / 5
+}
 /// Threads that check and seal, at most. One core fewer than the machine has: the writer's own, which is the narrowest place and waits for
 /// nobody's turn.
 const SEALERS: usize = 8;
@@ -180,14 +187,16 @@ pub async fn take(app: &App, request: &Request, by: &'static str, told: &mut (dy
     let mut flow = Flow::start(app, request, &looked, mapping, behind).await?;
     let mut batches = 0;
     let mut whole = true;
-    let mut next = flow.next(request.batch).await?.map(|rows| (Arc::new(rows), None));
+    let mut size = request.batch.min(FIRST);
+    let mut next = flow.next(size).await?.map(|rows| (Arc::new(rows), None));
     while let Some((rows, seen)) = next {
         let step = Step::of(&rows);
         batches += 1;
         whole = batches != request.most_batches;
+        size = request.batch.min(after(size));
         // While one transaction is written, the rows of the next are looked for in the record.
         let coming = async {
-            let Some(coming) = (if whole { flow.next(request.batch).await? } else { None }).map(Arc::new) else { return Ok(None) };
+            let Some(coming) = (if whole { flow.next(size).await? } else { None }).map(Arc::new) else { return Ok(None) };
             let (after, before) = (Arc::clone(&coming), Arc::clone(&rows));
             let seen = app.read(move |tx| write::foresee(tx, &after, &before)).await?;
             Ok::<_, Failure>(Some((coming, Some(Arc::new(seen)))))

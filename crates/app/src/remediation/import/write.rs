@@ -4,6 +4,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap, HashSet},
+    hash::{BuildHasherDefault, Hasher},
 };
 
 use chuangsha_kernel::{Timestamp, id::SubjectId, time::DAY_MS};
@@ -27,6 +28,28 @@ use crate::{
 
 /// Older registrations count as of this many days ago: the overview looks back a quarter.
 const OLDEST_DAYS: i64 = 90;
+
+/// Looked up by a blind index, or by one and what parts its few entries.
+type Keyed<V, K = [u8; 16]> = HashMap<K, V, BuildHasherDefault<Uniform>>;
+
+/// A blind index is as good as drawn, and nobody who lacks the key can choose one: its own bytes say where it goes.
+#[derive(Default)]
+struct Uniform(u64);
+
+impl Hasher for Uniform {
+    fn write(&mut self, bytes: &[u8]) {
+        if self.0 == 0 {
+            self.0 = bytes.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight));
+        }
+    }
+
+    /// The length of a key: the same for all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// What became of the rows of a transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -142,11 +165,11 @@ struct Landing<'a> {
 /// Everybody of a transaction, as they stand while its rows are decided one after the other.
 struct Persons<'a> {
     app: &'a App,
-    known: HashMap<[u8; 16], Known>,
-    opened: HashMap<[u8; 16], DataKey>,
-    fresh: HashMap<[u8; 16], &'a Person>,
+    known: Keyed<Known>,
+    opened: Keyed<DataKey>,
+    fresh: Keyed<&'a Person>,
     new: Vec<&'a Person>,
-    slots: HashMap<([u8; 16], &'static str), i64>,
+    slots: Keyed<i64, ([u8; 16], &'static str)>,
 }
 
 /// What a transaction is to write.
@@ -191,11 +214,11 @@ pub fn bring(app: &App, tx: &mut Tx, subscribers: Vec<super::row::Subscriber>, n
 fn decide<'a>(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seen: Option<&Seen>, seal_again: bool) -> Result<Decided<'a>> {
     let rows = batches.iter().map(|batch| batch.ready.len()).sum();
     let numbers = in_order(number_keys(batches).filter(|key| seen.is_none_or(|seen| seen.numbers.contains(key))));
-    let mut taken: HashMap<[u8; 16], Number> = HashMap::new();
+    let mut taken: Keyed<Number> = Keyed::with_capacity_and_hasher(rows, BuildHasherDefault::default());
     look_up(
         tx,
         &numbers,
-        "SELECT w.k, p.id, p.state, s.state, s.person_key FROM wanted w CROSS JOIN number_pool p LEFT JOIN subscription s ON s.number_id = p.id \
+        "SELECT w.k, p.id, p.state, s.state, s.person_key FROM wanted w CROSS JOIN number_pool p LEFT JOIN subscription s ON s.id = p.holder \
          WHERE p.number_index = w.k",
         None,
         |key, row| {
@@ -257,7 +280,7 @@ fn decide<'a>(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seen: Option<&See
 impl<'a> Persons<'a> {
     fn of(app: &'a App, tx: &mut Tx, batches: &'a [Batch], seen: Option<&Seen>) -> Result<Self> {
         let keys = in_order(person_keys(batches).filter(|key| seen.is_none_or(|seen| seen.persons.contains(key))));
-        let mut known = HashMap::new();
+        let mut known = Keyed::default();
         look_up(
             tx,
             &keys,
@@ -275,7 +298,8 @@ impl<'a> Persons<'a> {
         let mut counted: Vec<[u8; 16]> = known.values().map(|known: &Known| known.counted).collect();
         counted.sort_unstable();
         counted.dedup();
-        let mut slots = HashMap::new();
+        let people = batches.iter().map(|batch| batch.persons.len()).sum();
+        let mut slots = Keyed::with_capacity_and_hasher(people, BuildHasherDefault::default());
         let classes = crate::registration::order::Product::ALL.map(crate::registration::order::Product::quota_class);
         look_up(
             tx,
@@ -290,7 +314,8 @@ impl<'a> Persons<'a> {
                 Ok(())
             },
         )?;
-        Ok(Self { app, known, opened: HashMap::new(), fresh: HashMap::new(), new: Vec::new(), slots })
+        let fresh = Keyed::with_capacity_and_hasher(people, BuildHasherDefault::default());
+        Ok(Self { app, known, opened: Keyed::default(), fresh, new: Vec::with_capacity(people), slots })
     }
 
     /// The person a number is counted on: a natural person, never an organisation (`R-LIM-2`).
