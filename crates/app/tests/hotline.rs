@@ -74,6 +74,7 @@ async fn base(kit: &Kit, count: u32) -> Vec<Uuid> {
                 real_name: false,
                 since: now,
             };
+            table::move_number(tx, *number, table::NumberState::Free, table::NumberState::InUse, Some(subscription.id))?;
             table::add_subscription(tx, &subscription)?;
             made.push(subscription.id);
         }
