@@ -188,8 +188,12 @@ macro_rules! remediation_words {
             visit_finding: "走访情况", "What was found";
             visit_finding_hint: "2 至 500 字，不写个人信息", "2 to 500 characters, no personal data";
             visit_record: "登记走访", "Record a visit";
+            visit_record_lead: "记入该网点的走访记录，不能修改；不核销走访计划，不合格的不自动处罚。", "It goes into the outlet's record and does not change afterwards. A planned visit stays open, and one that failed penalises nobody by itself.";
+            visit_done_lead: "计划办结，并记入该网点的走访记录，不能修改；不合格的不自动处罚。", "The plan is done, and the visit goes into the outlet's record, which does not change afterwards. One that failed penalises nobody by itself.";
             visit_move: "改期或改派", "Move or reassign";
+            visit_move_lead: "原日期与走访人不再有效；已逾期的转回待走访。", "The old day and person hold no more; a missed visit is planned again.";
             visit_withdraw: "取消走访", "Withdraw";
+            visit_withdraw_lead: "取消后不能恢复；该网点可另行编排。", "It cannot be brought back; the outlet can be planned anew.";
             visit_outlets: "网点编号", "Outlets by code";
             visit_outlets_hint: "多个用逗号分隔；不填为所选地市全部未走访的实体网点", "Separate with commas; empty: all physical outlets of the city that were not visited";
             visit_region_hint: "未填网点时有效", "Used where no outlet is named";

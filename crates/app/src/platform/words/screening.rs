@@ -85,9 +85,9 @@ macro_rules! screening_words {
             appeal_uphold: "成立并解除", "Uphold and lift";
             appeal_uphold_lead: "拦截立即解除，名单条目终止，规则记一次误拦。", "The block is lifted at once, the list entry ends, and the rule is charged with a mistake.";
             appeal_reject: "不成立", "Reject";
-            appeal_reject_lead: "写明理由，答复申诉人。", "Say why; the caller is told.";
+            appeal_reject_lead: "处置不变，本件终结；请将理由告知申诉人。", "The block stays and the appeal ends, which cannot be undone. Tell the caller why.";
             appeal_withdraw: "撤回", "Withdraw";
-            appeal_withdraw_lead: "申诉人自行撤回。", "The caller takes it back.";
+            appeal_withdraw_lead: "申诉人自行撤回：不再裁定，处置不变。", "The caller takes it back: nothing is decided, and the block stays.";
             screen_appeals_lead: "受理与裁定由不同人员办理；成立的立即解除。", "Taken in by one person, decided by another; an upheld one is lifted at once.";
             appeal_words_hint: "2 至 500 字。", "2 to 500 characters.";
             appeals_empty: "没有申诉", "No appeals";
