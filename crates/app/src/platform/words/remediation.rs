@@ -84,7 +84,7 @@ macro_rules! remediation_words {
             remediation_no_calendar: "缺该年节假日表，停机暂缓", "The year's holidays are missing: stops wait";
             remediation_days_of_stops: "全部停机需天数", "Days to stop all";
             remediation_release: "放行下一波", "Release the wave";
-            remediation_release_lead: "按上面的模拟放行；数字有变时不放行，须重新模拟。", "As simulated above; where the figures have changed nothing is released.";
+            remediation_release_lead: "按上面的模拟放行：号码进入批次，随即按阶梯催告，不能撤回。数字有变时不放行，须重新模拟。", "As simulated above: the lines enter the campaign and are reminded by the ladder, which is not taken back. Where the figures have changed nothing is released.";
             remediation_parcel: "分包", "Parcel out";
             remediation_parcel_out_lead: "尚未分包的工单依次分给所填人员，已分包的不变；工单状态与期限不变。", "Cases nobody has go to these people in turn; what is parcelled out stays. States and deadlines do not change.";
             remediation_parcel_lead: "此后由所填工号包保，原包保人不再负责；工单状态与期限不变。", "From then on this person has the line, instead of whoever had it. State and deadlines do not change.";
