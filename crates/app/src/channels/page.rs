@@ -313,28 +313,28 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, id: OrganisationId, foun
     };
     if actor.could(app, Action::ChannelAdmit) {
         match found.channel.state {
-            State::Applied => dialogs.push(dialog("vet", w.step_vet, "", Vec::new(), false)),
+            State::Applied => dialogs.push(dialog("vet", w.step_vet, w.step_vet_lead, Vec::new(), false)),
             State::Vetted => {
                 let clauses = Clause::ALL
                     .into_iter()
                     .map(|clause| Input::new(clause.as_str(), clause_words(w, clause), Kind::Check).wide().prefix("sign"))
                     .collect();
-                dialogs.push(dialog("sign", w.step_sign, w.channel_clauses, clauses, false));
+                dialogs.push(dialog("sign", w.step_sign, w.step_sign_lead, clauses, false));
             }
             State::Signed => {
                 let parts = vec![
                     Input::new("reader", w.reader, Kind::Check).prefix("equip"),
                     Input::new("app", w.registration_app, Kind::Check).prefix("equip"),
                 ];
-                dialogs.push(dialog("open", w.step_open, "", Vec::new(), false));
-                dialogs.push(dialog("equip", w.step_equip, "", parts, false));
+                dialogs.push(dialog("open", w.step_open, w.step_open_lead, Vec::new(), false));
+                dialogs.push(dialog("equip", w.step_equip, w.step_equip_lead, parts, false));
             }
-            State::Active | State::Warned => dialogs.push(dialog("suspend", w.step_suspend, w.channel_change_lead, Vec::new(), true)),
-            State::Suspended => dialogs.push(dialog("resume", w.step_resume, "", Vec::new(), false)),
+            State::Active | State::Warned => dialogs.push(dialog("suspend", w.step_suspend, w.step_suspend_lead, Vec::new(), true)),
+            State::Suspended => dialogs.push(dialog("resume", w.step_resume, w.step_resume_lead, Vec::new(), false)),
             State::Terminated | State::Blacklisted => {}
         }
         if !matches!(found.channel.state, State::Terminated | State::Blacklisted) {
-            dialogs.push(dialog("terminate", w.step_terminate, w.channel_change_lead, Vec::new(), true));
+            dialogs.push(dialog("terminate", w.step_terminate, w.step_terminate_lead, Vec::new(), true));
         }
     }
     if actor.could(app, Action::ChannelVisit) {
@@ -345,7 +345,7 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, id: OrganisationId, foun
             Input::new("passed", w.visit_result, Kind::Radio(results)).required().prefix("visit"),
             Input::new("finding", w.visit_finding, Kind::Area).required().longest(500).wide().hint(w.visit_finding_hint).prefix("visit"),
         ];
-        let form = FormPart::new(w, format!("/channels/{id}/step"), w.visit_record, fields).keep("step", "visit");
+        let form = FormPart::new(w, format!("/channels/{id}/step"), w.visit_record, fields).lead(w.visit_record_lead).keep("step", "visit");
         // The everyday step first.
         dialogs.insert(0, Dialog { id: "visit".to_owned(), title: w.visit_record.to_owned(), open: false, form });
     }

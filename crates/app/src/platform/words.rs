@@ -490,7 +490,6 @@ words! {
     channel_level: "层级", "Level";
     channel_level_one: "一级（不得发展下级）", "First level (no sub-agents)";
     channel_change: "变更状态", "Change state";
-    channel_change_lead: "暂停或终止后，该渠道全部人员立即失去会话与权限。", "When suspended or terminated, everybody of the channel loses sessions and rights at once.";
     channel_orders: "登记单", "Orders";
 
     channel_state_applied: "已申请", "Applied";
@@ -519,12 +518,19 @@ words! {
     penalise: "处罚", "Penalise";
     penalise_lead: "未实名、虚假登记、批量开卡、养卡或发展下级：立即终止并列入黑名单。", "Anything but a minor violation ends the cooperation at once and blacklists the outlet.";
     step_vet: "审查通过", "Vet";
+    step_vet_lead: "转为已审查，可以签约；尚不能受理登记。", "The outlet is vetted and a contract can be signed; it registers nobody yet.";
     step_sign: "签约", "Sign";
+    step_sign_lead: "条款齐备方可签约；开通权限后才能受理登记。", "Every clause is needed. Signed, the outlet registers nobody until it is opened.";
     step_equip: "登记装备", "Record equipment";
+    step_equip_lead: "取代原登记；营业厅须两项齐备方可开通。", "It takes the place of what was recorded; a counter needs both before it is opened.";
     step_open: "开通权限", "Open";
+    step_open_lead: "条款与所需装备齐备、有培训合格人员的，随即可以受理登记。", "With its clauses, the equipment it needs and a trained clerk the outlet registers people at once.";
     step_suspend: "暂停", "Suspend";
+    step_suspend_lead: "随即不能受理新的登记；条件齐备后可以恢复。", "It takes no new registrations from now on; it can be resumed.";
     step_resume: "恢复", "Resume";
+    step_resume_lead: "条款、所需装备、培训齐备的，随即恢复受理登记；警告次数保留。", "With its clauses, the equipment it needs and a trained clerk it registers people again at once; its warnings stay.";
     step_terminate: "终止合作", "Terminate";
+    step_terminate_lead: "不能恢复；该渠道全部人员立即失去会话与权限。", "It cannot be undone; everybody of the channel loses sessions and rights at once.";
     reader: "读卡器", "ID reader";
     registration_app: "统一登记应用", "Registration app";
     present: "有", "Yes";

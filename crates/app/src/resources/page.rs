@@ -404,6 +404,20 @@ fn moments(w: &'static Words, language: Language, history: &[Version], blacklist
     all.into_iter().map(|(_, moment)| moment).collect()
 }
 
+/// What a step leads to, said before it is taken.
+fn lead(w: &'static Words, step: &str) -> &'static str {
+    match step {
+        "vet" => w.ledger_vet_lead,
+        "open" => w.ledger_open_lead,
+        "set_callers" => w.ledger_set_callers_lead,
+        "find" => w.ledger_find_lead,
+        "correct" => w.ledger_correct_lead,
+        "repurpose" => w.ledger_repurpose_lead,
+        "shut_down" => w.ledger_shut_down_lead,
+        _ => "",
+    }
+}
+
 /// What may be done to a line as it stands, each as a dialog that asks for what it needs.
 fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, line: &Resource) -> Vec<Dialog> {
     let words = |prefix: &'static str| Input::new("words", w.note, Field::Area).longest(200).hint(w.ledger_why_hint).wide().prefix(prefix);
@@ -412,6 +426,7 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, line
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, title: &str, fields: Vec<Input>, danger: bool| {
         let form = FormPart::new(w, format!("/ledger/{}/steps", line.id), title, fields).keep("step", name).keep("version", line.version);
+        let form = form.lead(lead(w, name));
         let form = if danger { form.danger() } else { form };
         dialogs.push(Dialog { id: format!("step-{name}"), title: title.to_owned(), open: false, form });
     };
@@ -446,6 +461,7 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, line
     }
     let mut add = |name: &'static str, title: &str, fields: Vec<Input>, danger: bool| {
         let form = FormPart::new(w, format!("/ledger/{}/steps", line.id), title, fields).keep("step", name).keep("version", line.version);
+        let form = form.lead(lead(w, name));
         let form = if danger { form.danger() } else { form };
         dialogs.push(Dialog { id: format!("step-{name}"), title: title.to_owned(), open: false, form });
     };

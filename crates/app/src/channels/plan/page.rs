@@ -324,8 +324,8 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, found: &Listed, refused:
     if !matches!(plan.state, State::Planned | State::Missed) {
         return dialogs;
     }
-    let mut add = |name: &'static str, title: &str, fields: Vec<Input>, danger: bool| {
-        let form = FormPart::new(w, format!("/visits/{}/steps", plan.id), title, fields).keep("version", plan.version);
+    let mut add = |name: &'static str, title: &str, lead: &str, fields: Vec<Input>, danger: bool| {
+        let form = FormPart::new(w, format!("/visits/{}/steps", plan.id), title, fields).lead(lead).keep("version", plan.version);
         dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
     if actor.staff == plan.staff && actor.could(app, Action::ChannelVisit) && plan.day <= app.clock.now().day() {
@@ -334,14 +334,14 @@ fn dialogs(app: &App, actor: &Actor, w: &'static Words, found: &Listed, refused:
             Input::new("passed", w.visit_result, Field::Radio(results)).required(),
             Input::new("finding", w.visit_finding, Field::Area).required().longest(500).wide().hint(w.visit_finding_hint),
         ];
-        add("visit", w.visit_record, fields, false);
+        add("visit", w.visit_record, w.visit_done_lead, fields, false);
     }
     if actor.could(app, Action::ChannelPlan) {
         let day = Input::new("day", w.visit_day, Field::Line("date")).required().value(plan.day.to_string());
         let staff = Input::text("staff", w.visit_staff).longest(20).value(found.number.clone());
-        add("move", w.visit_move, vec![day, staff], false);
+        add("move", w.visit_move, w.visit_move_lead, vec![day, staff], false);
         let words = Input::new("words", w.reason, Field::Area).required().longest(200).wide();
-        add("withdraw", w.visit_withdraw, vec![words], true);
+        add("withdraw", w.visit_withdraw, w.visit_withdraw_lead, vec![words], true);
     }
     dialogs
 }

@@ -139,6 +139,17 @@ pub(super) async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): 
     Ok(page(&detail(&app, &actor, shell, appeal_id(&id)?, None).await?))
 }
 
+/// What a step leads to, said before it is taken.
+const fn lead(w: &'static Words, step: Step) -> &'static str {
+    match step {
+        Step::Accept => w.appeal_accept_lead,
+        Step::Decline | Step::Reject => w.appeal_over_lead,
+        Step::Pass => w.appeal_pass_lead,
+        Step::Settle => w.appeal_settle_lead,
+        Step::Deduct => w.appeal_deduct_lead,
+    }
+}
+
 async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let (one, ticket) = filed::find::<Appeal>(app, actor, id).await?;
@@ -162,7 +173,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
         _ => &[],
     };
     let deduct = (actor.could(app, Action::TicketDecide) && !one.deductible).then_some(Step::Deduct);
-    let steps = steps.iter().copied().chain(deduct).map(|step| (step.as_str(), said(language, step.words())));
+    let steps = steps.iter().copied().chain(deduct).map(|step| (step.as_str(), said(language, step.words()), lead(w, step)));
     let plain = Plain {
         title: format!("{} {ticket}", w.appeal),
         list: (w.appeals, "/appeals"),

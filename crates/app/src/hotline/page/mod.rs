@@ -99,16 +99,16 @@ fn filter(asked: &Asked, window: &Window, state: Option<i64>) -> Filter {
     }
 }
 
-/// A dialog for each step, with a note: of appeals and refunds, which are moved by nothing else.
+/// A dialog for each step, its name, title and what it leads to, with a note: of appeals and refunds, which are moved by nothing else.
 fn step_dialogs<'a>(
     w: &'static Words,
     to: &'a str,
     version: i64,
-    steps: impl IntoIterator<Item = (&'static str, &'static str)> + 'a,
+    steps: impl IntoIterator<Item = (&'static str, &'static str, &'static str)> + 'a,
 ) -> impl Iterator<Item = Dialog> + 'a {
-    steps.into_iter().map(move |(step, title)| {
+    steps.into_iter().map(move |(step, title, lead)| {
         let note = Input::new("words", w.note, Field::Area).longest(200).wide();
-        let form = FormPart::new(w, format!("{to}/steps"), title, vec![note]).keep("version", version);
+        let form = FormPart::new(w, format!("{to}/steps"), title, vec![note]).lead(lead).keep("version", version);
         Dialog::step(step, title, form, None)
     })
 }

@@ -139,6 +139,17 @@ pub(super) async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): 
     Ok(page(&detail(&app, &actor, shell, refund_id(&id)?, None).await?))
 }
 
+/// What a step leads to, said before it is taken.
+const fn lead(w: &'static Words, step: Step) -> &'static str {
+    match step {
+        Step::Approve => w.refund_approve_lead,
+        Step::Refuse => w.refund_refuse_lead,
+        Step::Pay => w.refund_pay_lead,
+        Step::Unclaim => w.refund_unclaim_lead,
+        Step::CloseAccount => w.refund_close_account_lead,
+    }
+}
+
 async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Option<&Problem>) -> Result<DetailPage> {
     let (w, language) = (shell.w, shell.language);
     let (one, ticket) = filed::find::<Refund>(app, actor, id).await?;
@@ -159,7 +170,7 @@ async fn detail(app: &App, actor: &Actor, shell: Shell, id: Uuid, problem: Optio
     if one.state == State::AccountClosed {
         facts.push(fact(w.refund_next, w.refund_account_closed));
     }
-    let steps = steps.iter().map(|step| (step.as_str(), said(language, step.words())));
+    let steps = steps.iter().map(|step| (step.as_str(), said(language, step.words()), lead(w, *step)));
     let plain = Plain {
         title: format!("{} {ticket}", w.refund),
         list: (w.refunds, "/refunds"),

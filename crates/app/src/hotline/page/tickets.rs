@@ -483,15 +483,33 @@ fn moments(w: &'static Words, language: Language, found: &Detail) -> Vec<Moment>
         .collect()
 }
 
+/// What a step leads to, said before it is taken.
+fn lead(w: &'static Words, step: &str) -> &'static str {
+    match step {
+        "claim" => w.ticket_claim_lead,
+        "assign" => w.ticket_assign_lead,
+        "pause" => w.ticket_pause_lead,
+        "resume" => w.ticket_resume_lead,
+        "reclassify" => w.ticket_reclassify_lead,
+        "answer" => w.ticket_answer_lead,
+        "survey" => w.ticket_survey_lead,
+        "reopen" => w.ticket_reopen_lead,
+        "close" => w.ticket_close_lead,
+        "withdraw" => w.ticket_withdraw_lead,
+        "appeal" => w.ticket_appeal_lead,
+        "refund" => w.refund_new_lead,
+        _ => "",
+    }
+}
+
 /// What may be done to a ticket as it stands, each as a dialog that asks for what it needs.
 fn dialogs(app: &App, actor: &Actor, w: &'static Words, language: Language, found: &Detail, refused: Option<&Refused<'_>>) -> Vec<Dialog> {
     let ticket = &found.ticket;
     let note = || Input::new("words", w.note, Field::Area).longest(200).wide();
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, to: &str, title: &str, fields: Vec<Input>, danger: bool| {
-        let form = FormPart::new(w, format!("/tickets/{}/{to}", ticket.id), title, fields).keep("version", ticket.version);
-        // It asks nothing: it says what it leads to.
-        let form = if name == "claim" { form.lead(w.ticket_claim_lead) } else { form };
+        let form = FormPart::new(w, format!("/tickets/{}/{to}", ticket.id), title, fields).lead(lead(w, name));
+        let form = form.keep("version", ticket.version);
         dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
     let (works, decides) = (actor.could(app, Action::TicketWork), actor.could(app, Action::TicketDecide));

@@ -75,7 +75,8 @@ pub fn for_pictures(w: &'static Words, language: Language, action: &str, refused
     let problem = refused.map(|(_, problem)| problem);
     let inputs: Vec<Input> = reasons(w, &typed, "pictures").into_iter().map(|input| input.check(problem, language)).collect();
     let notice = notice(problem, &inputs, language);
-    let part = FormPart { notice, ..FormPart::new(w, action, w.second_request, inputs).keep("field", "images") };
+    let part = FormPart::new(w, action, w.second_request, inputs).lead(w.second_pictures_lead).keep("field", "images");
+    let part = FormPart { notice, ..part };
     Dialog { id: "pictures".into(), title: w.second_pictures.to_owned(), open: problem.is_some(), form: part }
 }
 

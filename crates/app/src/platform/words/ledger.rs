@@ -41,13 +41,20 @@ macro_rules! ledger_words {
             ledger_new_lead: "仅限单位，仅限自有实体营业厅受理；逐项核验材料后勾选。", "Organisations only, own halls only; tick each document you have verified.";
             ledger_subject_name: "单位名称", "Name";
             ledger_vet: "审查通过", "Pass vetting";
+            ledger_vet_lead: "转为已审查，尚不能通话；开通时再次核对材料。", "The line is vetted and carries no calls yet; its documents are checked again when it is opened.";
             ledger_open: "开通", "Open";
+            ledger_open_lead: "随即转为在用；专线自下一甄别版本起按主叫集甄别。", "The line is in use at once; calls on a trunk are screened by its set of callers with the next screening version.";
             ledger_set_callers: "变更主叫集", "Change callers";
+            ledger_set_callers_lead: "替换原主叫集；专线自下一甄别版本起不再放行集外主叫，紧急呼叫除外。", "It takes the place of the set that stands; with the next screening version other callers do not pass on a trunk, but for emergency calls.";
             ledger_find: "认定问题", "Record a defect";
+            ledger_find_lead: "转为限期整改，期间照常使用，逾期未整改的自动关停；再次认定不延长期限。", "The line must be corrected by a deadline and stays in use until then; after it, it is shut down by itself. Another finding does not prolong the deadline.";
             ledger_correct: "整改完成", "Corrected";
+            ledger_correct_lead: "销去该项问题；全部整改完成且材料有效的恢复在用，否则期限不变。", "The defect is taken off. With none left, and valid documents, there is no deadline any more; otherwise it stays.";
             ledger_repurpose: "变更用途", "Change purpose";
+            ledger_repurpose_lead: "随即按新用途与方向使用；专线自下一甄别版本起按此甄别。", "Purpose and direction change at once; calls on a trunk are screened by them with the next screening version.";
             ledger_approval: "批准文号", "Approval number";
             ledger_shut_down: "关停", "Shut down";
+            ledger_shut_down_lead: "随即关停，不能恢复；专线自下一甄别版本起不再放行呼叫，紧急呼叫除外。", "The line is shut down at once, which cannot be undone; with the next screening version no call passes on a trunk, but for emergency calls.";
             ledger_file: "批量导入", "Import";
             ledger_file_lead: "先试运行。错误的行逐条说明，正确的行照常入库，重复导入不会增加。", "Try it first. Wrong rows are told one by one, good rows land, the same file again adds nothing.";
             ledger_columns_hint: "首行为列名：", "The first line names the columns:";
@@ -106,7 +113,7 @@ macro_rules! ledger_words {
             sweep_check_lead: "有问题时勾选问题并写明依据；将开始计算整改期限。", "With defects, tick them and say what shows them; the deadline to correct starts.";
             sweep_all_clean: "登记为无问题", "Record as clean";
             sweep_close: "结束清查", "Close the sweep";
-            sweep_close_lead: "每一条都有结果后才能结束。", "Every line needs its result first.";
+            sweep_close_lead: "每一条都有结果后才能结束；结束后不能再登记结果，整改期限不变。", "Every line needs its result first. Afterwards none is recorded any more; deadlines to correct stay.";
             sweep_closed_at: "结束时间", "Closed at";
             sweep_last: "最近清查", "Last sweep";
             $($rest)*

@@ -85,9 +85,9 @@ macro_rules! screening_words {
             appeal_uphold: "成立并解除", "Uphold and lift";
             appeal_uphold_lead: "拦截立即解除，名单条目终止，规则记一次误拦。", "The block is lifted at once, the list entry ends, and the rule is charged with a mistake.";
             appeal_reject: "不成立", "Reject";
-            appeal_reject_lead: "写明理由，答复申诉人。", "Say why; the caller is told.";
+            appeal_reject_lead: "处置不变，本件终结；请将理由告知申诉人。", "The block stays and the appeal ends, which cannot be undone. Tell the caller why.";
             appeal_withdraw: "撤回", "Withdraw";
-            appeal_withdraw_lead: "申诉人自行撤回。", "The caller takes it back.";
+            appeal_withdraw_lead: "申诉人自行撤回：不再裁定，处置不变。", "The caller takes it back: nothing is decided, and the block stays.";
             screen_appeals_lead: "受理与裁定由不同人员办理；成立的立即解除。", "Taken in by one person, decided by another; an upheld one is lifted at once.";
             appeal_words_hint: "2 至 500 字。", "2 to 500 characters.";
             appeals_empty: "没有申诉", "No appeals";
@@ -115,9 +115,9 @@ macro_rules! screening_words {
             lists_empty_hint: "可换一种名单查询，或列入号码。", "Choose another list, or put a number on this one.";
             list_entry: "名单条目", "Entry";
             list_new: "列入名单", "Put on a list";
-            list_new_lead: "只填写该名单用到的栏目。", "Fill only what the list uses.";
+            list_new_lead: "只填写该名单用到的栏目。自生效日起随下一甄别版本生效；条目不能修改，只能移出。", "Fill only what the list uses. From its first day on the entry counts with the next screening version; it is never changed, only ended.";
             list_end: "移出名单", "End the entry";
-            list_end_lead: "条目即时终止，记录保留。", "The entry ends now; the record stays.";
+            list_end_lead: "条目即时终止，随下一甄别版本不再生效；记录保留。", "The entry ends now and counts no more with the next screening version; the record stays.";
             list_file: "导入名单", "Import a list";
             list_file_lead: "先试运行。错误的行逐条说明；不完整的文件整个退回。", "Try it first. Wrong rows are told one by one; a file cut short is refused whole.";
             list_content: "内容", "Says";
@@ -146,7 +146,7 @@ macro_rules! screening_words {
             comma: "、", ", ";
             versions_lead: "台账、名单与规则编成快照，各节点自行跟随；回退后锁定，待再次启用。", "Ledger, lists and modes compiled; every node follows. After a roll-back changes wait until a version is put in force again.";
             version_new: "编制新版本", "Make a version";
-            version_new_lead: "按现时的台账、名单与规则编制。", "From ledger, lists and modes as they stand.";
+            version_new_lead: "按现时的台账、名单与规则编制；选择启用的，各节点数秒内改用，回退后的锁定随之解除。", "From ledger, lists and modes as they stand. Put in force, every node takes it within seconds, and what a roll-back held is held no more.";
             version_make_only: "只编制，不启用", "Make it only";
             version_made: "编制时间", "Made";
             version_by: "编制人", "By";
@@ -171,7 +171,7 @@ macro_rules! screening_words {
             version_kept: "可启用", "Kept";
             version_gone: "内容已清除", "Content gone";
             version_activate: "启用", "Put in force";
-            version_activate_lead: "各节点数秒内改用此版本。", "Every node takes it within seconds.";
+            version_activate_lead: "各节点数秒内改用此版本；不是最新版本的，此后的变更锁定。", "Every node takes it within seconds. Where it is not the newest, later changes are held.";
             version_roll_back: "回退到此版本", "Roll back to this";
             version_roll_back_lead: "各节点数秒内改用此版本，此后的变更锁定。", "Every node takes it within seconds; later changes are held.";
             version_compare: "与 v{} 对比", "Compare with v{}";

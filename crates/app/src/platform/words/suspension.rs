@@ -54,7 +54,7 @@ macro_rules! suspension_words {
             suspension_lift: "解除", "Lift";
             suspension_lift_lead: "只解除这一项；其他依据仍有效。", "Only this one is lifted; other grounds stay.";
             suspension_raise: "升级", "Raise";
-            suspension_raise_lead: "用户会收到新的告知短信。", "The customer is told again.";
+            suspension_raise_lead: "随即生效，不能降级，只能解除；用户会收到新的告知短信。", "It holds at once and is not lowered again, only lifted. The customer is told anew by SMS.";
             suspension_detach: "解绑", "Detach";
             suspension_detach_lead: "该号码不再登记在本人名下，名额释放；号码保持停机。", "The number leaves this person's name and count; it stays stopped.";
             suspension_end: "销号", "End the service";

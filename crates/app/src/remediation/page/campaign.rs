@@ -380,19 +380,29 @@ fn plan_table(app: &App, w: &'static Words, language: Language, whole: &Whole) -
     plain_table(w, "plan", w.remediation_plan, columns, lines)
 }
 
+/// What a step leads to, said before it is taken.
+fn lead(w: &'static Words, step: &str) -> &'static str {
+    match step {
+        "start" => w.remediation_start_lead,
+        "pause" => w.remediation_pause_lead,
+        "resume" => w.remediation_resume_lead,
+        "simulate" => w.remediation_simulate_lead,
+        "parcel" => w.remediation_parcel_out_lead,
+        "publicise" => w.remediation_publicise_lead,
+        "targets" => w.remediation_targets_lead,
+        "plan" => w.remediation_plan_lead,
+        "end" => w.remediation_end_lead,
+        _ => "",
+    }
+}
+
 fn campaign_dialogs(app: &App, w: &'static Words, language: Language, whole: &Whole, refused: Option<&Refused<'_>>) -> Vec<Dialog> {
     let of = &whole.campaign;
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, title: &str, fields: Vec<Input>, danger: bool| {
         let form = FormPart::new(w, format!("/remediation/{}/steps", of.id), title, fields).keep("version", of.version);
-        let form = match name {
-            "start" => form.lead(w.remediation_start_lead),
-            "pause" => form.lead(w.remediation_pause_lead),
-            "resume" => form.lead(w.remediation_resume_lead),
-            "plan" => form.keep("campaign_until", of.until),
-            "end" => form.lead(w.remediation_end_lead),
-            _ => form,
-        };
+        let form = if name == "plan" { form.keep("campaign_until", of.until) } else { form };
+        let form = form.lead(lead(w, name));
         dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
     let words = || Input::new("words", w.note, Field::Area).longest(200).hint(w.remediation_words_hint).wide();

@@ -203,12 +203,33 @@ fn hold_table(w: &'static Words, language: Language, file: &CaseFile) -> Table {
     Table::within(w, "holds", w.remediation_holds, columns, lines, w.remediation_holds_none)
 }
 
+/// What a step leads to, said before it is taken.
+fn lead(w: &'static Words, step: &str) -> &'static str {
+    match step {
+        "emergency" => w.remediation_emergency_lead,
+        "release" => w.remediation_release_hold_lead,
+        "settle" => w.remediation_settle_lead,
+        "complain" => w.remediation_complain_lead,
+        "own" => w.remediation_own_lead,
+        "parcel" => w.remediation_parcel_lead,
+        "reach" => w.remediation_reach_lead,
+        "exempt" => w.remediation_exempt_lead,
+        "unprotect" => w.remediation_unprotect_lead,
+        "protect" => w.remediation_protect_lead,
+        "balance" => w.remediation_balance_lead,
+        _ => "",
+    }
+}
+
 /// What may be done to a case as it stands, each as a dialog that asks for what it needs.
 fn case_dialogs(w: &'static Words, language: Language, file: &CaseFile, manages: bool, refused: Option<&Refused<'_>>) -> Vec<Dialog> {
     let (case, protected) = (&file.case, file.protected);
+    // Its money waits for somebody: paying it moves the case no more.
+    let waits = file.refund.as_ref().is_some_and(|refund| refund.state.waits_for_somebody());
     let mut dialogs = Vec::new();
     let mut add = |name: &'static str, title: &str, fields: Vec<Input>, danger: bool| {
         let form = FormPart::new(w, format!("/remediation/cases/{}/steps", case.id), title, fields).keep("version", case.version);
+        let form = form.lead(if name == "settle" && waits { w.remediation_settle_late_lead } else { lead(w, name) });
         dialogs.push(Dialog::step(name, title, if danger { form.danger() } else { form }, refused));
     };
     let words = || Input::new("words", w.note, Field::Area).longest(200).hint(w.remediation_words_hint).wide();
@@ -221,7 +242,6 @@ fn case_dialogs(w: &'static Words, language: Language, file: &CaseFile, manages:
     if case.state == State::Held {
         add("release", w.remediation_release_hold, vec![words().required()], false);
     }
-    let waits = file.refund.as_ref().is_some_and(|refund| refund.state.waits_for_somebody());
     if case.state == State::Refunding || waits {
         let mut fields = vec![Input::text("reference", w.remediation_reference).longest(60)];
         if !waits {
