@@ -228,6 +228,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { module: "channel_plan", version: 1, sql: channels::plan::DDL },
     Migration { module: "remediation_pause", version: 1, sql: remediation::pause::DDL },
     Migration { module: "subscription", version: 3, sql: registration::DDL_4 },
+    Migration { module: "import", version: 2, sql: remediation::import::DDL_2 },
 ];
 
 /// The subject whose key seals the numbers of the pool.

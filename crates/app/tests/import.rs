@@ -21,6 +21,7 @@ use chuangsha_app::{
         excess::{self, Said},
         import::{
             desk,
+            http::ImportView,
             read::Source,
             rejects::{self, Sheet},
             row::Reject,
@@ -29,7 +30,7 @@ use chuangsha_app::{
         kind::{self, Filter, Finding, Kind},
     },
 };
-use chuangsha_kernel::{Phone, id::Ids, role::Role, rulebook::ChannelKind};
+use chuangsha_kernel::{Language, Phone, Problem, id::Ids, role::Role, rulebook::ChannelKind};
 use chuangsha_store::{Config, Store, StoreError, params, testkit};
 use chuangsha_vault::Field;
 use chuangsha_world::kit::{self, Kit};
@@ -64,11 +65,15 @@ async fn rows(app: &App, rows: &[String]) -> Report {
     take(app, &request(format!("{HEADING}\n{}\n", rows.join("\n")))).await
 }
 
-async fn refused(app: &App, request: &Request) -> String {
+async fn problem(app: &App, request: &Request) -> Problem {
     match run::take(app, request, "terminal", &mut |_| {}).await.expect_err("refused") {
-        Failure::Problem(problem) => problem.code.id.to_owned(),
+        Failure::Problem(problem) => *problem,
         other => panic!("a fault, not a refusal: {other}"),
     }
+}
+
+async fn refused(app: &App, request: &Request) -> String {
+    problem(app, request).await.code.id.to_owned()
 }
 
 /// Row, field and code of everything a run refused.
@@ -372,6 +377,22 @@ story!(a_file_sent_through_the_console_is_taken_in_by_the_server_and_destroyed, 
     desk::turn(app).await.unwrap();
     let run = desk::find(app, &manager, id).await.unwrap();
     assert_eq!((run.state.as_str(), run.error.as_str()), ("failed", "import.column_missing"));
+    // Its words are kept with it and name what is missing.
+    let told = serde_json::to_value(ImportView::from(&run)).unwrap();
+    let missing = run.error_data["column"].clone();
+    assert_eq!(told["stopped_by"]["reason_zh"], format!("找不到字段 {missing} 的列"));
+    assert_eq!(told["stopped_by"]["reason_en"], format!("There is no column for the field {missing}"));
+    assert!(!told.to_string().contains("{column}"), "{told}");
+    assert_eq!(run.stopped().unwrap().remedy(Language::English), told["stopped_by"]["remedy_en"]);
+    // Sent anew it begins without them; what ends as it should says nothing.
+    assert_eq!(desk::send(app, &manager, &broken).await.unwrap(), id);
+    let run = desk::find(app, &manager, id).await.unwrap();
+    assert!(run.state.live() && run.error.is_empty() && run.error_data.is_empty() && run.stopped().is_none());
+    let cut = desk::Sent { bytes: bytes::Bytes::from_static(b"PK\x03\x04 no workbook"), ..sent(&[]) };
+    let id = desk::send(app, &manager, &cut).await.unwrap();
+    while desk::turn(app).await.unwrap() > 0 {}
+    let stopped = desk::find(app, &manager, id).await.unwrap().stopped().unwrap();
+    assert_eq!(stopped.title(Language::Chinese), "文件以 XLSX 开头，却没有 XLSX 的结尾：内容不完整");
 });
 
 story!(a_trial_tells_all_and_writes_nothing, kit => {
@@ -421,12 +442,24 @@ async fn a_file_is_what_it_holds_and_not_what_it_is_called() {
     let kit = Kit::new(store.store.clone()).await;
     for (bytes, code) in [
         (Vec::new(), "import.empty"),
-        (b"PK\x03\x04 no workbook".to_vec(), "import.file"),
-        (b"PAR1 no columns".to_vec(), "import.file"),
+        (b"PK\x03\x04 no workbook".to_vec(), "import.cut_short"),
+        (b"PAR1 no columns".to_vec(), "import.cut_short"),
+        (half(&workbook(&cells)), "import.cut_short"),
+        (half(&parquet_file(&cells)), "import.cut_short"),
+        ([b"PK\x03\x04PK\x05\x06".as_slice(), &[0; 18]].concat(), "import.xlsx_broken"),
+        (b"PAR1 no columns PAR1".to_vec(), "import.parquet_broken"),
+        (in_zstd(parquet_file(&cells)), "import.parquet_compression"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 of the old form".to_vec(), "import.workbook_old"),
         (b"a,b\n1,2\n".to_vec(), "import.column_missing"),
     ] {
-        assert_eq!(refused(&kit.app, &request(bytes)).await, code);
+        let told = problem(&kit.app, &request(bytes)).await;
+        assert_eq!(told.code.id, code);
+        for language in [Language::Chinese, Language::English] {
+            assert!(!told.title(language).contains('{') && !told.remedy(language).contains('{'), "{told}");
+        }
     }
+    let elsewhere = Request { mapping: "sheet = \"Base\"\n".into(), ..request(workbook(&cells)) };
+    assert_eq!(problem(&kit.app, &elsewhere).await.title(Language::Chinese), "工作簿中没有名为「Base」的工作表");
     let other = Request { mapping: "columns = 1".into(), ..request("x") };
     assert_eq!(refused(&kit.app, &other).await, "import.mapping");
     // A byte that is no character spoils its row and no other.
@@ -437,6 +470,19 @@ async fn a_file_is_what_it_holds_and_not_what_it_is_called() {
     assert_eq!(report.format, "csv (UTF-8)", "its heading says what it is");
     assert_eq!((report.landed, report.rejected, report.rows), (2, 1, 3));
     assert_eq!(told(&kit.app, &report).await, [(3, String::new(), "import.encoding".to_owned())]);
+}
+
+/// What is left of a file when its transfer breaks off.
+fn half(whole: &[u8]) -> Vec<u8> {
+    whole[..whole.len() / 2].to_vec()
+}
+
+/// The last column says it is packed with ZSTD: its codec stands behind its name, 1 for Snappy and 6 for ZSTD, both doubled.
+fn in_zstd(mut file: Vec<u8>) -> Vec<u8> {
+    let snappy = "入网日期\u{15}\u{2}".as_bytes();
+    let at = file.windows(snappy.len()).rposition(|part| part == snappy).unwrap();
+    file[at + snappy.len() - 1] = 12;
+    file
 }
 
 fn workbook(rows: &[Vec<String>]) -> Vec<u8> {

@@ -245,6 +245,42 @@ story!(a_permit_is_recorded_with_its_number_and_its_last_day, kit => {
     assert_eq!((permit.reference.as_str(), permit.valid_until), ("B2-20260001", last), "what was refused changed nothing");
 });
 
+// What is typed as the number of a paper stands in clear: a person's may not be there (I7).
+story!(the_number_of_a_persons_id_is_no_number_of_a_paper, kit => {
+    let manager = manager(&kit);
+    let line = running(&kit, &manager, "T-01").await;
+    let paper = |document: Document, number: &str| Paper { document, reference: number.into(), valid_until: Some(date(2030, 12, 31)), in_scope: true };
+    let id = kit::resident_id(1);
+    let first_generation = format!("{}{}", &id[..6], &id[8..17]);
+    let wide: String = id.chars().map(|letter| char::from_u32(u32::from(letter) + 0xfee0).unwrap()).collect();
+    let spaced = format!(" {} {} {}", &id[..6], &id[6..14], &id[14..]);
+    for number in [id.clone(), first_generation.clone(), wide, spaced, format!("身份证{id}"), format!("法定代表人：{first_generation}。")] {
+        for document in [Document::LegalPersonId, Document::AgentId, Document::TelecomPermit] {
+            assert_eq!(refused(watch::renew(&kit.app, &manager, line.id, paper(document, &number)).await), "resources.paper_personal");
+        }
+    }
+    let Err(Failure::Problem(problem)) = watch::renew(&kit.app, &manager, line.id, paper(Document::AgentId, &id)).await else { panic!("taken") };
+    assert_eq!(problem.field.as_deref(), Some("reference"));
+    assert_eq!(problem.title(Language::Chinese), "「经办人身份证件与授权」的编号是个人身份证件号码（18 位或 15 位），台账不保存");
+    assert!(!problem.title(Language::English).contains('{') && !problem.remedy(Language::English).contains(&id));
+    // Nor with the application, nor in a file.
+    let shown = Application { papers: vec![paper(Document::LegalPersonId, &id)], ..application("T-02") };
+    let Err(Failure::Problem(problem)) = resources::apply(&kit.app, &manager, shown).await else { panic!("taken") };
+    assert_eq!((problem.code.id, problem.field.as_deref()), ("resources.paper_personal", Some("papers")));
+    let given = String::from_utf8(file::give(&kit.app, &manager, Filter::default()).await.unwrap()).unwrap();
+    let named = given.replace("T-01", "T-03").replace("legal_person_id:X-1:", &format!("legal_person_id:{id}:"));
+    let taken = file::take(&kit.app, &manager, &named, false).await.unwrap();
+    let told: Vec<_> = taken.rejected.iter().map(|one| (one.row, one.field.as_str(), one.code.as_str())).collect();
+    assert_eq!(told, [(2, "papers", "resources.paper_personal")]);
+    // What only looks like one is taken: a check digit that is wrong, the credit code of an organisation.
+    let other = if id.ends_with('0') { '1' } else { '0' };
+    for number in [format!("{}{other}", &id[..17]), credit_code(1)] {
+        watch::renew(&kit.app, &manager, line.id, paper(Document::BusinessLicence, &number)).await.unwrap();
+    }
+    let (_, subject, _) = resources::find(&kit.app, &manager, line.id).await.unwrap();
+    assert!(subject.papers.iter().all(|paper| paper.reference != id), "what was refused changed nothing");
+});
+
 story!(a_black_listed_organisation_loses_everything_at_once, kit => {
     let manager = manager(&kit);
     let lines = [running(&kit, &manager, "T-01").await, running(&kit, &manager, "T-02").await];

@@ -103,6 +103,7 @@ impl Application {
         if self.papers.iter().any(|paper| paper.reference.chars().count() > 60 || paper.reference.chars().any(char::is_control)) {
             return Err(invalid("papers"));
         }
+        self.papers.iter().try_for_each(|paper| paper.impersonal("papers", app.rules.provinces()))?;
         let mut callers = self.callers.iter().map(|text| Caller::parse(text.trim())).collect::<Result<Vec<_>, _>>()?;
         callers.sort();
         callers.dedup();

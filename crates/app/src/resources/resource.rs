@@ -1,6 +1,8 @@
 //! 码号与专线: a trunk or a service number somebody may call with, and on what terms. Pure rules: no clock, no I/O.
 
 use chuangsha_kernel::{
+    DocumentKind, Provinces,
+    document::{self, upgrade_first_generation},
     problem::{Problem, Refuse},
     time::Timestamp,
 };
@@ -154,12 +156,13 @@ impl Paper {
     /// Says what a document on record must say (L-LED-6). One ticked at the counter says it later.
     ///
     /// # Errors
-    /// [`Refusal::FieldInvalid`], [`Refusal::PaperNumber`], [`Refusal::PaperLastDay`].
-    pub fn complete(&self) -> Result<(), Refusal> {
+    /// [`Refusal::FieldInvalid`], [`Refusal::PaperPersonal`], [`Refusal::PaperNumber`], [`Refusal::PaperLastDay`].
+    pub fn complete(&self, provinces: &Provinces) -> Result<(), Refusal> {
         let reference = self.reference.trim();
         if reference.chars().count() > 60 || reference.chars().any(char::is_control) {
             return Err(Refusal::FieldInvalid("reference"));
         }
+        self.impersonal("reference", provinces)?;
         if self.document.has_number() && reference.is_empty() {
             return Err(Refusal::PaperNumber(self.document));
         }
@@ -168,7 +171,27 @@ impl Paper {
         }
         Ok(())
     }
+
+    /// The reference stands in clear: the number of a person's ID may not be in it (I7), alone or beside other words.
+    ///
+    /// # Errors
+    /// [`Refusal::PaperPersonal`], naming the field it was given in.
+    pub fn impersonal(&self, field: &'static str, provinces: &Provinces) -> Result<(), Refusal> {
+        let outside = |letter: char| !letter.is_numeric() && !letter.is_ascii_alphabetic() && !matches!(letter, 'Ａ'..='Ｚ' | 'ａ'..='ｚ');
+        let personal = |text: &str| {
+            PERSONAL.iter().any(|kind| document::Document::parse(*kind, text, provinces).is_ok())
+                || upgrade_first_generation(text, provinces).is_ok()
+        };
+        if personal(&self.reference) || self.reference.split(outside).any(personal) {
+            return Err(Refusal::PaperPersonal(self.document, field));
+        }
+        Ok(())
+    }
 }
+
+/// Kinds whose numbers are told from any other by their place, their day and their check digit.
+const PERSONAL: [DocumentKind; 3] =
+    [DocumentKind::ResidentId, DocumentKind::HongKongMacauResidencePermit, DocumentKind::TaiwanResidencePermit];
 
 /// 使用主体: the organisation that uses a resource. Never a person (L-LED-2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -335,6 +358,8 @@ pub enum Refusal {
     PaperNumber(Document),
     #[error("the document is recorded with its last day")]
     PaperLastDay(Document),
+    #[error("the reference is the number of a person's ID")]
+    PaperPersonal(Document, &'static str),
     #[error("the subject is on the black list")]
     Blacklisted,
     #[error("the contract lacks a clause")]
@@ -385,6 +410,7 @@ pub mod code {
         PAPER_MISSING = "resources.paper_missing", 422, "材料缺失、过期或范围不符：{paper_zh}", "A document is missing, has run out or does not cover the use: {paper_en}", "补齐有效材料后再审查（L-LED-6）", "Bring a valid one and have it vetted again (L-LED-6)";
         PAPER_NUMBER = "resources.paper_number", 422, "「{paper_zh}」须登记证照编号", "\"{paper_en}\" is recorded with its number", "按证照照抄编号，1 至 60 字（L-LED-6）", "Copy the number from the document, 1 to 60 characters (L-LED-6)";
         PAPER_LAST_DAY = "resources.paper_last_day", 422, "「{paper_zh}」须登记有效期的最后一天", "\"{paper_en}\" is recorded with its last day", "按证照填写日期，写作 2030-12-31（R-LED-7、L-LED-6）", "Give the date from the document, as 2030-12-31 (R-LED-7, L-LED-6)";
+        PAPER_PERSONAL = "resources.paper_personal", 422, "「{paper_zh}」的编号是个人身份证件号码（18 位或 15 位），台账不保存", "The reference of \"{paper_en}\" is the number of a person's ID (18 or 15 digits), which the ledger does not keep", "填写证照自身的编号，1 至 60 字，如 18 位统一社会信用代码；个人证件的编号留空（L-LED-6）", "Give the number of the licence, permit or certificate itself, 1 to 60 characters, such as the credit code of 18; leave it empty for a person's ID (L-LED-6)";
         BLACKLISTED = "resources.blacklisted", 422, "使用主体在不良名单中（L-LED-5）", "The subject is on the black list (L-LED-5)", "移出名单前不得提供资源", "No resource until it is taken off the list";
         CLAUSE_MISSING = "resources.clause_missing", 422, "协议缺少条款：{clause_zh}", "The contract lacks the clause: {clause_en}", "补签条款后再开通（R-LED-10）", "Add the clause before opening (R-LED-10)";
         NO_LIMIT = "resources.no_limit", 422, "协议须写明呼叫频次限制，且大于 0", "The contract must name a limit of call frequency above zero", "填写每日次数与对同一被叫的次数", "Give calls a day and calls to one callee a day";
@@ -424,6 +450,9 @@ impl Refuse for Refusal {
             }
             Self::PaperLastDay(paper) => {
                 Problem::new(&code::PAPER_LAST_DAY).with("paper_zh", paper.words().0).with("paper_en", paper.words().1).field("valid_until")
+            }
+            Self::PaperPersonal(paper, field) => {
+                Problem::new(&code::PAPER_PERSONAL).with("paper_zh", paper.words().0).with("paper_en", paper.words().1).field(*field)
             }
             Self::Blacklisted => Problem::new(&code::BLACKLISTED).field("subject_code"),
             Self::ClauseMissing(clause) => {

@@ -206,7 +206,7 @@ pub async fn renew(app: &App, actor: &Actor, id: Uuid, paper: Paper) -> Result<(
         .write(move |tx| {
             let line = super::seen(&app, tx, &actor, id)?;
             actor.require(&app, Action::LedgerManage, &super::place(&app, &actor, &line))?;
-            paper.complete().map_err(refuse)?;
+            paper.complete(app.rules.provinces()).map_err(refuse)?;
             let mut subject = table::subject(tx, line.subject)?.ok_or_else(|| refuse(Refusal::NotFound))?;
             subject.papers.retain(|one| one.document != paper.document);
             subject.papers.push(paper.clone());

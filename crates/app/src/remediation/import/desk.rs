@@ -118,7 +118,7 @@ pub async fn turn(app: &App) -> Result<usize> {
         Err(Failure::Problem(problem)) if problem.code.status < 500 => {
             tracing::info!(import = %id, code = problem.code.id, "an import cannot go on");
             if let Some(now) = app.read(move |tx| table::find(tx, id)).await?.filter(|run| run.state.live()) {
-                run::end(app, now, State::Failed, problem.code.id, "import").await?;
+                run::end(app, now, State::Failed, Some(&problem), "import").await?;
             }
             forget(app, id).await?;
         }

@@ -88,6 +88,31 @@ impl From<&Report> for ReportView {
     }
 }
 
+/// What ended an import before its end, and what to do about it.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = ImportStopped)]
+pub struct StoppedView {
+    /// Reason, Chinese.
+    pub reason_zh: String,
+    /// Reason, English.
+    pub reason_en: String,
+    /// What to do, Chinese.
+    pub remedy_zh: String,
+    /// What to do, English.
+    pub remedy_en: String,
+}
+
+impl From<&Problem> for StoppedView {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            reason_zh: problem.title(Language::Chinese),
+            reason_en: problem.title(Language::English),
+            remedy_zh: problem.remedy(Language::Chinese),
+            remedy_en: problem.remedy(Language::English),
+        }
+    }
+}
+
 /// An import as a program reads it.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 #[schema(as = Import)]
@@ -101,6 +126,8 @@ pub struct ImportView {
     pub report: ReportView,
     /// Code of what ended it before its end.
     pub error: Option<String>,
+    /// The same in words.
+    pub stopped_by: Option<StoppedView>,
     /// RFC 3339.
     pub created_at: String,
     /// RFC 3339.
@@ -114,6 +141,7 @@ impl From<&Run> for ImportView {
             state: run.state,
             report: ReportView::from(&Report::of(run)),
             error: Some(run.error.clone()).filter(|error| !error.is_empty()),
+            stopped_by: run.stopped().as_ref().map(StoppedView::from),
             created_at: run.created.rfc3339(),
             ended_at: run.ended.map(|at| at.rfc3339()),
         }

@@ -27,13 +27,25 @@ pub mod seal;
 pub mod table;
 pub mod write;
 
-pub use table::DDL;
+pub use table::{DDL, DDL_2};
 
 /// Codes of this module.
 pub mod code {
     chuangsha_kernel::codes! {
-        FILE = "import.file", 422, "读不了文件：{reason}", "The file cannot be read: {reason}",
-            "请确认文件完整，且为 CSV、XLSX 或 Parquet", "Make sure the file is whole and is CSV, XLSX or Parquet";
+        FILE = "import.file", 422, "文件打不开，或读到一半中断", "The file cannot be opened, or reading it broke off half way",
+            "确认文件仍在原处、有读取权限、所在磁盘正常，再执行一次，会从断点继续", "Make sure the file is still there, may be read and lies on a sound disk; do it again and it goes on where it was";
+        CUT_SHORT = "import.cut_short", 422, "文件以 {format} 开头，却没有 {format} 的结尾：内容不完整", "The file begins as {format} and lacks the end of one: it is not whole",
+            "多半是导出或传输中断：核对与源文件的大小，重新导出或重新传输完整的文件", "Most likely the export or the transfer broke off: compare its size with the original and export or send the whole file again";
+        XLSX_BROKEN = "import.xlsx_broken", 422, "文件不能按 XLSX 工作簿读出：已损坏、加了密码，或是别的 ZIP 文件", "The file cannot be read as an XLSX workbook: it is damaged, has a password, or is another kind of ZIP file",
+            "在表格软件中打开，另存为不加密码的 .xlsx，或另存为 CSV（UTF-8）", "Open it in a spreadsheet program and save it as .xlsx without a password, or as CSV (UTF-8)";
+        WORKBOOK_OLD = "import.workbook_old", 422, "文件是旧版工作簿（.xls）或加了密码的工作簿", "The file is a workbook of the old form (.xls), or one with a password",
+            "在表格软件中打开，另存为不加密码的 .xlsx，或另存为 CSV（UTF-8）", "Open it in a spreadsheet program and save it as .xlsx without a password, or as CSV (UTF-8)";
+        SHEET_MISSING = "import.sheet_missing", 422, "工作簿中没有名为「{sheet}」的工作表", "The workbook has no sheet named \"{sheet}\"",
+            "映射文件的 sheet 须与工作表名完全一致；不写则读第一张", "The sheet of the mapping file is the name of one, letter by letter; left out, the first is read";
+        PARQUET_BROKEN = "import.parquet_broken", 422, "文件不能按 Parquet 读出：已损坏、已加密，或用了本程序不读的编码", "The file cannot be read as Parquet: it is damaged, encrypted, or uses an encoding this program does not read",
+            "重新导出为不加密的 Parquet（PLAIN 或字典编码，SNAPPY、GZIP 或不压缩），或导出为 CSV、XLSX", "Export it again as Parquet without encryption (PLAIN or dictionary encoding; SNAPPY, GZIP or no compression), or as CSV or XLSX";
+        PARQUET_COMPRESSION = "import.parquet_compression", 422, "Parquet 文件用 {compression} 压缩，本程序不读这种压缩", "The Parquet file is compressed with {compression}, which this program does not read",
+            "重新导出，压缩方式选 SNAPPY、GZIP 或不压缩；或导出为 CSV、XLSX", "Export it again with SNAPPY, GZIP or no compression, or as CSV or XLSX";
         EMPTY = "import.empty", 422, "文件是空的，连表头也没有", "The file is empty, without even a heading",
             "请确认导出成功，首行是表头", "Check the export; the first row is the heading";
         PARQUET_ABSENT = "import.parquet_absent", 422, "本版程序不读 Parquet", "This build reads no Parquet",

@@ -362,7 +362,6 @@ async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String
             dialogs.push(Dialog { id: "cancel".to_owned(), title: w.import_cancel.to_owned(), open: false, form });
         }
     }
-    let stopped = rejects::problem(&run.error, &std::collections::BTreeMap::new());
     Ok(page(&DetailPage {
         w,
         title: run.file_name.clone(),
@@ -371,7 +370,7 @@ async fn one(Of(app): Of<App>, actor: Actor, shell: Shell, Path(id): Path<String
         lead: run.format.clone(),
         buttons,
         tabs: None,
-        notice: stopped.map(|problem| Notice { wrong: Wrong::of(&problem, language) }),
+        notice: run.stopped().map(|problem| Notice { wrong: Wrong::of(&problem, language) }),
         revealed: None,
         sections,
         dialogs,

@@ -98,14 +98,42 @@ impl Seek for Opened {
     }
 }
 
-fn unreadable(error: impl std::fmt::Display) -> Failure {
-    Problem::new(&code::FILE).with("reason", error).into()
+/// The system gave no more of it. What it says is in one language: its kind goes to the log.
+fn unreadable(error: std::io::Error) -> Failure {
+    tracing::info!(kind = ?error.kind(), "a file of the base cannot be read");
+    Problem::new(&code::FILE).into()
+}
+
+/// What begins as a workbook or as columns and cannot be read as one. The words are ours: a library's are in one language and may quote what
+/// is in the file.
+fn broken(source: &Source, format: Format) -> Failure {
+    match ends(source, format) {
+        Ok(false) => Problem::new(&code::CUT_SHORT).with("format", if format == Format::Xlsx { "XLSX" } else { "Parquet" }).into(),
+        Ok(true) => Problem::new(if format == Format::Xlsx { &code::XLSX_BROKEN } else { &code::PARQUET_BROKEN }).into(),
+        Err(failure) => failure,
+    }
+}
+
+/// Whether a file ends as its format does: a workbook with the directory of its archive, columns with the mark they began with.
+fn ends(source: &Source, format: Format) -> Result<bool> {
+    // The last record of an archive's directory, and the longest comment behind it.
+    const TAIL: u64 = 22 + 65_535;
+    let mut file = source.open()?;
+    let length = file.seek(SeekFrom::End(0)).map_err(unreadable)?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).map_err(unreadable)?;
+    let mut tail = Vec::new();
+    file.read_to_end(&mut tail).map_err(unreadable)?;
+    Ok(match format {
+        Format::Csv(_) => true,
+        Format::Xlsx => tail.windows(4).any(|four| four == b"PK\x05\x06"),
+        Format::Parquet => length >= 12 && (tail.ends_with(b"PAR1") || tail.ends_with(b"PARE")),
+    })
 }
 
 /// Reads the file once: its hash, and whether its text is UTF-8: by its heading, or from the first byte to the last where that is plain ASCII.
 ///
 /// # Errors
-/// `import.file`: it cannot be opened or read.
+/// `import.file`: it cannot be opened or read. `import.workbook_old`
 pub fn look(source: &Source) -> Result<Looked> {
     let mut file = source.open()?;
     let mut hash = Context::new(&SHA256);
@@ -138,6 +166,7 @@ pub fn look(source: &Source) -> Result<Looked> {
     let format = match head.as_slice() {
         [b'P', b'A', b'R', b'1', ..] => Format::Parquet,
         [b'P', b'K', 3, 4, ..] => Format::Xlsx,
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => return Err(Problem::new(&code::WORKBOOK_OLD).into()),
         [0xff, 0xfe, ..] => Format::Csv(UTF_16LE),
         [0xfe, 0xff, ..] => Format::Csv(UTF_16BE),
         head if decides && std::str::from_utf8(head).is_ok() => Format::Csv(UTF_8),
@@ -185,7 +214,8 @@ pub struct How {
 /// Reads a file from its heading (row 1) to its end. How far it is counts bytes of a CSV file, rows otherwise.
 ///
 /// # Errors
-/// `import.file`: it is not what it seems, or its end is missing.
+/// `import.file`, `import.cut_short`, `import.xlsx_broken`, `import.sheet_missing`, `import.parquet_absent`, `import.parquet_broken`,
+/// `import.parquet_compression`
 pub fn rows(source: &Source, format: Format, how: &How, take: &mut Take<'_>) -> Result<()> {
     match format {
         Format::Csv(encoding) => lines(source, encoding, how.delimiter, take),
@@ -345,12 +375,17 @@ fn cells(line: &[u8], between: u8) -> Cells {
 /// The cells of a sheet row by row, as the file has them; only the workbook's own table of texts is kept.
 fn sheet(source: &Source, name: Option<&str>, take: &mut Take<'_>) -> Result<()> {
     let file = BufReader::with_capacity(BLOCK, source.open()?);
-    let mut book: Xlsx<_> = Xlsx::new(file).map_err(unreadable)?;
+    let refused = |_| broken(source, Format::Xlsx);
+    let mut book: Xlsx<_> = Xlsx::new(file).map_err(refused)?;
+    let sheets = book.sheet_names();
     let name = match name {
+        Some(name) if !sheets.iter().any(|sheet| sheet == name) => {
+            return Err(Problem::new(&code::SHEET_MISSING).with("sheet", name).into());
+        }
         Some(name) => name.to_owned(),
-        None => book.sheet_names().first().cloned().ok_or_else(|| unreadable("no sheet"))?,
+        None => sheets.first().cloned().ok_or_else(|| broken(source, Format::Xlsx))?,
     };
-    let mut reader = book.worksheet_cells_reader(&name).map_err(unreadable)?;
+    let mut reader = book.worksheet_cells_reader(&name).map_err(refused)?;
     let (mut current, mut cells): (Option<u32>, Vec<String>) = (None, Vec::new());
     let mut give = |row: u32, cells: &mut Vec<String>| {
         let filled = cells.iter().any(|cell| !cell.trim().is_empty());
@@ -358,7 +393,7 @@ fn sheet(source: &Source, name: Option<&str>, take: &mut Take<'_>) -> Result<()>
         cells.clear();
         !filled || take(u64::from(row) + 1, Ok(record), u64::from(row) + 1)
     };
-    while let Some(cell) = reader.next_cell().map_err(unreadable)? {
+    while let Some(cell) = reader.next_cell().map_err(refused)? {
         let (row, column) = cell.get_position();
         if current.is_some_and(|current| current != row) && !give(current.unwrap_or_default(), &mut cells) {
             return Ok(());
@@ -411,13 +446,28 @@ fn columns(_: &Source, _: &mut Take<'_>) -> Result<()> {
 fn columns(source: &Source, take: &mut Take<'_>) -> Result<()> {
     use parquet::file::reader::SerializedFileReader;
     match source.open()? {
-        Opened::File(file) => records(&SerializedFileReader::new(file).map_err(unreadable)?, take),
-        Opened::Bytes(bytes) => records(&SerializedFileReader::new(bytes.into_inner()).map_err(unreadable)?, take),
+        Opened::File(file) => records(source, &SerializedFileReader::new(file).map_err(|_| broken(source, Format::Parquet))?, take),
+        Opened::Bytes(bytes) => {
+            records(source, &SerializedFileReader::new(bytes.into_inner()).map_err(|_| broken(source, Format::Parquet))?, take)
+        }
+    }
+}
+
+/// The name of a compression this build does not read.
+#[cfg(feature = "parquet")]
+const fn foreign(compression: parquet::basic::Compression) -> Option<&'static str> {
+    use parquet::basic::Compression;
+    match compression {
+        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_) => None,
+        Compression::LZO => Some("LZO"),
+        Compression::BROTLI(_) => Some("BROTLI"),
+        Compression::LZ4 | Compression::LZ4_RAW => Some("LZ4"),
+        Compression::ZSTD(_) => Some("ZSTD"),
     }
 }
 
 #[cfg(feature = "parquet")]
-fn records(reader: &dyn parquet::file::reader::FileReader, take: &mut Take<'_>) -> Result<()> {
+fn records(source: &Source, reader: &dyn parquet::file::reader::FileReader, take: &mut Take<'_>) -> Result<()> {
     use parquet::record::Field;
     const DAY_MS: i64 = 86_400_000;
     let day = |ms: i64| chuangsha_kernel::Timestamp(ms).day().to_string();
@@ -432,12 +482,18 @@ fn records(reader: &dyn parquet::file::reader::FileReader, take: &mut Take<'_>) 
         Field::TimestampMicros(micros) => day(micros / 1_000),
         other => other.to_string(),
     };
+    let refused = |_| broken(source, Format::Parquet);
+    // Before anything is taken: a column of another compression further down would be noticed after hours.
+    let mut columns = reader.metadata().row_groups().iter().flat_map(|group| group.columns());
+    if let Some(name) = columns.find_map(|column| foreign(column.compression())) {
+        return Err(Problem::new(&code::PARQUET_COMPRESSION).with("compression", name).into());
+    }
     let names: Vec<String> = reader.metadata().file_metadata().schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
     if !take(1, Ok(StringRecord::from_iter(names.iter())), 1) {
         return Ok(());
     }
-    for (index, row) in reader.get_row_iter(None).map_err(unreadable)?.enumerate() {
-        let row = row.map_err(unreadable)?;
+    for (index, row) in reader.get_row_iter(None).map_err(refused)?.enumerate() {
+        let row = row.map_err(refused)?;
         let cells = StringRecord::from_iter(row.get_column_iter().map(|(_, field)| text(field)));
         let at = index as u64 + 2;
         if !take(at, Ok(cells), at) {

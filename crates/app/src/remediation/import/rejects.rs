@@ -14,14 +14,17 @@ use crate::{
 /// Columns of the file.
 pub const COLUMNS: [&str; 6] = ["row", "field", "code", "reason_zh", "reason_en", "remedy"];
 
-/// Names a reason may speak of, as [`Problem::with`] wants them.
-const NAMES: [&str; 8] = ["position", "digits", "found", "expected", "max", "looks_like_zh", "looks_like_en", "column"];
+/// The `{name}`s of a code's words, as [`Problem::with`] wants them.
+fn names(code: &'static Code) -> impl Iterator<Item = &'static str> {
+    let texts = [code.zh, code.en, code.remedy_zh, code.remedy_en];
+    texts.into_iter().flat_map(|text| text.split('{').skip(1)).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
+}
 
-/// What a reject says, in words.
+/// What a reject says, or what ended an import: the words of its code, filled with what was kept beside it.
 pub fn problem(code: &str, data: &BTreeMap<String, String>) -> Option<Problem> {
     let mut codes = chuangsha_kernel::codes().chain(code::ALL.iter().copied());
     let code: &'static Code = codes.find(|known| known.id == code)?;
-    let known = data.iter().filter_map(|(name, value)| Some((NAMES.into_iter().find(|known| known == name)?, value)));
+    let known = names(code).filter_map(|name| Some((name, data.get(name)?)));
     Some(known.fold(Problem::new(code), |problem, (name, value)| problem.with(name, value)))
 }
 

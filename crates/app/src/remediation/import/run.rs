@@ -209,7 +209,7 @@ pub async fn take(app: &App, request: &Request, by: &'static str, told: &mut (dy
         next = coming?;
     }
     if whole {
-        run = end(app, run, State::Done, "", by).await?;
+        run = end(app, run, State::Done, None, by).await?;
     }
     Ok(Report { resumed_behind: behind, ..Report::of(&run) })
 }
@@ -298,6 +298,7 @@ pub async fn begin(app: &App, id: Uuid, request: &Request, looked: &Looked, acto
         rejected: 0,
         findings: [0; 4],
         error: String::new(),
+        error_data: BTreeMap::new(),
         created: now,
         touched: now,
         ended: None,
@@ -310,8 +311,15 @@ pub async fn begin(app: &App, id: Uuid, request: &Request, looked: &Looked, acto
                 return Ok(found);
             }
             // It failed or was cancelled: asked for again, it goes on.
-            let next =
-                Run { state: run.state, error: String::new(), ended: None, touched: now, version: found.version + 1, ..found.clone() };
+            let next = Run {
+                state: run.state,
+                error: String::new(),
+                error_data: BTreeMap::new(),
+                ended: None,
+                touched: now,
+                version: found.version + 1,
+                ..found.clone()
+            };
             table::advance(tx, &found, &next)?;
             return Ok(next);
         }
@@ -376,14 +384,25 @@ fn contended(run: &Run) -> Failure {
     Problem::new(&code::RUNNING).with("file", &run.file_name).into()
 }
 
-/// Ends a run and says so in the log.
+/// Ends a run and says so in the log; `stopped`: what ended it before its end.
 ///
 /// # Errors
 /// The record fails; another process works on it.
-pub async fn end(app: &App, run: Run, state: State, error: &'static str, by: &'static str) -> Result<Run> {
+pub async fn end(app: &App, run: Run, state: State, stopped: Option<&Problem>, by: &'static str) -> Result<Run> {
     let (writer, now, failure) = (app.clone(), app.clock.now(), contended(&run));
+    let error = stopped.map_or("", |problem| problem.code.id);
+    let error_data: BTreeMap<String, String> =
+        stopped.iter().flat_map(|problem| &problem.data).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let done = app.write(move |tx| {
-        let next = Run { state, error: error.to_owned(), touched: now, ended: Some(now), version: run.version + 1, ..run.clone() };
+        let next = Run {
+            state,
+            error: error.to_owned(),
+            error_data: error_data.clone(),
+            touched: now,
+            ended: Some(now),
+            version: run.version + 1,
+            ..run.clone()
+        };
         table::advance(tx, &run, &next)?;
         let facts = serde_json::json!({
             "rows": next.rows, "landed": next.landed, "known": next.known, "rejected": next.rejected, "error": error,

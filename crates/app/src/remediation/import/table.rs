@@ -1,7 +1,9 @@
 //! All SQL of imports.
 
+use std::collections::BTreeMap;
+
 use chuangsha_kernel::{
-    Timestamp,
+    Problem, Timestamp,
     id::{OrganisationId, StaffId},
 };
 use chuangsha_store::{Row, Tx, params};
@@ -53,6 +55,11 @@ CREATE TABLE import_reject (
     data TEXT NOT NULL,
     PRIMARY KEY (run, line)
 );
+";
+
+/// What fills the words of the code that ended an import.
+pub const DDL_2: &str = "
+ALTER TABLE import_run ADD COLUMN error_data TEXT NOT NULL DEFAULT '{}';
 ";
 
 /// 导入状态
@@ -141,6 +148,8 @@ pub struct Run {
     pub findings: [i64; 4],
     /// Code of what ended it.
     pub error: String,
+    /// What fills the words of that code: fields, formats, places; never personal data.
+    pub error_data: BTreeMap<String, String>,
     /// When it was asked for.
     pub created: Timestamp,
     /// When it last went on.
@@ -153,7 +162,7 @@ pub struct Run {
 
 const COLUMNS: &str = "id, file_hash, mapping_hash, file_name, mapping, format, bytes, state, uploaded, staff, organisation, region, through, \
      place, taken, landed, known, rejected, found_unverified, found_incomplete, found_holder_differs, found_group_card, error, created, touched, \
-     ended, version";
+     ended, version, error_data";
 
 fn read(row: &Row) -> Result<Run> {
     Ok(Run {
@@ -181,12 +190,14 @@ fn read(row: &Row) -> Result<Run> {
         touched: row.timestamp(24)?,
         ended: row.opt_timestamp(25)?,
         version: row.int(26)?,
+        error_data: serde_json::from_str(row.str(27)?).map_err(Failure::internal)?,
     })
 }
 
 /// Writes a new run.
 pub fn insert(tx: &mut Tx, run: &Run) -> Result<()> {
-    let places: Vec<String> = (1..=27).map(|number| format!("${number}")).collect();
+    let places: Vec<String> = (1..=28).map(|number| format!("${number}")).collect();
+    let error_data = serde_json::to_string(&run.error_data).map_err(Failure::internal)?;
     let [a, b, c, d] = run.findings;
     tx.push(
         &format!("INSERT INTO import_run ({COLUMNS}) VALUES ({})", places.join(", ")),
@@ -217,7 +228,8 @@ pub fn insert(tx: &mut Tx, run: &Run) -> Result<()> {
             run.created,
             run.touched,
             run.ended,
-            run.version
+            run.version,
+            &error_data
         ],
     )?;
     Ok(())
@@ -258,6 +270,11 @@ pub fn count(tx: &mut Tx, region: &str, state: &str) -> Result<i64> {
 }
 
 impl Run {
+    /// What ended it before its end, in words.
+    pub fn stopped(&self) -> Option<Problem> {
+        super::rejects::problem(&self.error, &self.error_data)
+    }
+
     /// The same behind a batch.
     #[must_use]
     pub fn after(&self, batch: &super::run::Step, landed: &Landed, now: Timestamp) -> Self {
@@ -282,10 +299,11 @@ impl Run {
 /// Writes how far a run is, guarded by the version it went on from: of two that work on one file the second is contended.
 pub fn advance(tx: &mut Tx, old: &Run, new: &Run) -> Result<()> {
     let [a, b, c, d] = new.findings;
+    let error_data = serde_json::to_string(&new.error_data).map_err(Failure::internal)?;
     tx.push_one(
         "UPDATE import_run SET state = $3, through = $4, place = $5, taken = $6, landed = $7, known = $8, rejected = $9, found_unverified = $10, \
-         found_incomplete = $11, found_holder_differs = $12, found_group_card = $13, error = $14, touched = $15, ended = $16, version = $17 \
-         WHERE id = $1 AND version = $2",
+         found_incomplete = $11, found_holder_differs = $12, found_group_card = $13, error = $14, touched = $15, ended = $16, version = $17, \
+         error_data = $18 WHERE id = $1 AND version = $2",
         &params![
             &new.id,
             old.version,
@@ -303,7 +321,8 @@ pub fn advance(tx: &mut Tx, old: &Run, new: &Run) -> Result<()> {
             &new.error,
             new.touched,
             new.ended,
-            new.version
+            new.version,
+            &error_data
         ],
     )?;
     Ok(())
