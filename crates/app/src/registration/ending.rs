@@ -191,7 +191,10 @@ pub fn free_number(app: &App, tx: &mut Tx, subscription: Uuid, now: Timestamp) -
     tx.push_one("UPDATE number_tenure SET freed_at = $2, rests_until = NULL WHERE subscription = $1", &params![&subscription, now.0])?;
     // The row's own id is no number.
     tx.push_one("UPDATE subscription SET number_id = $1 WHERE id = $1 AND state = 2", &params![&subscription])?;
-    tx.push("UPDATE number_pool SET state = 1, holder = NULL WHERE id = $1 AND state = 4", &params![&number])?;
+    tx.push(
+        "UPDATE number_pool SET state = 1, holder = NULL WHERE id = $1 AND state = 4 AND holder = $2",
+        &params![&number, &subscription],
+    )?;
     Ok(())
 }
 

@@ -1045,6 +1045,11 @@ pub const CHECKS: &[(&str, &str)] = &[
         "SELECT COUNT(*) FROM subscription s WHERE s.state = 1 AND NOT EXISTS \
          (SELECT 1 FROM number_pool p WHERE p.id = s.number_id AND p.holder = s.id AND p.state = 3)",
     ),
+    (
+        "a number that rests is found with the line that had it",
+        "SELECT COUNT(*) FROM subscription s JOIN number_pool p ON p.id = s.number_id \
+         WHERE s.state = 2 AND p.state = 4 AND (p.holder IS NULL OR p.holder <> s.id)",
+    ),
 ];
 
 /// Contention a caller may retry.
