@@ -54,8 +54,8 @@ const TRUNKS: &str = r#"
 
 static EDGE: LazyLock<Edge> = LazyLock::new(|| {
     let clock = Arc::new(SettableClock::at(Timestamp(0)));
-    let edge = Edge::new(Trunks::parse(TRUNKS).unwrap(), Arc::new(ByLength), [1; 16], clock, Arc::new(Settable::default()));
-    edge.remember(1_000).proxy("192.0.2.9:5060".parse().unwrap())
+    let edge = Edge::remembering(1_000, Trunks::parse(TRUNKS).unwrap(), Arc::new(ByLength), [1; 16], clock, Arc::new(Settable::default()));
+    edge.proxy("192.0.2.9:5060".parse().unwrap())
 });
 
 /// What both take for a request they must read alike: two that disagree about who is called let somebody past one of them.
