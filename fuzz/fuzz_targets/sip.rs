@@ -7,7 +7,7 @@ use chuangsha_kernel::{Timestamp, time::SettableClock};
 use chuangsha_screen::{Action, Attempt, EvidenceId, Outcome, Reasons, Redress, Verdict, Versions};
 use chuangsha_sip::{
     Decide, Edge, Reaction, Source, Trunks, Work,
-    message::{Fields, Head, Scheme},
+    message::{Fields, Head, Name, Scheme},
     stream,
     watch::{Moment, Settable},
 };
@@ -77,7 +77,9 @@ fn alike(bytes: &[u8], fields: &mut Fields) {
     }
     // Of other schemes the other parser makes a user and a password, and of users with some of the rarer signs none.
     let ours_is_sip = matches!(ours.from.uri.scheme, Scheme::Sip | Scheme::Sips);
-    if ours_is_sip && let Ok(from) = theirs.from_header().and_then(|from| from.typed()) {
+    // Of a bracket within a quoted name it makes the beginning of the address.
+    let bracketed = ours.head.value(Name::From).is_some_and(|line| line.iter().filter(|byte| **byte == b'<').count() > 1);
+    if ours_is_sip && !bracketed && let Ok(from) = theirs.from_header().and_then(|from| from.typed()) {
         if let Some(user) = from.uri.auth.map(|auth| auth.user) {
             assert_eq!(text(ours.from.uri.user).split(':').next().unwrap_or_default(), user.split(':').next().unwrap_or_default());
         }

@@ -16,9 +16,10 @@ async fn downloaded(folder: &std::path::Path) -> (String, String) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            // What is not whole yet has another name.
-            if name.ends_with(".csv") {
-                return (name, std::fs::read_to_string(path).unwrap());
+            // What is not whole yet has another name; the name it will have is kept free with an empty file.
+            let text = if name.ends_with(".csv") { std::fs::read_to_string(path).unwrap() } else { String::new() };
+            if !text.is_empty() {
+                return (name, text);
             }
         }
         pause(50).await;

@@ -165,6 +165,8 @@ mod tests {
         assert_eq!(quoted.display, br#"A. G. \"Bell\""#);
         assert_eq!(quoted.tag(), Some(&b"43"[..]));
         assert_eq!(quoted.parameter("x"), Some(&b""[..]));
+        let bracketed = address(r#""<sip:+86133" <sip:+8619900001234@gw.example>;tag=a1"#);
+        assert_eq!((bracketed.display, bracketed.uri.user), (&b"<sip:+86133"[..], &b"+8619900001234"[..]), "a name is no address");
         assert_eq!(address("caller<sip:caller@example.com>;tag=323").display, b"caller");
         assert_eq!(address("疑似推销 <tel:+8619900001234>").display, "疑似推销".as_bytes());
         assert_eq!(address("A  B\r\n C <sip:x.example>").display, b"A  B\r\n C");
